@@ -1,0 +1,128 @@
+// The queue in which plans wait for people. Every transition is one transaction: compare-and-set
+// on state and version, the decision or execution row, and the audit leaf. The store's clock
+// decides expiry. One class for both stores: it speaks the SQL subset of base/db/store.hpp.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "approval/decision.hpp"
+#include "approval/state.hpp"
+#include "base/db/store.hpp"
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "runbooks/plan.hpp"
+#include "telemetry/identity.hpp"
+
+namespace interlock::approval {
+
+struct StoredDecision {
+    SignedDecision signed_decision;
+    DecisionStatement statement;
+    std::string assurance;
+    std::string recorded_at;  // store clock
+};
+
+struct StoredPlan {
+    std::string id;                // plan_…
+    PlanState state = PlanState::pending;
+    long long version = 0;         // grows with every change; compare-and-set
+    std::string bytes;             // the plan's exact bytes
+    std::string digest;            // as recorded at submission, hex; recompute before use
+    std::string presentation;      // bytes
+    std::string requester;         // subject
+    std::string requester_client;
+    std::string created_at;
+    std::string expires_at;        // of the present state, store clock
+    std::string state_reason;      // why it is in this state, for people
+    std::string outcome;           // JSON: what the executor reported, "" before
+    std::string trace_parent;      // of the proposing call
+    std::vector<StoredDecision> decisions;
+};
+
+struct Submission {
+    runbooks::Plan plan;               // attempt is set by the queue
+    runbooks::Presentation presentation;
+    telemetry::Identity requester;
+    std::string trace_parent;
+};
+
+struct SubmitResult {
+    std::string id;
+    std::string digest;
+    PlanState state = PlanState::pending;
+    bool joined = false;  // the same effects were already open: this is that plan
+    std::string expires_at;
+};
+
+/// Authority to run one plan, fenced. Every write of the executor names it.
+struct Claim {
+    std::string plan_id;
+    std::string executor;
+    long long fence = 0;
+    std::string lease_until;
+};
+
+struct StepRun {
+    std::string plan_id;
+    int index = 0;
+    bool forward = true;
+    std::string state;  // INTENT | DONE | FAILED | IN_DOUBT | SKIPPED
+    long long fence = 0;
+    std::string detail; // JSON
+    std::string at;
+};
+
+struct PlanFilter {
+    std::vector<PlanState> states;  // empty = all
+    std::string requester;          // "" = anyone
+    std::size_t count_max = 100;
+};
+
+class Queue {
+public:
+    Queue(db::Store& store, base::Random& random);
+    /// Makes the tables (queue and audit) when absent.
+    base::Status create_tables();
+
+    // What the server may do.
+    base::Result<SubmitResult> submit(const Submission& submission);
+    base::Status withdraw(const std::string& plan_id, const telemetry::Identity& requester, const std::string& reason);
+
+    // What people may do (CLI, desk). Verifies before it records; see decision.hpp.
+    /// Counts one verified decision: requester ≠ approver, one vote per person, nonce unused, digest
+    /// equal to the stored bytes' own, not expired by the store's clock. Returns the new state.
+    base::Result<PlanState> decide(const SignedDecision& decision, const ApproverKeys& keys);
+
+    // What anyone with access to the store may do.
+    base::Result<StoredPlan> get(const std::string& plan_id);
+    base::Result<std::vector<StoredPlan>> list(const PlanFilter& filter);
+    /// Moves everything past its time to EXPIRED; returns how many.
+    base::Result<int> expire_due();
+    /// size:root of the audit log, for a decision statement.
+    base::Result<std::string> log_position();
+
+    // What the executor may do. Each checks fence, state and version.
+    /// APPROVED → CLAIMED and the target's lease, in one transaction; conflict when another plan
+    /// holds the lease_key or somebody else was first. `verified_digest` is what the executor
+    /// verified: it must still be the stored one.
+    base::Result<Claim> claim(const std::string& plan_id, const std::string& verified_digest, const std::string& executor);
+    /// Takes over a running plan whose lease has run out: a new fence, state IN_DOUBT.
+    base::Result<Claim> take_over(const std::string& plan_id, const std::string& executor);
+    base::Status renew(Claim& claim);
+    base::Result<PlanState> advance(const Claim& claim, PlanEvent event, const std::string& reason);
+    base::Status record_step(const Claim& claim, const StepRun& step);
+    base::Result<std::vector<StepRun>> steps(const std::string& plan_id);
+    /// Stores the outcome document and releases the lease.
+    base::Status finish(const Claim& claim, const std::string& outcome_json);
+    /// Running plans whose lease has run out.
+    base::Result<std::vector<std::string>> abandoned();
+
+private:
+    db::Store& store_;
+    base::Random& random_;
+};
+
+}  // namespace interlock::approval

@@ -1,0 +1,17 @@
+// PostgreSQL's SQLSTATE turned into our error codes: one table, one place.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace interlock::db {
+
+/// 57014 → timeout or cancelled, 42501 → permission_denied, 08xxx/57Pxx → target_unreachable,
+/// 55P03 → timeout, 0A000/42883/42P01 → not_supported, … `message` is the server's primary message
+/// only (DETAIL may hold row values).
+base::Error
+pg_error(std::string_view sqlstate, std::string_view message, std::string_view statement_name);
+
+}  // namespace interlock::db

@@ -1,0 +1,77 @@
+// The only way to read a target. Every read is one transaction that starts READ ONLY, runs a query
+// of ours before anything else (after which PostgreSQL refuses SET TRANSACTION READ WRITE), sets
+// role, name and time-outs locally, does the work over the extended protocol, and is always rolled
+// back. There is no function here that could commit.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/db/conninfo.hpp"
+#include "base/db/table.hpp"
+#include "base/limits.hpp"
+#include "base/result.hpp"
+
+namespace interlock::db {
+
+/// What is set for the length of one read.
+struct LaneSettings {
+    std::string role;              // SET LOCAL ROLE; "" = the login role
+    std::string application_name;  // interlock:<tool>:<subject>, cut to 63 bytes, ASCII only
+    std::chrono::milliseconds statement_timeout = base::limits::statement_timeout;
+    std::chrono::milliseconds lock_timeout = base::limits::lock_timeout;
+    std::chrono::milliseconds idle_timeout = base::limits::idle_in_transaction_timeout;
+};
+
+/// One statement of a read. More than `rows_max` rows are cut and told in Rows::cut.
+struct Query {
+    Sql sql;
+    std::vector<Cell> parameters;
+    std::size_t rows_max = base::limits::tool_rows_max;
+};
+
+struct Rows {
+    Table table;
+    bool cut = false;           // there were more rows than rows_max
+    std::size_t bytes = 0;      // of all cells
+    std::chrono::microseconds elapsed{0};
+};
+
+/// The outcome of one statement: a failing one does not hide the others (each runs under its own
+/// savepoint).
+using ReadResults = std::vector<base::Result<Rows>>;
+
+/// Facts about the server behind a connection, read once at connect.
+struct ServerFacts {
+    int version_number = 0;         // server_version_num: 150018
+    std::string version;            // "15.18"
+    bool in_recovery = false;       // re-read by every read()
+    std::string system_identifier;  // of the cluster; "" if it may not be read
+    std::string database;
+    std::string login_role;
+};
+
+class ReaderConnection {
+public:
+    /// Connects within limits::connect_timeout. target_unreachable says host, reason, remedy;
+    /// permission_denied is for refused credentials.
+    static base::Result<std::unique_ptr<ReaderConnection>> open(const TargetAddress& address);
+    virtual ~ReaderConnection() = default;
+
+    virtual const ServerFacts& facts() const = 0;
+    virtual int backend_pid() const = 0;
+    /// Runs `queries` in one lane transaction. An Error means the transaction as a whole could not
+    /// run (connection lost, role refused); then the connection may be broken(). A stop request
+    /// cancels the running statement on the server (PQcancel).
+    virtual base::Result<ReadResults>
+    read(const LaneSettings& settings, const std::vector<Query>& queries, std::stop_token stop) = 0;
+    virtual bool broken() const = 0;
+    /// Proves that nothing leaked out of a read: idle, no transaction, settings as at connect, no
+    /// session locks. False: close it.
+    virtual bool clean() = 0;
+};
+
+}  // namespace interlock::db

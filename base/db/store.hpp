@@ -1,0 +1,49 @@
+// Our own database: the queue and the audit log. One interface for the embedded store (SQLite) and
+// the shared one (PostgreSQL); SQL is the common subset with $1 parameters. Every change is one
+// transaction that commits or leaves nothing.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/db/table.hpp"
+#include "base/result.hpp"
+
+namespace interlock::db {
+
+/// Inside one transaction.
+class StoreTransaction {
+public:
+    virtual ~StoreTransaction() = default;
+    virtual base::Result<Table> run(std::string_view sql, const std::vector<Cell>& parameters = {}) = 0;
+    /// The store's clock: the only one that decides expiry.
+    virtual base::Time now() = 0;
+};
+
+class Store {
+public:
+    virtual ~Store() = default;
+    /// Runs `body` in a write transaction (serialised with all other writers). Commits when it
+    /// returns a value, rolls back when it returns an Error. store_busy, store_full and
+    /// store_read_only are told apart; nothing is half written.
+    virtual base::Status transact(const std::function<base::Status(StoreTransaction&)>& body) = 0;
+    /// Runs `body` on one consistent snapshot; writing in it is an error.
+    virtual base::Status read(const std::function<base::Status(StoreTransaction&)>& body) = 0;
+    virtual std::string describe() const = 0;
+};
+
+enum class StoreMode {
+    create,     // make the file when absent; read and write
+    existing,   // read and write; not_found when absent
+    read_only,  // never writes, not even the write-ahead log
+};
+
+/// SQLite file in WAL mode with full sync. Safe to share by several threads and processes.
+base::Result<std::unique_ptr<Store>>
+open_sqlite_store(const std::string& path, StoreMode mode, base::Clock& clock);
+
+}  // namespace interlock::db

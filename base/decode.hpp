@@ -1,0 +1,59 @@
+// Reads typed values out of the string-only JSON that parse_yaml returns. Every error names the
+// path (`targets[0].name`), what was expected and what was found. Unknown keys are errors: a
+// misspelt key in a contract or configuration must not be silently ignored.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/json.hpp"
+
+namespace interlock::base {
+
+/// A mapping being read. Collects which keys were asked for; finish() refuses the rest. The first
+/// error wins and later reads return defaults, so a function reads straight through and checks
+/// once at the end.
+class Decoder {
+public:
+    /// `document` must outlive the decoder. `path` is "" at the root.
+    Decoder(const Json& document, std::string path);
+
+    std::string text(const std::string& key);                               // required, non-empty
+    std::string text_or(const std::string& key, std::string fallback);
+    long long integer(const std::string& key, long long low, long long high);  // required
+    long long integer_or(const std::string& key, long long low, long long high, long long fallback);
+    double real(const std::string& key, double low, double high);           // required
+    bool boolean_or(const std::string& key, bool fallback);                 // true | false only
+    /// One of `choices`; the error lists them.
+    std::string choice(const std::string& key, const std::vector<std::string>& choices);
+    /// A duration such as 500ms, 10s, 30m, 2h.
+    std::chrono::milliseconds duration_or(const std::string& key, std::chrono::milliseconds fallback);
+    std::vector<std::string> texts(const std::string& key);                 // may be absent: empty
+    bool has(const std::string& key);
+    /// A nested mapping (required) and a list of mappings (absent: empty).
+    Decoder mapping(const std::string& key);
+    std::vector<Decoder> mappings(const std::string& key);
+    /// The keys of a nested mapping of text → text, in order.
+    std::vector<std::pair<std::string, std::string>> pairs(const std::string& key);
+
+    /// A finding of the caller's own, at `key`.
+    void fail(const std::string& key, std::string problem);
+    /// The first error of this decoder or of any decoder made from it, or unknown keys.
+    Status finish();
+
+private:
+    struct Shared;
+    const Json* find(const std::string& key);
+    std::string at(const std::string& key) const;
+
+    const Json* document_;
+    std::string path_;
+    std::set<std::string> asked_;
+    std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace interlock::base

@@ -1,0 +1,88 @@
+// Every limit, in one place, with its unit and its reason. An operator may lower or raise those
+// that a configuration names; a model never can.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace interlock::base::limits {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// JSON and YAML from outside
+inline constexpr std::size_t json_bytes_max = std::size_t{1} << 20;  // one request body; 1 MiB
+inline constexpr int json_depth_max = 64;             // deeper input is an attack on recursion
+inline constexpr std::size_t yaml_bytes_max = 64 * 1024;  // a runbook or configuration file
+inline constexpr int yaml_depth_max = 16;             // contracts nest about six deep
+
+// HTTP
+inline constexpr std::size_t http_header_bytes_max = 16 * 1024;  // all header fields of a request
+inline constexpr std::size_t http_body_bytes_max = json_bytes_max;
+inline constexpr seconds http_header_deadline{5};     // slow-header clients are dropped
+inline constexpr seconds http_body_deadline{15};      // 1 MiB at 70 KB/s
+inline constexpr seconds http_idle_deadline{75};      // keep-alive between requests
+inline constexpr seconds http_write_deadline{30};     // a client that does not read
+inline constexpr std::size_t http_connections_max = 12'000;  // open files are finite
+inline constexpr std::size_t http_connections_per_address_max = 11'000;
+
+// Results a model reads
+inline constexpr std::size_t result_text_chars_max = 10'000;  // then [...TRUNCATED]
+inline constexpr std::size_t cell_chars_max = 500;            // head and tail kept
+inline constexpr std::size_t evidence_bytes_max = std::size_t{16} << 20;    // one whole result
+inline constexpr std::size_t evidence_store_bytes_max = std::size_t{256} << 20;
+inline constexpr std::chrono::hours evidence_lifetime{7 * 24};
+inline constexpr std::size_t evidence_page_bytes = 64 * 1024;
+inline constexpr std::size_t tool_rows_max = 200;     // rows a fixed query may return
+
+// The narrow lane to a target
+inline constexpr int pool_connections = 4;            // per target
+inline constexpr int pool_triage_reserved = 1;        // kept for diagnose when the pool is busy
+inline constexpr std::size_t pool_waiters_max = 32;   // then target_busy
+inline constexpr milliseconds pool_wait_max{3'000};   // a caller waits this long for a connection
+inline constexpr milliseconds connect_timeout{5'000};
+inline constexpr milliseconds statement_timeout{5'000};
+inline constexpr milliseconds diagnostic_statement_timeout_max{30'000};
+inline constexpr milliseconds lock_timeout{500};
+inline constexpr milliseconds idle_in_transaction_timeout{10'000};
+inline constexpr milliseconds diagnose_budget{3'000}; // the whole sweep
+inline constexpr milliseconds reconnect_backoff_min{250};
+inline constexpr milliseconds reconnect_backoff_max{30'000};
+
+// SQL text before any parser sees it: the lexer is quadratic on nested comments and deep
+// expressions overflow the parser's stack.
+inline constexpr std::size_t sql_bytes_max = 16 * 1024;
+inline constexpr int sql_comment_depth_max = 32;
+inline constexpr std::size_t sql_tokens_max = 4'000;
+
+// Tool workers and calls
+inline constexpr std::size_t tool_workers = 8;        // blocking database calls in flight
+inline constexpr std::size_t tool_queue_max = 256;    // then 503 and Retry-After
+inline constexpr seconds tool_call_deadline{60};
+
+// Legacy MCP sessions
+inline constexpr std::size_t sessions_max = 10'000;
+inline constexpr seconds session_idle_max{3'600};
+
+// Plans and approval
+inline constexpr std::size_t plan_bytes_max = 64 * 1024;  // a person must be able to read it
+inline constexpr seconds pending_lifetime{30 * 60};       // PENDING, then EXPIRED
+inline constexpr seconds approval_lifetime_strong{60 * 60};  // APPROVED by key, then EXPIRED
+inline constexpr seconds approval_lifetime_chat{10 * 60};
+inline constexpr std::size_t open_plans_per_requester_max = 50;  // one agent cannot flood people
+inline constexpr seconds lease_lifetime{30};              // renewed at a third of it
+inline constexpr milliseconds store_busy_wait{5'000};     // SQLite's lock
+
+// Telemetry
+inline constexpr std::size_t audit_payload_bytes_max = json_bytes_max + 64 * 1024;
+inline constexpr std::size_t audit_batch_max = 256;       // tool-call leaves per commit
+inline constexpr milliseconds audit_wait_max{5'000};      // then the call fails closed
+inline constexpr std::size_t span_file_bytes_max = std::size_t{64} << 20;
+inline constexpr int span_files_kept = 4;
+inline constexpr std::size_t span_queue_max = 8'192;      // then spans are dropped and counted
+
+// Child processes (ssh-keygen and the like)
+inline constexpr seconds child_deadline{10};
+inline constexpr std::size_t child_output_bytes_max = std::size_t{1} << 20;
+
+}  // namespace interlock::base::limits

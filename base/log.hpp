@@ -1,0 +1,29 @@
+// Operational log: one JSON object per line on stderr (never stdout: stdio MCP owns it). An event
+// name and key/value pairs; no prose, no secrets, no SQL parameters. The audit log is elsewhere
+// (telemetry/audit_log.hpp).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace interlock::base {
+
+enum class LogLevel { debug, info, warning, error };
+using LogFields = std::vector<std::pair<std::string_view, std::string>>;
+
+/// Below `level` nothing is written. `program` is put on every line.
+void log_setup(std::string_view program, LogLevel level);
+void log_event(LogLevel level, std::string_view event, const LogFields& fields = {});
+inline void log_info(std::string_view event, const LogFields& fields = {}) {
+    log_event(LogLevel::info, event, fields);
+}
+inline void log_warning(std::string_view event, const LogFields& fields = {}) {
+    log_event(LogLevel::warning, event, fields);
+}
+inline void log_error(std::string_view event, const LogFields& fields = {}) {
+    log_event(LogLevel::error, event, fields);
+}
+
+}  // namespace interlock::base

@@ -1,0 +1,51 @@
+// Metrics for /metrics. Families are declared in one table (metrics.cpp) with fixed label names,
+// so that labels stay bounded by construction: values come from code (tool names, outcomes,
+// states), never from callers.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace interlock::telemetry {
+
+enum class Counter {
+    tool_calls,             // tool, outcome
+    schema_errors,          // tool
+    cut_bytes,              // tool
+    audit_failures,
+    spans_dropped,
+    protocol_errors,        // code
+    plan_transitions,       // from, to
+};
+enum class Histogram {
+    operation_seconds,      // mcp.server.operation.duration: method, tool, error
+    protocol_seconds,       // parse and validation: method
+    pool_wait_seconds,      // target
+    payload_bytes,          // tool, direction
+    execution_step_seconds, // runbook, outcome
+};
+enum class Gauge {
+    plans,                  // state
+    audit_size,
+    pool_in_use,            // target
+};
+
+class Metrics {
+public:
+    Metrics();
+    ~Metrics();
+    Metrics(const Metrics&) = delete;
+    Metrics& operator=(const Metrics&) = delete;
+    void count(Counter family, const std::vector<std::string>& labels, double by = 1);
+    void observe(Histogram family, const std::vector<std::string>& labels, double value);
+    void set(Gauge family, const std::vector<std::string>& labels, double value);
+    /// Prometheus text format 0.0.4.
+    std::string render() const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace interlock::telemetry

@@ -1,0 +1,39 @@
+// Whole results, kept so that the model can be given a cut. One file per result below a directory
+// with a byte budget (limits.hpp); least recently used goes first; only the identity that asked,
+// and the approvers of a plan that cites it, may read it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "base/result.hpp"
+
+namespace interlock::tools {
+
+struct StoredEvidence {
+    std::string id;       // ev_…
+    std::string subject;  // who asked
+    std::string tool;
+    std::string target;
+    std::string created;  // RFC 3339
+    std::string body;     // the whole structured packet, JSON text
+};
+
+class EvidenceStore {
+public:
+    virtual ~EvidenceStore() = default;
+    /// Stores and returns the record's id (already in evidence.id).
+    virtual base::Status put(const StoredEvidence& evidence) = 0;
+    /// not_found for unknown, expired and foreign ids alike: no oracle.
+    virtual base::Result<StoredEvidence> get(const std::string& id, const std::string& subject) = 0;
+    /// Whether the id exists and belongs to `subject`, without reading it.
+    virtual bool owns(const std::string& id, const std::string& subject) = 0;
+};
+
+base::Result<std::unique_ptr<EvidenceStore>>
+open_evidence_directory(const std::string& directory, base::Clock& clock);
+
+}  // namespace interlock::tools

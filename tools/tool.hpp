@@ -1,0 +1,102 @@
+// A tool, defined in one place. Input declarations are at once the JSON Schema the model sees, the
+// validation, the decoder and the documentation.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "base/json.hpp"
+#include "base/result.hpp"
+#include "telemetry/identity.hpp"
+#include "telemetry/metrics.hpp"
+#include "telemetry/span.hpp"
+#include "tools/evidence.hpp"
+
+namespace interlock::tools {
+
+class Targets;
+class EvidenceStore;
+
+enum class InputType { text, integer, boolean, text_list, object };
+
+struct Input {
+    std::string_view name;
+    InputType type = InputType::text;
+    bool required = false;
+    std::string_view about;
+    long long min = 0;                       // integers; list length for text_list
+    long long max = 0;
+    std::size_t length_max = 200;            // characters of text
+    std::vector<std::string_view> choices;   // enum for text
+    std::string_view fallback;               // default, in text form; "" = none
+    std::string_view example;                // shown when validation fails
+};
+
+/// Validated arguments, by name; defaults filled in.
+class Arguments {
+public:
+    void set(std::string name, std::string json_text);
+    bool has(std::string_view name) const;
+    std::string text(std::string_view name) const;
+    long long integer(std::string_view name) const;
+    bool boolean(std::string_view name) const;
+    std::vector<std::string> texts(std::string_view name) const;
+    /// The object's JSON text.
+    std::string object(std::string_view name) const;
+
+private:
+    std::map<std::string, std::string, std::less<>> values_;
+};
+
+/// One call, as a tool sees it.
+struct Call {
+    const telemetry::Identity& identity;
+    const Arguments& arguments;
+    std::stop_token stop;
+    telemetry::Span& span;
+    std::string id;  // call id, also in the audit
+};
+
+/// What tools work with; made once by the program.
+struct Context {
+    Targets& targets;
+    EvidenceStore& evidence;
+    telemetry::Metrics& metrics;
+    telemetry::Tracer& tracer;
+    base::Clock& clock;
+    base::Random& random;
+};
+
+struct Tool {
+    std::string_view name;     // ^[a-z_]{1,64}$
+    std::string_view title;
+    std::string_view summary;  // one ASCII sentence: what a model reads
+    std::string_view domain;   // "orientation" | "triage" | "postgres" | "planning"
+    bool read_only = true;     // readOnlyHint; false only for the two that touch the queue
+    bool idempotent = true;
+    std::vector<Input> inputs;         // `target` is declared like any other
+    std::string (*output_schema)() = nullptr;  // JSON Schema text of structuredContent
+    std::function<base::Result<Output>(Context&, const Call&)> run;
+};
+
+/// JSON Schema text of a tool's inputs (root object, additionalProperties false).
+std::string input_schema(const Tool& tool);
+/// Checks `arguments` (a JSON object) against the declarations. invalid_arguments names the path,
+/// what was expected and an example.
+base::Result<Arguments> validate_arguments(const Tool& tool, const base::Json& arguments);
+
+/// Every tool of this room, in the order of tools/list.
+const std::vector<Tool>& catalog();
+
+/// An error as a tool result: isError, one sentence what happened, one what to do, and the stable
+/// code in structuredContent.error.
+Output error_output(const base::Error& error);
+
+}  // namespace interlock::tools
