@@ -59,6 +59,11 @@ inline constexpr std::size_t sql_tokens_max = 4'000;
 inline constexpr std::size_t tool_workers = 8;        // blocking database calls in flight
 inline constexpr std::size_t tool_queue_max = 256;    // then 503 and Retry-After
 inline constexpr seconds tool_call_deadline{60};
+inline constexpr seconds busy_retry_after{1};         // what a 503 tells the client to wait
+inline constexpr milliseconds drain_max{5'000};       // calls under way at SIGTERM or end of input
+inline constexpr std::size_t batch_messages_max = 32; // 2025-03-26 only; more is a flood
+inline constexpr seconds list_lifetime{60};           // how long a client may keep tools/list
+inline constexpr std::size_t client_name_chars_max = 100;  // what a client calls itself
 
 // Legacy MCP sessions
 inline constexpr std::size_t sessions_max = 10'000;
@@ -72,6 +77,17 @@ inline constexpr seconds approval_lifetime_chat{10 * 60};
 inline constexpr std::size_t open_plans_per_requester_max = 50;  // one agent cannot flood people
 inline constexpr seconds lease_lifetime{30};              // renewed at a third of it
 inline constexpr milliseconds store_busy_wait{5'000};     // SQLite's lock
+inline constexpr std::size_t presentation_bytes_max = 64 * 1024;  // \u escapes, six bytes each
+inline constexpr std::size_t hypothesis_chars_max = 4'000;  // what a person reads before deciding
+inline constexpr std::size_t plan_line_chars_max = 200;     // titles, ids
+inline constexpr std::size_t evidence_cited_max = 32;       // evidence ids of one plan
+inline constexpr std::size_t blast_radius_sentences_max = 32;
+inline constexpr std::size_t blast_radius_chars_max = 1'000;  // of one sentence
+inline constexpr std::size_t plan_steps_max = 16;           // more is not one decision
+inline constexpr std::size_t plan_checks_max = 32;          // preconditions, recovery, guardrails
+inline constexpr milliseconds step_lock_timeout_max{30'000};  // a waiter stops those behind it
+inline constexpr milliseconds step_statement_timeout_max{3'600'000};
+inline constexpr milliseconds verification_deadline_max{3'600'000};
 
 // Telemetry
 inline constexpr std::size_t audit_payload_bytes_max = json_bytes_max + 64 * 1024;
@@ -80,6 +96,14 @@ inline constexpr milliseconds audit_wait_max{5'000};      // then the call fails
 inline constexpr std::size_t span_file_bytes_max = std::size_t{64} << 20;
 inline constexpr int span_files_kept = 4;
 inline constexpr std::size_t span_queue_max = 8'192;      // then spans are dropped and counted
+inline constexpr std::size_t span_batch_max = 64;         // spans in one line of the span file
+inline constexpr std::size_t span_attributes_max = 64;    // then dropped and counted in the span
+inline constexpr std::size_t span_text_bytes_max = 1'024; // a name, message or attribute value
+inline constexpr std::size_t audit_queue_max = 512;       // callers waiting for a leaf, then refused
+inline constexpr std::size_t audit_verify_rows = 32;      // read at once: 32 payloads of 1 MiB
+inline constexpr std::size_t audit_problems_max = 1'000;  // told one by one; the rest is counted
+inline constexpr std::size_t audit_read_max = 1'000;      // records of one read_audit
+inline constexpr std::size_t metric_series_max = 1'000;   // per family; past it, labels say "other"
 
 // Child processes (ssh-keygen and the like)
 inline constexpr seconds child_deadline{10};
