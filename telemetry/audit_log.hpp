@@ -1,14 +1,8 @@
 // The audit log: every state change and every tool call is a leaf of one Merkle tree, kept in the
 // store. A state change appends in its own transaction; tool calls append in batches and are
-// durable before their result leaves. The leaf commits to SHA256(salt ‖ payload), so that a payload
-// can be erased without breaking proofs.
+// durable before their result leaves. The leaf commits to SHA256(salt || payload), so that a
+// payload can be erased without breaking proofs.
 #pragma once
-
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "base/clock.hpp"
 #include "base/db/store.hpp"
@@ -16,13 +10,19 @@
 #include "base/result.hpp"
 #include "telemetry/checkpoint.hpp"
 
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace interlock::telemetry {
 
 struct AuditEntry {
-    std::string type;         // "tool.begin", "tool.end", "plan.submitted", "plan.approved", …
-    std::string actor;        // subject of who did it, or the program for its own acts
-    std::string plan_digest;  // hex; "" when there is none
-    std::string payload;      // JSON text; kept apart, salted
+    std::string type;        // "tool.begin", "tool.end", "plan.submitted", "plan.approved", ...
+    std::string actor;       // subject of who did it, or the program for its own acts
+    std::string plan_digest; // hex; "" when there is none
+    std::string payload;     // JSON text; kept apart, salted
 };
 
 /// Tables of the log; called once by whoever creates the store.
@@ -47,8 +47,8 @@ public:
 
 struct AuditRecord {
     std::uint64_t index = 0;
-    std::string header;   // the leaf's bytes: JSON {seq,time,type,actor,plan_digest,payload_hash}
-    std::optional<std::string> payload;  // absent when erased
+    std::string header; // the leaf's bytes: JSON {seq,time,type,actor,plan_digest,payload_hash}
+    std::optional<std::string> payload; // absent when erased
 };
 
 /// What a verification found. `problems` empty means every check below held.
@@ -57,7 +57,7 @@ struct AuditVerification {
     base::Digest root;
     std::uint64_t erased_payloads = 0;
     std::uint64_t checkpoints_checked = 0;
-    std::vector<std::string> problems;  // one sentence each, with the leaf index
+    std::vector<std::string> problems; // one sentence each, with the leaf index
 };
 
 /// Recomputes every leaf, payload hash, sequence number and the root; proves that each of
@@ -65,7 +65,8 @@ struct AuditVerification {
 base::Result<AuditVerification>
 verify_audit(db::Store& store, const std::vector<Checkpoint>& checkpoints);
 /// Records from `first`, at most `count`, optionally of one plan.
-base::Result<std::vector<AuditRecord>>
-read_audit(db::Store& store, std::uint64_t first, std::size_t count, const std::string& plan_digest = {});
+base::Result<std::vector<AuditRecord>> read_audit(
+    db::Store& store, std::uint64_t first, std::size_t count, const std::string& plan_digest = {}
+);
 
-}  // namespace interlock::telemetry
+} // namespace interlock::telemetry

@@ -3,28 +3,29 @@
 // from an older copy is noticed.
 #pragma once
 
+#include "base/digest.hpp"
+#include "base/result.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "base/digest.hpp"
-#include "base/result.hpp"
-
 namespace interlock::telemetry {
 
 struct Checkpoint {
-    std::string origin;  // names the log: "interlock/<log id>"
+    std::string origin; // names the log: "interlock/<log id>"
     std::uint64_t size = 0;
     base::Digest root;
 };
 
-/// The note: three lines, a blank line, "— name base64(key id ‖ signature)".
-std::string sign_checkpoint(const Checkpoint& checkpoint, const std::string& name, const base::SigningKey& key);
+/// The note: three lines, a blank line, "— name base64(key id || signature)".
+std::string
+sign_checkpoint(const Checkpoint& checkpoint, const std::string& name, const base::SigningKey& key);
 /// Verifies against the public key (32 bytes) and returns what it says; invalid_signature or
 /// invalid_input otherwise.
 base::Result<Checkpoint>
 verify_checkpoint(std::string_view note, const std::string& name, std::string_view public_key32);
-/// "name+keyid+base64(type ‖ key)": the C2SP verifier key people exchange.
+/// "name+keyid+base64(type || key)": the C2SP verifier key people exchange.
 std::string verifier_key(const std::string& name, std::string_view public_key32);
 
-}  // namespace interlock::telemetry
+} // namespace interlock::telemetry

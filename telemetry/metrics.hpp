@@ -10,13 +10,13 @@
 namespace interlock::telemetry {
 
 enum class Counter {
-    tool_calls,             // tool, outcome
-    schema_errors,          // tool
-    cut_bytes,              // tool
+    tool_calls,    // tool, outcome
+    schema_errors, // tool
+    cut_bytes,     // tool
     audit_failures,
     spans_dropped,
-    protocol_errors,        // code
-    plan_transitions,       // from, to
+    protocol_errors,  // code
+    plan_transitions, // from, to
 };
 enum class Histogram {
     operation_seconds,      // mcp.server.operation.duration: method, tool, error
@@ -26,9 +26,9 @@ enum class Histogram {
     execution_step_seconds, // runbook, outcome
 };
 enum class Gauge {
-    plans,                  // state
+    plans, // state
     audit_size,
-    pool_in_use,            // target
+    pool_in_use, // target
 };
 
 class Metrics {
@@ -48,4 +48,4 @@ private:
     std::unique_ptr<State> state_;
 };
 
-}  // namespace interlock::telemetry
+} // namespace interlock::telemetry

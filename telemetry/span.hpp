@@ -2,6 +2,10 @@
 // log is the record. A span that cannot be written is dropped and counted, never waited for.
 #pragma once
 
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "base/limits.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,10 +15,9 @@
 #include <variant>
 #include <vector>
 
-#include "base/clock.hpp"
-#include "base/ids.hpp"
-
 namespace interlock::telemetry {
+
+class Metrics;
 
 using AttributeValue = std::variant<std::string, std::int64_t, double, bool>;
 
@@ -38,6 +41,7 @@ struct FinishedSpan {
     base::Time start;
     base::Time end;
     std::vector<std::pair<std::string, AttributeValue>> attributes;
+    std::uint32_t dropped_attributes = 0; // past limits::span_attributes_max
     bool error = false;
     std::string status_message;
 };
@@ -45,15 +49,20 @@ struct FinishedSpan {
 class SpanSink {
 public:
     virtual ~SpanSink() = default;
+    /// Never blocks on a disk or a network.
     virtual void write(FinishedSpan span) = 0;
+    /// Spans lost so far because the sink was full or could not write.
+    virtual std::uint64_t dropped() const { return 0; }
 };
 
-/// A span under way; ends at end() or destruction. Not shared between threads.
+/// A span under way; ends at end() or destruction and is then written, unless its trace is not
+/// sampled. Not shared between threads.
 class Span {
 public:
     Span(Span&&) noexcept;
     Span& operator=(Span&&) = delete;
     ~Span();
+    /// The last value of a key counts. Text is cut to limits::span_text_bytes_max.
     void set(std::string key, AttributeValue value);
     /// error.type and status.
     void fail(std::string type, std::string message);
@@ -81,10 +90,17 @@ private:
 /// One ExportTraceServiceRequest (OTLP/JSON, protobuf JSON mapping) holding `spans`.
 std::string otlp_json(const std::vector<FinishedSpan>& spans, const std::string& service_name);
 
+struct FileSpanOptions {
+    std::size_t file_bytes_max = base::limits::span_file_bytes_max;
+    int files_kept = base::limits::span_files_kept; // with the one being written
+    Metrics* metrics = nullptr;                     // told of drops when given
+};
 /// Appends OTLP JSON lines to `directory`/<service>.jsonl on a thread of its own and rotates by
-/// size (limits.hpp).
-std::unique_ptr<SpanSink> make_file_span_sink(const std::string& directory, const std::string& service_name);
+/// size: <service>.1.jsonl is the newest that is full. Several processes may share the file.
+std::unique_ptr<SpanSink> make_file_span_sink(
+    const std::string& directory, const std::string& service_name, FileSpanOptions options = {}
+);
 /// Drops everything; for programs and tests without spans.
 SpanSink& null_span_sink();
 
-}  // namespace interlock::telemetry
+} // namespace interlock::telemetry

@@ -1,0 +1,19 @@
+// What the writer and the verifier of the audit log must agree on. Nobody else needs it.
+#pragma once
+
+#include "telemetry/audit_log.hpp"
+
+#include <cstddef>
+#include <string_view>
+
+namespace interlock::telemetry {
+
+/// Fixed, so that salt || payload can be read in one way only.
+inline constexpr std::size_t audit_salt_bytes = 16;
+
+/// What a leaf commits to: SHA256(salt || payload).
+base::Digest payload_hash(std::string_view salt, std::string_view payload);
+/// Whether the entry may be recorded: size, UTF-8, a type.
+base::Status check_audit_entry(const AuditEntry& entry);
+
+} // namespace interlock::telemetry
