@@ -89,6 +89,16 @@ inline constexpr milliseconds step_lock_timeout_max{30'000};  // a waiter stops 
 inline constexpr milliseconds step_statement_timeout_max{3'600'000};
 inline constexpr milliseconds verification_deadline_max{3'600'000};
 
+// Execution
+inline constexpr milliseconds executor_poll_interval{500};  // between two looks at the queue
+inline constexpr seconds lease_lifetime_min{2};           // below, a busy disk alone would lose it
+inline constexpr milliseconds target_lock_wait{5'000};    // for the advisory lock on a target
+inline constexpr milliseconds target_lock_retry{100};
+inline constexpr int target_contact_attempts = 5;         // to learn what an interrupted step did
+inline constexpr milliseconds target_contact_retry{1'000};
+inline constexpr std::size_t verification_samples_kept = 200;  // in an outcome: first and last half
+inline constexpr std::size_t refusals_remembered = 1'000; // so that each is told once, not each poll
+
 // Telemetry
 inline constexpr std::size_t audit_payload_bytes_max = json_bytes_max + 64 * 1024;
 inline constexpr std::size_t audit_batch_max = 256;       // tool-call leaves per commit
