@@ -1,0 +1,24 @@
+// `interlock audit`: proves that the log is whole, and shows what it says.
+#pragma once
+
+#include "cli/output.hpp"
+
+#include <string>
+#include <vector>
+
+namespace interlock::cli {
+
+struct AuditOptions {
+    std::string state_directory;
+    /// Signed checkpoints to hold the log against, each with the verifier key at the same place in
+    /// `verifier_keys`. Both empty: those the programs of this machine keep in their state.
+    std::vector<std::string> checkpoints;
+    std::vector<std::string> verifier_keys;
+    std::string plan_id; // show: only this plan's records
+    bool json = false;
+};
+
+Exit verify_audit_log(const AuditOptions& options);
+Exit show_audit_log(const AuditOptions& options);
+
+} // namespace interlock::cli

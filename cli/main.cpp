@@ -1,0 +1,190 @@
+// interlock: what people do at a shell. Wiring of commands only; each lives in its own file.
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "base/signals.hpp"
+#include "cli/audit.hpp"
+#include "cli/demo/demo.hpp"
+#include "cli/output.hpp"
+#include "cli/plans.hpp"
+#include "cli/targets.hpp"
+
+#include <functional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+namespace {
+
+using interlock::cli::Exit;
+using Run = std::function<Exit()>;
+
+void add_json(CLI::App& command, bool& json) {
+    command.add_flag("--json", json, "Print one JSON document on stdout");
+}
+
+void add_state(CLI::App& command, std::string& state) {
+    command.add_option("--state", state, "State directory that holds the queue")
+        ->capture_default_str();
+}
+
+void add_decision_options(CLI::App& command, interlock::cli::PlansOptions& options) {
+    command.add_option("PLAN", options.plan_id, "Plan id, as `interlock plans list` shows it")
+        ->required();
+    command
+        .add_option(
+            "--key", options.key, "Your SSH private key, or the public key of one in ssh-agent"
+        )
+        ->required()
+        ->envname("INTERLOCK_KEY");
+    command.add_option(
+        "--as", options.principal, "Your name in the allowed signers file (default: your user)"
+    );
+    command
+        .add_option(
+            "--allowed-signers",
+            options.allowed_signers,
+            "Who may decide (ssh-keygen's ALLOWED SIGNERS)"
+        )
+        ->required()
+        ->envname("INTERLOCK_ALLOWED_SIGNERS");
+    command.add_option("--revoked-keys", options.revoked_keys, "Keys that no longer count")
+        ->envname("INTERLOCK_REVOKED_KEYS");
+    command.add_option("--people", options.people, "YAML file: which subjects are one person")
+        ->envname("INTERLOCK_PEOPLE");
+    command.add_option(
+        "--reason", options.reason, "Why, in one sentence (required to reject or revoke)"
+    );
+    command.add_option(
+        "--digest", options.digest, "The whole digest that you read; anything else is refused"
+    );
+    command.add_flag(
+        "--yes", options.yes, "Do not ask at the terminal (approving then needs --digest)"
+    );
+}
+
+void add_plans(CLI::App& app, interlock::cli::PlansOptions& options, Run& run) {
+    CLI::App* plans = app.add_subcommand("plans", "Read plans and decide on them");
+    plans->require_subcommand(1);
+    const auto command = [&](const char* name,
+                             const char* about,
+                             Exit (*act)(const interlock::cli::PlansOptions&)) {
+        CLI::App* added = plans->add_subcommand(name, about);
+        add_state(*added, options.state_directory);
+        add_json(*added, options.json);
+        added->callback([&options, &run, act] { run = [&options, act] { return act(options); }; });
+        return added;
+    };
+    CLI::App* list = command("list", "Plans that wait or run", interlock::cli::list_plans);
+    list->add_option("--in", options.state, "Only plans in this state");
+    list->add_flag("--all", options.all, "Also plans that ended");
+    command(
+        "show", "One plan: the exact script, then what the agent wrote", interlock::cli::show_plan
+    )
+        ->add_option("PLAN", options.plan_id, "Plan id")
+        ->required();
+    add_decision_options(
+        *command(
+            "approve", "Show a plan, ask, and sign your approval", interlock::cli::approve_plan
+        ),
+        options
+    );
+    add_decision_options(*command("reject", "Refuse a plan", interlock::cli::reject_plan), options);
+    add_decision_options(
+        *command(
+            "revoke", "Take an approved plan back before it runs", interlock::cli::revoke_plan
+        ),
+        options
+    );
+}
+
+void add_audit(CLI::App& app, interlock::cli::AuditOptions& options, Run& run) {
+    CLI::App* audit = app.add_subcommand("audit", "The tamper-evident log");
+    audit->require_subcommand(1);
+    CLI::App* verify =
+        audit->add_subcommand("verify", "Recompute the log and hold it against signed checkpoints");
+    add_state(*verify, options.state_directory);
+    add_json(*verify, options.json);
+    verify->add_option("--checkpoint", options.checkpoints, "A signed checkpoint kept elsewhere");
+    verify->add_option(
+        "--verifier-key", options.verifier_keys, "The key that checkpoint must be signed with"
+    );
+    verify->callback([&] { run = [&] { return interlock::cli::verify_audit_log(options); }; });
+    CLI::App* show = audit->add_subcommand("show", "The records, oldest first");
+    add_state(*show, options.state_directory);
+    add_json(*show, options.json);
+    show->add_option("--plan", options.plan_id, "Only records of this plan");
+    show->callback([&] { run = [&] { return interlock::cli::show_audit_log(options); }; });
+}
+
+void add_targets(
+    CLI::App& app,
+    interlock::cli::TargetsOptions& options,
+    interlock::tools::InitOptions& init,
+    Run& run
+) {
+    CLI::App* doctor =
+        app.add_subcommand("doctor", "Prove that a target's credential is read-only");
+    doctor->add_option("--target", options.targets, "NAME=CONNINFO; may be given several times");
+    add_json(*doctor, options.json);
+    doctor->callback([&] { run = [&] { return interlock::cli::run_doctor(options); }; });
+
+    CLI::App* diagnose = app.add_subcommand("diagnose", "The diagnosis an agent would get");
+    diagnose->add_option("--target", options.targets, "NAME=CONNINFO; may be given several times");
+    add_state(*diagnose, options.state_directory);
+    add_json(*diagnose, options.json);
+    diagnose->callback([&] { run = [&] { return interlock::cli::run_diagnose(options); }; });
+
+    CLI::App* sql =
+        app.add_subcommand("init", "Print the SQL that makes the roles; run it yourself");
+    sql->add_option("--database", init.database, "Database the roles are for")->required();
+    sql->add_option("--diag-role", init.diag_role, "Role of interlock-server")
+        ->capture_default_str();
+    sql->add_option("--read-role", init.read_role, "Optional role with SELECT on approved views");
+    sql->add_option("--executor-role", init.executor_role, "Role of interlock-executor")
+        ->capture_default_str();
+    sql->add_option("--connection-limit", init.connection_limit, "Connections the server may hold")
+        ->capture_default_str()
+        ->check(CLI::Range(2, 100));
+    sql->callback([&] { run = [&] { return interlock::cli::print_init_sql(init); }; });
+}
+
+void add_demo(CLI::App& app, interlock::cli::DemoOptions& options, Run& run) {
+    CLI::App* demo = app.add_subcommand("demo", "The whole loop on a throw-away PostgreSQL");
+    demo->add_flag("--yes", options.yes, "Approve with the demo approver's key without asking");
+    demo->add_flag(
+        "--keep", options.keep, "Leave everything running and say how to connect a client"
+    );
+    demo->callback([&] { run = [&] { return interlock::cli::run_demo(options); }; });
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    interlock::base::install_signal_handling();
+    interlock::base::log_setup("interlock", interlock::base::LogLevel::warning);
+    CLI::App app{"Interlock: agents look, people decide, a separate machine acts."};
+    app.set_version_flag("--version", "interlock " INTERLOCK_VERSION);
+    app.require_subcommand(1);
+    app.footer("Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 queue, 6 target "
+               "unreachable,\n"
+               "7 a check found a problem.");
+
+    interlock::cli::PlansOptions plans;
+    interlock::cli::AuditOptions audit;
+    interlock::cli::TargetsOptions targets;
+    interlock::tools::InitOptions init;
+    interlock::cli::DemoOptions demo;
+    plans.state_directory = audit.state_directory = targets.state_directory =
+        interlock::base::default_state_directory();
+    Run run;
+    add_demo(app, demo, run);
+    add_targets(app, targets, init, run);
+    add_plans(app, plans, run);
+    add_audit(app, audit, run);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : static_cast<int>(Exit::usage);
+    }
+    return static_cast<int>(run());
+}

@@ -1,0 +1,17 @@
+// Reads the approvers of a deployment: the allowed_signers file, revoked keys, and which subjects
+// are one person.
+#pragma once
+
+#include "approval/decision.hpp"
+#include "base/result.hpp"
+
+#include <string>
+
+namespace interlock::cli {
+
+/// `people` is a YAML file: a list under `people:` of {subjects: [...]}; "" = none.
+base::Result<approval::ApproverKeys> read_approver_keys(
+    const std::string& allowed_signers, const std::string& revoked_keys, const std::string& people
+);
+
+} // namespace interlock::cli

@@ -1,0 +1,152 @@
+#include "cli/targets.hpp"
+
+#include "base/clock.hpp"
+#include "base/db/conninfo.hpp"
+#include "base/ids.hpp"
+#include "base/process.hpp"
+#include "base/state_directory.hpp"
+#include "base/text.hpp"
+#include "telemetry/metrics.hpp"
+#include "telemetry/span.hpp"
+#include "tools/evidence_store.hpp"
+#include "tools/run.hpp"
+#include "tools/targets.hpp"
+#include "tools/tool.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace interlock::cli {
+
+using base::Errc;
+using base::Error;
+using base::Json;
+using base::Result;
+
+namespace {
+
+Result<std::vector<db::TargetAddress>> addresses_of(const TargetsOptions& options) {
+    if (options.targets.empty()) {
+        return Error{
+            Errc::invalid_arguments,
+            "No target was named.",
+            "Pass --target NAME=CONNINFO, for example "
+            "--target shop='host=db1 dbname=shop user=interlock_diag'."};
+    }
+    std::vector<db::TargetAddress> addresses;
+    for (const std::string& text : options.targets) {
+        INTERLOCK_TRY(auto address, db::parse_target_argument(text));
+        addresses.push_back(std::move(address));
+    }
+    return addresses;
+}
+
+Json check_json(const tools::LaneCheck& check) {
+    return {
+        {"name", check.name},
+        {"passed", check.passed},
+        {"required", check.required},
+        {"proof", check.proof},
+        {"remedy", check.remedy},
+    };
+}
+
+void print_check(const tools::LaneCheck& check) {
+    const std::string mark = check.passed     ? coloured(Colour::green, "ok    ")
+                             : check.required ? coloured(Colour::red, "FAILED")
+                                              : coloured(Colour::yellow, "note  ");
+    print_line("  " + mark + "  " + check.name + ": " + base::sanitize(check.proof));
+    if (!check.passed && !check.remedy.empty()) {
+        print_line("          → " + base::sanitize(check.remedy));
+    }
+}
+
+} // namespace
+
+Exit print_init_sql(const tools::InitOptions& options) {
+    print(tools::init_sql(options));
+    return Exit::ok;
+}
+
+Exit run_doctor(const TargetsOptions& options) {
+    const auto addresses = addresses_of(options);
+    if (!addresses) {
+        return report(addresses.error(), options.json);
+    }
+    Json document = {{"targets", Json::array()}};
+    Exit worst = Exit::ok;
+    for (const db::TargetAddress& address : *addresses) {
+        const auto checks = tools::check_lane_by_trying(address);
+        Json entry = {{"name", address.name}};
+        if (!checks) {
+            entry["error"] = base::name(checks.error().code);
+            entry["what"] = checks.error().what;
+            worst = exit_code(checks.error().code);
+        } else {
+            entry["checks"] = Json::array();
+            for (const auto& check : *checks) {
+                entry["checks"].push_back(check_json(check));
+                if (!check.passed && check.required && worst == Exit::ok) {
+                    worst = Exit::check_failed;
+                }
+            }
+        }
+        if (!options.json) {
+            print_line(coloured(Colour::bold, address.name) + "  " + db::describe(address));
+            if (checks) {
+                for (const auto& check : *checks) {
+                    print_check(check);
+                }
+            } else {
+                print_line(
+                    "  " + coloured(Colour::red, "FAILED") + "  " + base::to_text(checks.error())
+                );
+            }
+        }
+        document["targets"].push_back(entry);
+    }
+    if (options.json) {
+        print_json(document);
+    } else {
+        print_line(
+            worst == Exit::ok ? "The lane is narrow." : "The lane is not in order: see above."
+        );
+    }
+    return worst;
+}
+
+Exit run_diagnose(const TargetsOptions& options) {
+    const auto addresses = addresses_of(options);
+    if (!addresses) {
+        return report(addresses.error(), options.json);
+    }
+    base::SystemClock clock;
+    base::SystemRandom random;
+    telemetry::Metrics metrics;
+    telemetry::Tracer tracer(telemetry::null_span_sink(), clock, random);
+    const base::StateDirectory state{options.state_directory};
+    auto evidence = tools::open_evidence_directory(state.evidence(), clock);
+    if (!evidence) {
+        return report(evidence.error(), options.json);
+    }
+    tools::Targets targets(addresses.value(), clock, metrics);
+    tools::Context context{targets, **evidence, metrics, tracer, clock, random};
+    const telemetry::Identity identity{
+        "os:" + base::current_user(), "os", "os_user", "interlock " INTERLOCK_VERSION, "", {}};
+    Exit worst = Exit::ok;
+    for (const db::TargetAddress& address : *addresses) {
+        const auto output = tools::run_tool(
+            context, "diagnose", Json{{"target", address.name}}, identity, std::stop_token{}
+        );
+        if (!output) {
+            worst = report(output.error(), options.json);
+            continue;
+        }
+        print_line(options.json ? output->structured : output->text);
+        if (output->is_error) {
+            worst = Exit::failed;
+        }
+    }
+    return worst;
+}
+
+} // namespace interlock::cli
