@@ -8,6 +8,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/json.hpp"
@@ -30,14 +32,15 @@ public:
     bool boolean_or(const std::string& key, bool fallback);                 // true | false only
     /// One of `choices`; the error lists them.
     std::string choice(const std::string& key, const std::vector<std::string>& choices);
-    /// A duration such as 500ms, 10s, 30m, 2h.
+    /// A duration such as 500ms, 10s, 30m, 2h, 7d.
     std::chrono::milliseconds duration_or(const std::string& key, std::chrono::milliseconds fallback);
     std::vector<std::string> texts(const std::string& key);                 // may be absent: empty
     bool has(const std::string& key);
-    /// A nested mapping (required) and a list of mappings (absent: empty).
+    /// A nested mapping (required) and a list of mappings (absent: empty). finish() of this one
+    /// also refuses the unknown keys of those.
     Decoder mapping(const std::string& key);
     std::vector<Decoder> mappings(const std::string& key);
-    /// The keys of a nested mapping of text → text, in order.
+    /// The keys of a nested mapping of text → text, sorted by key (absent: empty).
     std::vector<std::pair<std::string, std::string>> pairs(const std::string& key);
 
     /// A finding of the caller's own, at `key`.
@@ -47,13 +50,18 @@ public:
 
 private:
     struct Shared;
+    Decoder(
+        const Json& document, std::string path, std::shared_ptr<Shared> shared, std::size_t parent
+    );
     const Json* find(const std::string& key);
+    const std::string* scalar(const std::string& key, std::string_view expected);
     std::string at(const std::string& key) const;
+    void report(const std::string& where, const std::string& problem);
 
     const Json* document_;
     std::string path_;
-    std::set<std::string> asked_;
     std::shared_ptr<Shared> shared_;
+    std::size_t index_;  // of this mapping in Shared
 };
 
 }  // namespace interlock::base

@@ -1,6 +1,6 @@
 // Strict YAML for configuration and runbooks. Anchors, aliases, tags, merge keys, duplicate keys
 // and second documents are refused; every scalar comes back as a JSON string, so that `no` stays
-// "no" and the reader decides types by name (decode.hpp). null scalars (empty or ~) are JSON null.
+// "no" and the reader decides types by name (decode.hpp). An empty value, ~ and null are JSON null.
 #pragma once
 
 #include <string_view>
