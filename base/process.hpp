@@ -18,7 +18,10 @@ struct Command {
     std::string directory;               // "" = ours
     std::string user;                    // "" = ours; else setuid to it (needs root)
     std::string stdout_path;             // "" = a pipe; "/dev/null" or a file otherwise
-    std::string stderr_path;             // "" = ours; a file otherwise
+    std::string stderr_path;             // "" = ours (captured by run()); a file otherwise
+    // A child leads a process group of its own, so that ending it ends what it started and Ctrl-C
+    // reaches only us. Set this for one that must ask something at the terminal.
+    bool keep_terminal = false;
 };
 
 struct Output {
@@ -34,7 +37,8 @@ Result<Output> run(
     std::chrono::milliseconds deadline = limits::child_deadline
 );
 
-/// A child that runs beside us. The destructor ends it (SIGTERM, 2 s, SIGKILL).
+/// A child that runs beside us. The destructor ends it (SIGTERM, 2 s, SIGKILL). The kernel ends it
+/// when the thread that called start() ends, so start it from one that lives as long.
 class Child {
 public:
     static Result<Child> start(const Command& command);
