@@ -2,11 +2,11 @@
 // step, with the same statement, so that a failover or a wrong address is noticed.
 #pragma once
 
-#include <string>
-
 #include "base/db/table.hpp"
 #include "base/result.hpp"
 #include "runbooks/plan.hpp"
+
+#include <string>
 
 namespace interlock::runbooks {
 
@@ -15,4 +15,4 @@ namespace interlock::runbooks {
 extern const db::Sql fingerprint_sql;
 base::Result<TargetFingerprint> fingerprint_from(const db::Table& table, const std::string& target);
 
-}  // namespace interlock::runbooks
+} // namespace interlock::runbooks

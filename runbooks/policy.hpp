@@ -2,12 +2,12 @@
 // default deny. Its digest goes into the plan, so that a changed policy voids old approvals.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "base/result.hpp"
 #include "runbooks/contract.hpp"
 #include "runbooks/plan.hpp"
+
+#include <string>
+#include <vector>
 
 namespace interlock::runbooks {
 
@@ -24,4 +24,4 @@ Verdict judge(const Plan& plan, const Contract& contract);
 /// every reason otherwise.
 base::Result<Plan> admit(Plan plan, const Contract& contract);
 
-}  // namespace interlock::runbooks
+} // namespace interlock::runbooks
