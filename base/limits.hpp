@@ -29,10 +29,12 @@ inline constexpr std::size_t http_connections_per_address_max = 11'000;
 // Results a model reads
 inline constexpr std::size_t result_text_chars_max = 10'000;  // then [...TRUNCATED]
 inline constexpr std::size_t cell_chars_max = 500;            // head and tail kept
+inline constexpr std::size_t result_structured_bytes_max = 32 * 1024;  // some clients show it
 inline constexpr std::size_t evidence_bytes_max = std::size_t{16} << 20;    // one whole result
 inline constexpr std::size_t evidence_store_bytes_max = std::size_t{256} << 20;
 inline constexpr std::chrono::hours evidence_lifetime{7 * 24};
 inline constexpr std::size_t evidence_page_bytes = 64 * 1024;
+inline constexpr std::size_t evidence_files_max = 20'000;     // a directory stays quick to list
 inline constexpr std::size_t tool_rows_max = 200;     // rows a fixed query may return
 
 // The narrow lane to a target
@@ -48,12 +50,25 @@ inline constexpr milliseconds idle_in_transaction_timeout{10'000};
 inline constexpr milliseconds diagnose_budget{3'000}; // the whole sweep
 inline constexpr milliseconds reconnect_backoff_min{250};
 inline constexpr milliseconds reconnect_backoff_max{30'000};
+inline constexpr std::size_t database_message_chars_max = 500;  // of a server's error text
+inline constexpr std::size_t reader_cell_bytes_max = std::size_t{1} << 20;  // longer cells are cut
+inline constexpr std::size_t reader_row_bytes_max = std::size_t{8} << 20;   // libpq holds whole rows
+inline constexpr std::size_t reader_discard_bytes_max = std::size_t{1} << 20;  // then cancel the rest
+inline constexpr std::size_t reader_queries_max = 64;  // statements of one read
+inline constexpr milliseconds reader_grace{5'000};    // network and queueing on top of time-outs
+inline constexpr milliseconds cancel_again{50};       // a stop must reach each statement in flight
+inline constexpr milliseconds cancel_grace{3'000};    // then the connection is given up
+inline constexpr std::size_t password_bytes_max = 4 * 1024;
+inline constexpr milliseconds tcp_user_timeout{15'000};  // a dead network is noticed
 
 // SQL text before any parser sees it: the lexer is quadratic on nested comments and deep
 // expressions overflow the parser's stack.
 inline constexpr std::size_t sql_bytes_max = 16 * 1024;
 inline constexpr int sql_comment_depth_max = 32;
 inline constexpr std::size_t sql_tokens_max = 4'000;
+inline constexpr int sql_tree_depth_max = 4'000;      // of a parse tree in JSON; real ones stay below 200
+inline constexpr std::size_t sql_tree_bytes_max = std::size_t{16} << 20;  // 16 KiB of SQL make about 2 MiB
+inline constexpr std::size_t sql_parse_stack_bytes = std::size_t{64} << 20;  // the parser recurses
 
 // Tool workers and calls
 inline constexpr std::size_t tool_workers = 8;        // blocking database calls in flight
@@ -77,6 +92,16 @@ inline constexpr seconds approval_lifetime_chat{10 * 60};
 inline constexpr std::size_t open_plans_per_requester_max = 50;  // one agent cannot flood people
 inline constexpr seconds lease_lifetime{30};              // renewed at a third of it
 inline constexpr milliseconds store_busy_wait{5'000};     // SQLite's lock
+inline constexpr std::size_t store_rows_max = 200'000;    // of one statement; readers page
+inline constexpr std::size_t store_bytes_max = std::size_t{256} << 20;  // of one statement's cells
+inline constexpr std::size_t decision_bytes_max = 16 * 1024;    // a signed statement
+inline constexpr std::size_t signature_bytes_max = 16 * 1024;   // an armored SSH signature (RSA 4096: 2 KiB)
+inline constexpr std::size_t decision_reason_chars_max = 2'000; // a person's words
+inline constexpr std::size_t signers_file_bytes_max = std::size_t{1} << 20;  // allowed_signers, KRL
+inline constexpr seconds signing_deadline{120};           // a person types a passphrase, touches a key
+inline constexpr std::size_t outcome_bytes_max = json_bytes_max;  // the executor's report of one plan
+inline constexpr std::size_t step_detail_bytes_max = 64 * 1024;   // of one step
+inline constexpr std::size_t plans_listed_max = 1'000;    // of one list
 inline constexpr std::size_t presentation_bytes_max = 64 * 1024;  // \u escapes, six bytes each
 inline constexpr std::size_t hypothesis_chars_max = 4'000;  // what a person reads before deciding
 inline constexpr std::size_t plan_line_chars_max = 200;     // titles, ids
@@ -96,6 +121,9 @@ inline constexpr milliseconds target_lock_wait{5'000};    // for the advisory lo
 inline constexpr milliseconds target_lock_retry{100};
 inline constexpr int target_contact_attempts = 5;         // to learn what an interrupted step did
 inline constexpr milliseconds target_contact_retry{1'000};
+inline constexpr milliseconds probe_settle{3'000};        // a signalled backend needs time to end
+inline constexpr milliseconds probe_retry{100};
+inline constexpr milliseconds verification_interval_min{100};  // closer samples only load the target
 inline constexpr std::size_t verification_samples_kept = 200;  // in an outcome: first and last half
 inline constexpr std::size_t refusals_remembered = 1'000; // so that each is told once, not each poll
 
