@@ -1,6 +1,6 @@
 // What a diagnostic tool returns. Evidence separates what was seen (rows, findings) from what was
 // not looked at (not_examined) and what was left out for space (cut); an empty list never means
-// "healthy" by accident.
+// "healthy" by accident. tools/render.hpp turns it into what the protocol carries.
 #pragma once
 
 #include <optional>
@@ -52,13 +52,14 @@ struct Source {
 enum class ColumnType { text, integer, real, boolean, timestamp };
 
 /// At once the decoder of a result column, its output schema, its documentation and the test
-/// oracle. `untrusted` text is sanitised, and masked when it is SQL.
+/// oracle.
 struct Column {
     std::string_view name;
     ColumnType type = ColumnType::text;
-    std::string_view unit;
-    std::string_view about;
-    bool sql_text = false;  // literals are masked before anyone sees it
+    std::string_view unit = {};
+    std::string_view about = {};
+    bool untrusted = false;  // text that a user of the database chose: marked as data in the packet
+    bool sql_text = false;   // untrusted, and literals are masked before anyone sees it
 };
 
 struct EvidenceRows {

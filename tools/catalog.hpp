@@ -1,0 +1,17 @@
+// The tools of this room, one file each. A tool exists for callers once it is listed in
+// tools/catalog.cpp.
+#pragma once
+
+#include "tools/tool.hpp"
+
+namespace interlock::tools {
+
+Tool list_targets();  // tools/list_targets.cpp
+Tool diagnose();      // tools/diagnose.cpp
+Tool get_activity();  // tools/postgres/activity.cpp
+Tool get_blocking();  // tools/postgres/blocking.cpp
+
+/// The declaration of `target`, the same for every tool.
+Input target_input();
+
+}  // namespace interlock::tools

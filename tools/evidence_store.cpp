@@ -1,0 +1,249 @@
+#include "tools/evidence_store.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/file.hpp"
+#include "base/json.hpp"
+#include "base/limits.hpp"
+#include "base/log.hpp"
+
+namespace interlock::tools {
+namespace {
+
+using base::Json;
+namespace limits = base::limits;
+namespace fs = std::filesystem;
+
+constexpr std::string_view prefix = "ev_";
+constexpr std::size_t id_letters = 26;  // 128 bits in base32 (base/ids.hpp)
+constexpr std::string_view suffix = ".json";
+constexpr std::size_t header_bytes_max = 16 * 1024;
+// Room made at once when the budget is used up, so that not every later put has to look again.
+constexpr std::size_t budget_after_eviction = limits::evidence_store_bytes_max / 10 * 9;
+constexpr std::size_t files_after_eviction = limits::evidence_files_max / 10 * 9;
+// Other processes may share the directory; what they add is seen at least this often.
+constexpr int puts_between_looks = 64;
+
+bool is_id(std::string_view id) {
+    return id.size() == prefix.size() + id_letters && id.substr(0, prefix.size()) == prefix &&
+           id.find_first_not_of("abcdefghijklmnopqrstuvwxyz234567", prefix.size()) ==
+               std::string_view::npos;
+}
+
+base::Error unknown(const std::string& id) {
+    return {
+        base::Errc::not_found,
+        is_id(id) ? "No evidence " + id + " is kept for this identity."
+                  : "That is not an evidence id.",
+        "Run the tool again; evidence is kept for 7 days and only for who asked for it."};
+}
+
+/// One line of JSON about the record, then the body's bytes as they are.
+std::string file_content(const StoredEvidence& evidence) {
+    const Json header{
+        {"id", evidence.id},
+        {"subject", evidence.subject},
+        {"tool", evidence.tool},
+        {"target", evidence.target},
+        {"created", evidence.created}};
+    return base::render_json(header) + "\n" + evidence.body;
+}
+
+std::optional<StoredEvidence> read_content(const std::string& content) {
+    const std::size_t line_end = content.find('\n');
+    if (line_end == std::string::npos || line_end > header_bytes_max) {
+        return std::nullopt;
+    }
+    const auto header = base::parse_json(std::string_view{content}.substr(0, line_end));
+    if (!header) {
+        return std::nullopt;
+    }
+    StoredEvidence out;
+    const auto take = [&](const char* key, std::string& into) {
+        const auto value = base::string_member(*header, key);
+        into = value.value_or("");
+        return value.has_value();
+    };
+    const bool whole = take("id", out.id) && take("subject", out.subject) &&
+                       take("tool", out.tool) && take("target", out.target) &&
+                       take("created", out.created);
+    if (!whole) {
+        return std::nullopt;
+    }
+    out.body = content.substr(line_end + 1);
+    return out;
+}
+
+timespec to_timespec(base::Time time) {
+    const long long microseconds = base::microseconds_since_epoch(time);
+    return {
+        .tv_sec = static_cast<time_t>(microseconds / 1'000'000),
+        .tv_nsec = static_cast<long>(microseconds % 1'000'000 * 1'000)};
+}
+
+struct StoredFile {
+    std::string path;
+    std::size_t bytes = 0;
+    timespec used{};  // modification time: set by put and get, survives a restart
+};
+
+class EvidenceDirectory final : public EvidenceStore {
+public:
+    EvidenceDirectory(std::string directory, base::Clock& clock)
+        : directory_{std::move(directory)}, clock_{clock} {
+        make_room(0);
+    }
+
+    base::Status put(const StoredEvidence& evidence) override {
+        if (!is_id(evidence.id)) {
+            return base::Error{
+                base::Errc::internal, "An evidence id was not made by new_id().", ""};
+        }
+        const std::string content = file_content(evidence);
+        if (evidence.body.size() > limits::evidence_bytes_max) {
+            return base::Error{
+                base::Errc::limit_exceeded,
+                "A result of " + std::to_string(evidence.body.size()) +
+                    " bytes is larger than one stored result may be (" +
+                    std::to_string(limits::evidence_bytes_max) + ").",
+                "Narrow the question."};
+        }
+        const std::lock_guard lock{mutex_};
+        if (bytes_ + content.size() > limits::evidence_store_bytes_max ||
+            files_ + 1 > limits::evidence_files_max || ++puts_since_look_ >= puts_between_looks) {
+            make_room(content.size());
+        }
+        const std::string path = path_of(evidence.id);
+        INTERLOCK_CHECK(base::write_file_atomically(path, content));
+        touch(path);
+        bytes_ += content.size();
+        ++files_;
+        return base::done;
+    }
+
+    base::Result<StoredEvidence> get(const std::string& id, const std::string& subject) override {
+        auto found = find(id, subject);
+        if (!found) {
+            return unknown(id);
+        }
+        touch(path_of(id));
+        return std::move(*found);
+    }
+
+    bool owns(const std::string& id, const std::string& subject) override {
+        return find(id, subject).has_value();
+    }
+
+private:
+    std::string path_of(const std::string& id) const {
+        return directory_ + "/" + id + std::string{suffix};
+    }
+
+    /// The record if it exists, is whole, is fresh and belongs to `subject`.
+    std::optional<StoredEvidence> find(const std::string& id, const std::string& subject) {
+        if (!is_id(id)) {
+            return std::nullopt;
+        }
+        const auto content =
+            base::read_file(path_of(id), limits::evidence_bytes_max + header_bytes_max);
+        if (!content) {
+            return std::nullopt;
+        }
+        auto evidence = read_content(*content);
+        if (!evidence || evidence->id != id) {
+            base::log_warning("evidence.corrupt", {{"id", id}});
+            return std::nullopt;
+        }
+        const auto created = base::parse_time(evidence->created);
+        if (!created || *created + limits::evidence_lifetime < clock_.now() ||
+            evidence->subject != subject) {
+            return std::nullopt;
+        }
+        return evidence;
+    }
+
+    void touch(const std::string& path) const {
+        const timespec now = to_timespec(clock_.now());
+        const timespec times[2] = {now, now};
+        // A file that another process removed meanwhile needs no mark.
+        (void)utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW);
+    }
+
+    std::vector<StoredFile> list() const {
+        std::vector<StoredFile> out;
+        std::error_code problem;
+        for (fs::directory_iterator entry{directory_, problem}, end; !problem && entry != end;
+             entry.increment(problem)) {
+            const std::string name = entry->path().filename().string();
+            struct stat facts {};
+            if (name.size() <= suffix.size() || !name.ends_with(suffix) ||
+                !is_id(std::string_view{name}.substr(0, name.size() - suffix.size())) ||
+                lstat(entry->path().c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
+                continue;  // not ours: never counted, never removed
+            }
+            out.push_back(
+                {entry->path().string(), static_cast<std::size_t>(facts.st_size), facts.st_mtim}
+            );
+        }
+        return out;
+    }
+
+    /// Looks at the directory again, drops what is past its lifetime and, when `coming` bytes would
+    /// not fit, the least recently used. The caller holds the mutex (or is the constructor).
+    void make_room(std::size_t coming) {
+        auto found = list();
+        std::sort(found.begin(), found.end(), [](const StoredFile& a, const StoredFile& b) {
+            return std::pair{a.used.tv_sec, a.used.tv_nsec} <
+                   std::pair{b.used.tv_sec, b.used.tv_nsec};
+        });
+        bytes_ = 0;
+        for (const StoredFile& file : found) {
+            bytes_ += file.bytes;
+        }
+        files_ = found.size();
+        puts_since_look_ = 0;
+        const bool full = bytes_ + coming > limits::evidence_store_bytes_max ||
+                          files_ + 1 > limits::evidence_files_max;
+        const timespec oldest = to_timespec(clock_.now() - limits::evidence_lifetime);
+        for (const StoredFile& file : found) {
+            const bool expired = file.used.tv_sec < oldest.tv_sec;
+            const bool in_the_way = full && (bytes_ + coming > budget_after_eviction ||
+                                             files_ + 1 > files_after_eviction);
+            if (!expired && !in_the_way) {
+                break;  // sorted by use: the rest is fresher
+            }
+            std::error_code problem;
+            if (fs::remove(file.path, problem)) {
+                bytes_ -= std::min(bytes_, file.bytes);
+                --files_;
+            }
+        }
+    }
+
+    std::string directory_;
+    base::Clock& clock_;
+    std::mutex mutex_;  // guards the three counts and eviction; files are written atomically
+    std::size_t bytes_ = 0;
+    std::size_t files_ = 0;
+    int puts_since_look_ = 0;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<EvidenceStore>>
+open_evidence_directory(const std::string& directory, base::Clock& clock) {
+    INTERLOCK_CHECK(base::make_private_directory(directory));
+    std::unique_ptr<EvidenceStore> store = std::make_unique<EvidenceDirectory>(directory, clock);
+    return store;
+}
+
+}  // namespace interlock::tools

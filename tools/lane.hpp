@@ -1,0 +1,38 @@
+// One read of a target on behalf of a call: borrow a connection, set the lane (role, name,
+// time-outs), run the queries, say where and how fresh the answer is.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/db/reader_connection.hpp"
+#include "tools/targets.hpp"
+#include "tools/tool.hpp"
+
+namespace interlock::tools {
+
+struct LaneRequest {
+    std::string target;  // resolved name
+    std::string_view tool;
+    Lane lane = Lane::ordinary;
+    std::chrono::milliseconds statement_timeout = base::limits::statement_timeout;
+};
+
+struct LaneRead {
+    db::ReadResults results;  // one for each query, in order
+    Source source;
+    db::ServerFacts facts;
+};
+
+/// An Error means nothing could be read. A connection that had died while idle is replaced once.
+base::Result<LaneRead> read_lane(
+    Context& context, const Call& call, const LaneRequest& request, std::vector<db::Query> queries
+);
+
+/// not_examined entry for a statement that failed.
+NotExamined
+failed_check(std::string what, const base::Error& error, std::string would_tell);
+
+}  // namespace interlock::tools

@@ -1,0 +1,197 @@
+// list_targets: which databases this server may look at, whether they answer, and what the
+// caller's role may see there.
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "base/limits.hpp"
+#include "base/text.hpp"
+#include "tools/catalog.hpp"
+#include "tools/render.hpp"
+#include "tools/run.hpp"
+#include "tools/schema.hpp"
+#include "tools/targets.hpp"
+
+namespace interlock::tools {
+namespace {
+
+constexpr std::string_view tool_name = "list_targets";
+
+constexpr db::Sql target_facts{"target_facts", R"sql(
+    select pg_catalog.pg_is_in_recovery() as in_recovery,
+           case when not pg_catalog.pg_is_in_recovery() then null
+                when pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn()
+                then 0
+                else extract(epoch from
+                         pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp())
+           end as replay_lag_seconds,
+           current_user as database_role,
+           pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') as sees_all_sessions)sql"};
+
+const std::vector<Column>& columns() {
+    static const std::vector<Column> declared{
+        {.name = "target", .about = "Name to give to other tools"},
+        {.name = "reachable", .type = ColumnType::boolean},
+        {.name = "server_version"},
+        {.name = "database", .untrusted = true},
+        {.name = "database_role", .about = "Role this identity reads with"},
+        {.name = "in_recovery", .type = ColumnType::boolean, .about = "True on a standby"},
+        {.name = "replay_lag_seconds", .type = ColumnType::real, .unit = "s"},
+        {.name = "sees_all_sessions", .type = ColumnType::boolean,
+         .about = "False: sessions of other roles are hidden (pg_read_all_stats is missing)"},
+        {.name = "problem", .about = "Why it is not reachable"},
+    };
+    return declared;
+}
+
+std::string output_schema() {
+    static const std::string schema = packet_schema({{"targets", &columns()}});
+    return schema;
+}
+
+/// What one target said.
+struct Probe {
+    base::Error error;  // when not reachable
+    bool reachable = false;
+    db::ServerFacts facts;
+    base::Result<db::Rows> said{base::Error{}};
+};
+
+Probe probe(Context& context, const Call& call, const std::string& target) {
+    Probe out;
+    auto loan = context.targets.borrow(target, Lane::ordinary, call.stop);
+    if (!loan) {
+        out.error = loan.error();
+        return out;
+    }
+    db::ReaderConnection& connection = (*loan)->connection();
+    db::LaneSettings settings;
+    settings.role = call.identity.database_role;
+    settings.application_name =
+        "interlock:" + std::string{tool_name} + ":" + call.identity.subject;
+    auto results = connection.read(
+        settings, {{.sql = target_facts, .parameters = {}, .rows_max = 1}}, call.stop
+    );
+    if (!results) {
+        out.error = results.error();
+        return out;
+    }
+    out.reachable = true;
+    out.facts = connection.facts();
+    out.said = std::move(results->front());
+    return out;
+}
+
+/// All targets side by side: a dead one must not make the others wait.
+std::vector<Probe>
+probe_all(Context& context, const Call& call, const std::vector<std::string>& names) {
+    std::vector<Probe> probes(names.size());
+    std::atomic<std::size_t> next{0};
+    const auto work = [&] {
+        for (std::size_t i = next++; i < names.size(); i = next++) {
+            probes[i] = probe(context, call, names[i]);
+        }
+    };
+    std::vector<std::jthread> workers;
+    const std::size_t helpers = std::min(names.size(), base::limits::tool_workers);
+    for (std::size_t i = 1; i < helpers; ++i) {
+        workers.emplace_back(work);
+    }
+    work();
+    workers.clear();  // joins
+    return probes;
+}
+
+std::vector<db::Cell> row_of(const std::string& name, const Probe& probe) {
+    const auto boolean = [](bool value) { return std::string{value ? "t" : "f"}; };
+    std::vector<db::Cell> row{name, boolean(probe.reachable)};
+    if (!probe.reachable) {
+        row.resize(columns().size() - 1);
+        row.emplace_back(base::sanitize(base::to_text(probe.error)));
+        return row;
+    }
+    row.emplace_back(base::sanitize(probe.facts.version));
+    row.emplace_back(base::sanitize(probe.facts.database));
+    if (probe.said && !probe.said->table.empty()) {
+        const db::Table& said = probe.said->table;
+        row.emplace_back(base::sanitize(said.text(0, "database_role")));
+        row.push_back(said.at(0, "in_recovery"));
+        row.push_back(said.at(0, "replay_lag_seconds"));
+        row.push_back(said.at(0, "sees_all_sessions"));
+        row.emplace_back(std::nullopt);
+    } else {
+        row.emplace_back(base::sanitize(probe.facts.login_role));
+        row.emplace_back(boolean(probe.facts.in_recovery));
+        row.resize(columns().size() - 1);
+        row.emplace_back(base::sanitize(base::to_text(probe.said.error())));
+    }
+    return row;
+}
+
+void judge(const std::string& name, const Probe& probe, Evidence& evidence) {
+    if (!probe.reachable) {
+        evidence.findings.push_back(
+            {.severity = Severity::warning,
+             .object = "target " + name,
+             .value = base::name(probe.error.code),
+             .threshold = "",
+             .meaning = "It cannot be examined: " + probe.error.what}
+        );
+        evidence.not_examined.push_back(
+            {"target " + name, base::name(probe.error.code), "its version, role and freshness"}
+        );
+        return;
+    }
+    const bool hidden = probe.said && !probe.said->table.empty() &&
+                        !probe.said->table.boolean(0, "sees_all_sessions").value_or(false);
+    if (hidden) {
+        evidence.findings.push_back(
+            {.severity = Severity::notice,
+             .object = "target " + name,
+             .value = "no pg_read_all_stats",
+             .threshold = "",
+             .meaning = "State and query of other roles' sessions are hidden; interlock init "
+                        "prints the SQL that grants pg_monitor."}
+        );
+    }
+}
+
+base::Result<Output> run(Context& context, const Call& call) {
+    const std::vector<std::string> names = context.targets.names();
+    const std::vector<Probe> probes = probe_all(context, call, names);
+    if (call.stop.stop_requested()) {
+        return base::Error{base::Errc::cancelled, "The caller gave up.", ""};
+    }
+    Evidence evidence;
+    evidence.tool = tool_name;
+    EvidenceRows rows{.name = "targets", .columns = &columns(), .cells = {}};
+    long long reachable = 0;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        rows.cells.push_back(row_of(names[i], probes[i]));
+        judge(names[i], probes[i], evidence);
+        reachable += probes[i].reachable ? 1 : 0;
+    }
+    evidence.rows.push_back(std::move(rows));
+    evidence.summary =
+        names.empty()
+            ? "No target is configured."
+            : counted(static_cast<long long>(names.size()), "target is", "targets are") +
+                  " configured, " + std::to_string(reachable) + " reachable.";
+    return publish(context, call, std::move(evidence));
+}
+
+}  // namespace
+
+Tool list_targets() {
+    return {
+        .name = tool_name,
+        .title = "List targets",
+        .summary = "Lists the databases that can be examined, with version, role, whether each "
+                   "answers and how fresh it is.",
+        .domain = "orientation",
+        .inputs = {},
+        .output_schema = output_schema,
+        .run = run};
+}
+
+}  // namespace interlock::tools

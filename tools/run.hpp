@@ -1,0 +1,34 @@
+// The only way a tool runs: validate the arguments, run, check the answer against the tool's own
+// output schema, count and time it. Never throws; whatever happens is an Output.
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/json.hpp"
+#include "tools/tool.hpp"
+
+namespace interlock::tools {
+
+struct CallRequest {
+    const telemetry::Identity& identity;
+    std::stop_token stop;
+    std::optional<telemetry::TraceContext> parent;  // the server's span
+    std::string id;                                 // call id, also in the audit
+};
+
+Output run_tool(
+    Context& context, const Tool& tool, const base::Json& arguments, const CallRequest& request
+);
+
+/// Names the packet, stores it whole and renders it cut. A whole that could not be kept is told in
+/// not_examined; the answer is given all the same.
+Output publish(Context& context, const Call& call, Evidence evidence);
+
+/// Stores `whole` under `id` for the caller. Empty: kept; else why not.
+std::string keep_whole(
+    Context& context, const Call& call, const Evidence& evidence, const std::string& whole
+);
+
+}  // namespace interlock::tools

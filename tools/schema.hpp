@@ -1,0 +1,37 @@
+// JSON Schema for what tools return: text of schemas built from the same declarations that decode
+// and document the rows, and the check of a real result against its own schema.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "tools/evidence.hpp"
+
+namespace interlock::tools {
+
+/// The rows of one name that a packet holds.
+struct RowsShape {
+    std::string_view name;
+    const std::vector<Column>* columns;
+};
+
+/// Output schema of a tool that returns an evidence packet with these rows.
+std::string packet_schema(const std::vector<RowsShape>& rows);
+
+/// Output schema of an object with `properties` (JSON text of a "properties" object), of which
+/// `required` are always there, or of an error (error_output). Every tool's output schema is made
+/// here, so that an error is as valid as an answer.
+std::string
+output_schema_of(std::string_view properties, const std::vector<std::string>& required);
+
+/// Properties shared by packets, as JSON text to splice into `properties`: "source",
+/// "not_examined", "cut".
+std::string shared_properties();
+
+/// Whether `document` is valid against `schema` (both JSON text). Compiled schemas are kept, so
+/// `schema` must come from code. internal names the first violation.
+base::Status check_schema(const std::string& schema, const std::string& document);
+
+}  // namespace interlock::tools

@@ -1,0 +1,258 @@
+#include "tools/targets.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "tools/lane_check.hpp"
+
+namespace interlock::tools {
+namespace {
+
+namespace limits = base::limits;
+using Connection = std::unique_ptr<db::ReaderConnection>;
+
+/// The connections to one target. Nothing here waits while it holds the mutex.
+class Pool {
+public:
+    Pool(db::TargetAddress address, base::Clock& clock, telemetry::Metrics& metrics)
+        : address_{std::move(address)}, clock_{clock}, metrics_{metrics} {}
+
+    const db::TargetAddress& address() const { return address_; }
+
+    base::Result<Connection> take(Lane lane, const std::stop_token& stop) {
+        const base::Ticks began = clock_.ticks();
+        INTERLOCK_CHECK(wait_for_slot(lane, stop));
+        metrics_.observe(
+            telemetry::Histogram::pool_wait_seconds, {address_.name},
+            std::chrono::duration<double>(clock_.ticks() - began).count()
+        );
+        if (Connection ready = pop_idle()) {
+            return ready;
+        }
+        auto opened = open_narrow();
+        const std::lock_guard lock{mutex_};
+        if (opened) {
+            backoff_ = {};
+            return opened;
+        }
+        release(lane);
+        remember_failure(opened.error());
+        return opened;
+    }
+
+    /// Takes a connection back. One that is broken or not clean is closed instead.
+    void give_back(Lane lane, Connection connection) {
+        const bool broken = connection->broken();
+        const bool keep = !broken && connection->clean();
+        if (!keep && !broken) {
+            base::log_warning("pool.unclean", {{"target", address_.name}});
+        }
+        std::vector<Connection> dropped;
+        const std::lock_guard lock{mutex_};
+        if (keep) {
+            idle_.push_back(std::move(connection));
+        } else if (broken) {
+            dropped.swap(idle_);  // a server that dropped one most likely dropped them all
+        }
+        release(lane);
+    }
+
+private:
+    bool has_slot(Lane lane) const {
+        const int ordinary_max = limits::pool_connections - limits::pool_triage_reserved;
+        return in_use_ < limits::pool_connections &&
+               (lane == Lane::triage || ordinary_in_use_ < ordinary_max);
+    }
+
+    bool backing_off() const { return idle_.empty() && clock_.ticks() < not_before_; }
+
+    base::Error busy(const char* why) const {
+        return {
+            base::Errc::target_busy,
+            "All connections to target " + address_.name + " are in use and " + why + ".",
+            "Try again in a few seconds; diagnose has a connection kept for it."};
+    }
+
+    base::Error failing() const {
+        const auto wait =
+            std::chrono::duration_cast<std::chrono::milliseconds>(not_before_ - clock_.ticks());
+        base::Error error = last_error_;
+        error.remedy += (error.remedy.empty() ? "" : " ") +
+                        std::string{"The next attempt to connect is made in "} +
+                        std::to_string(std::max<long long>(wait.count(), 1)) + " ms.";
+        return error;
+    }
+
+    base::Status wait_for_slot(Lane lane, const std::stop_token& stop) {
+        std::unique_lock lock{mutex_};
+        const auto settled = [&] { return backing_off() || has_slot(lane); };
+        if (!settled()) {
+            if (waiting_ >= limits::pool_waiters_max) {
+                return busy("too many callers wait already");
+            }
+            ++waiting_;
+            const bool in_time = changed_.wait_for(lock, stop, limits::pool_wait_max, settled);
+            --waiting_;
+            if (stop.stop_requested()) {
+                return base::Error{
+                    base::Errc::cancelled, "The caller gave up while waiting for a connection.",
+                    ""};
+            }
+            if (!in_time) {
+                return busy("none came free in time");
+            }
+        }
+        if (backing_off()) {
+            return failing();
+        }
+        ++in_use_;
+        ordinary_in_use_ += lane == Lane::ordinary ? 1 : 0;
+        show_use();
+        return base::done;
+    }
+
+    Connection pop_idle() {
+        const std::lock_guard lock{mutex_};
+        if (idle_.empty()) {
+            return nullptr;
+        }
+        Connection connection = std::move(idle_.back());
+        idle_.pop_back();
+        return connection;
+    }
+
+    /// A role can be given rights while the server runs: every new connection is judged again.
+    base::Result<Connection> open_narrow() const {
+        INTERLOCK_TRY(Connection connection, db::ReaderConnection::open(address_));
+        INTERLOCK_TRY(const std::vector<LaneCheck> checks, check_lane(*connection));
+        INTERLOCK_CHECK(require_narrow(address_.name, checks));
+        return connection;
+    }
+
+    void release(Lane lane) {
+        --in_use_;
+        ordinary_in_use_ -= lane == Lane::ordinary ? 1 : 0;
+        show_use();
+        changed_.notify_all();
+    }
+
+    void remember_failure(const base::Error& error) {
+        last_error_ = error;
+        backoff_ = backoff_.count() == 0 ? limits::reconnect_backoff_min
+                                         : std::min(backoff_ * 2, limits::reconnect_backoff_max);
+        not_before_ = clock_.ticks() + backoff_;
+        base::log_warning(
+            "pool.connect_failed",
+            {{"target", address_.name}, {"code", base::name(error.code)}, {"why", error.what}}
+        );
+    }
+
+    void show_use() {
+        metrics_.set(telemetry::Gauge::pool_in_use, {address_.name}, in_use_);
+    }
+
+    const db::TargetAddress address_;
+    base::Clock& clock_;
+    telemetry::Metrics& metrics_;
+    std::mutex mutex_;  // guards all below
+    std::condition_variable_any changed_;
+    std::vector<Connection> idle_;
+    int in_use_ = 0;  // lent or being opened
+    int ordinary_in_use_ = 0;
+    std::size_t waiting_ = 0;
+    std::chrono::milliseconds backoff_{0};
+    base::Ticks not_before_{};
+    base::Error last_error_;
+};
+
+class Loan final : public BorrowedConnection {
+public:
+    Loan(std::shared_ptr<Pool> pool, Lane lane, Connection connection)
+        : pool_{std::move(pool)}, lane_{lane}, connection_{std::move(connection)} {}
+    Loan(const Loan&) = delete;
+    Loan& operator=(const Loan&) = delete;
+    ~Loan() override { pool_->give_back(lane_, std::move(connection_)); }
+    db::ReaderConnection& connection() override { return *connection_; }
+
+private:
+    std::shared_ptr<Pool> pool_;
+    Lane lane_;
+    Connection connection_;
+};
+
+std::string joined(const std::vector<std::string>& names) {
+    std::string out;
+    for (const std::string& name : names) {
+        out += (out.empty() ? "" : ", ") + name;
+    }
+    return out;
+}
+
+}  // namespace
+
+struct Targets::State {
+    std::vector<std::string> names;  // in the order of the configuration
+    std::map<std::string, std::shared_ptr<Pool>> pools;
+};
+
+Targets::Targets(
+    std::vector<db::TargetAddress> addresses, base::Clock& clock, telemetry::Metrics& metrics
+)
+    : state_{std::make_unique<State>()} {
+    for (db::TargetAddress& address : addresses) {
+        const std::string name = address.name;
+        if (state_->pools.emplace(name, nullptr).second) {
+            state_->names.push_back(name);
+            state_->pools[name] = std::make_shared<Pool>(std::move(address), clock, metrics);
+        }
+    }
+}
+
+Targets::~Targets() = default;
+
+std::vector<std::string> Targets::names() const { return state_->names; }
+
+base::Result<std::string> Targets::resolve(const std::string& name) const {
+    if (name.empty()) {
+        if (state_->names.size() == 1) {
+            return state_->names.front();
+        }
+        return base::Error{
+            base::Errc::invalid_arguments,
+            state_->names.empty() ? "No target is configured."
+                                  : "More than one target is configured and none was named.",
+            state_->names.empty() ? "Start the server with --target NAME=CONNINFO or a "
+                                    "configuration that names targets."
+                                  : "Give target, one of: " + joined(state_->names) + "."};
+    }
+    if (state_->pools.find(name) == state_->pools.end()) {
+        // The name itself is not repeated: it is a caller's text.
+        return base::Error{
+            base::Errc::not_found, "No target of that name is configured.",
+            state_->names.empty() ? "Configure one."
+                                  : "Give target, one of: " + joined(state_->names) + "."};
+    }
+    return name;
+}
+
+base::Result<std::unique_ptr<BorrowedConnection>>
+Targets::borrow(const std::string& name, Lane lane, std::stop_token stop) {
+    INTERLOCK_TRY(const std::string known, resolve(name));
+    const std::shared_ptr<Pool>& pool = state_->pools.at(known);
+    INTERLOCK_TRY(Connection connection, pool->take(lane, stop));
+    std::unique_ptr<BorrowedConnection> loan =
+        std::make_unique<Loan>(pool, lane, std::move(connection));
+    return loan;
+}
+
+const db::TargetAddress* Targets::address(const std::string& name) const {
+    const auto pool = state_->pools.find(name);
+    return pool == state_->pools.end() ? nullptr : &pool->second->address();
+}
+
+}  // namespace interlock::tools

@@ -1,0 +1,324 @@
+#include "tools/tool.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+
+namespace interlock::tools {
+namespace {
+
+using base::Json;
+
+constexpr std::size_t problems_max = 5;        // told at once; more would bury the first
+constexpr std::size_t shown_value_chars = 60;  // of a refused value
+constexpr long long list_length_max = 20;      // when an input does not say
+
+std::string comma_list(const std::vector<std::string_view>& items) {
+    std::string out;
+    for (const std::string_view item : items) {
+        out += out.empty() ? "" : ", ";
+        out += item;
+    }
+    return out;
+}
+
+std::string found(const Json& value) {
+    if (value.is_object()) {
+        return "an object";
+    }
+    if (value.is_array()) {
+        return "a list of " + std::to_string(value.size());
+    }
+    return base::cut_middle(base::sanitize(base::render_json(value)), shown_value_chars);
+}
+
+long long list_max(const Input& input) { return input.max > 0 ? input.max : list_length_max; }
+
+std::string expected(const Input& input) {
+    switch (input.type) {
+    case InputType::text:
+        return input.choices.empty()
+                   ? "text of at most " + std::to_string(input.length_max) + " characters"
+                   : "one of " + comma_list(input.choices);
+    case InputType::integer:
+        return "an integer from " + std::to_string(input.min) + " to " + std::to_string(input.max);
+    case InputType::boolean:
+        return "true or false";
+    case InputType::text_list:
+        return "a list of " + std::to_string(input.min) + " to " +
+               std::to_string(list_max(input)) + " texts of at most " +
+               std::to_string(input.length_max) + " characters";
+    case InputType::object:
+        return "an object";
+    }
+    return "a value";
+}
+
+bool text_fits(const Input& input, const Json& value) {
+    if (!value.is_string()) {
+        return false;
+    }
+    const auto& text = value.get_ref<const std::string&>();
+    if (!input.choices.empty()) {
+        return std::find(input.choices.begin(), input.choices.end(), text) != input.choices.end();
+    }
+    return base::count_characters(text) <= input.length_max &&
+           text.find('\0') == std::string::npos;
+}
+
+bool fits(const Input& input, const Json& value) {
+    switch (input.type) {
+    case InputType::text:
+        return text_fits(input, value);
+    case InputType::integer:
+        if (value.is_number_unsigned()) {
+            return input.max >= 0 &&
+                   value.get<unsigned long long>() <= static_cast<unsigned long long>(input.max) &&
+                   value.get<long long>() >= input.min;
+        }
+        return value.is_number_integer() && value.get<long long>() >= input.min &&
+               value.get<long long>() <= input.max;
+    case InputType::boolean:
+        return value.is_boolean();
+    case InputType::text_list:
+        return value.is_array() && static_cast<long long>(value.size()) >= input.min &&
+               static_cast<long long>(value.size()) <= list_max(input) &&
+               std::all_of(value.begin(), value.end(), [&](const Json& item) {
+                   return text_fits(input, item);
+               });
+    case InputType::object:
+        return value.is_object();
+    }
+    return false;
+}
+
+Json fallback_value(const Input& input) {
+    switch (input.type) {
+    case InputType::integer:
+    case InputType::boolean:
+    case InputType::text_list:
+    case InputType::object:
+        return Json::parse(input.fallback);
+    case InputType::text:
+        break;
+    }
+    return std::string{input.fallback};
+}
+
+Json input_property(const Input& input) {
+    Json property = Json::object();
+    if (!input.about.empty()) {
+        property["description"] = input.about;
+    }
+    if (!input.fallback.empty()) {
+        property["default"] = fallback_value(input);
+    }
+    switch (input.type) {
+    case InputType::text:
+        property["type"] = "string";
+        if (input.choices.empty()) {
+            property["maxLength"] = input.length_max;
+        } else {
+            property["enum"] = input.choices;
+        }
+        break;
+    case InputType::integer:
+        property["type"] = "integer";
+        property["minimum"] = input.min;
+        property["maximum"] = input.max;
+        break;
+    case InputType::boolean:
+        property["type"] = "boolean";
+        break;
+    case InputType::text_list:
+        property["type"] = "array";
+        property["items"] = {{"type", "string"}, {"maxLength", input.length_max}};
+        property["maxItems"] = list_max(input);
+        if (input.min > 0) {
+            property["minItems"] = input.min;
+        }
+        break;
+    case InputType::object:
+        property["type"] = "object";
+        break;
+    }
+    return property;
+}
+
+std::string input_names(const Tool& tool) {
+    std::vector<std::string_view> names;
+    for (const Input& input : tool.inputs) {
+        names.push_back(input.name);
+    }
+    return names.empty() ? "no arguments" : comma_list(names);
+}
+
+/// Collects what is wrong, so that a caller mends all of it in one go.
+class Problems {
+public:
+    void add(std::string problem, std::string_view example) {
+        if (problems_.size() < problems_max) {
+            problems_.push_back(std::move(problem));
+        }
+        if (example_.empty()) {
+            example_ = example;
+        }
+    }
+    bool any() const { return !problems_.empty(); }
+    base::Error error(const Tool& tool) const {
+        std::string what = "The arguments of " + std::string{tool.name} + " do not fit its schema: ";
+        for (std::size_t i = 0; i < problems_.size(); ++i) {
+            what += (i == 0 ? "" : "; ") + problems_[i];
+        }
+        std::string remedy = "Call again with arguments that fit";
+        if (!example_.empty()) {
+            remedy += ", for example " + example_;
+        }
+        return {base::Errc::invalid_arguments, what + ".", remedy + "."};
+    }
+
+private:
+    std::vector<std::string> problems_;
+    std::string example_;
+};
+
+std::string example_of(const Input& input) {
+    if (!input.example.empty()) {
+        return std::string{input.name} + " = " + std::string{input.example};
+    }
+    if (!input.fallback.empty()) {
+        return std::string{input.name} + " = " + std::string{input.fallback};
+    }
+    return {};
+}
+
+const Json* find_value(const Json& arguments, const Input& input) {
+    return arguments.is_object() ? base::member(arguments, input.name) : nullptr;
+}
+
+Json parsed(const std::map<std::string, std::string, std::less<>>& values, std::string_view name) {
+    const auto found_value = values.find(name);
+    return found_value == values.end() ? Json{} : Json::parse(found_value->second, nullptr, false);
+}
+
+}  // namespace
+
+void Arguments::set(std::string name, std::string json_text) {
+    values_[std::move(name)] = std::move(json_text);
+}
+
+bool Arguments::has(std::string_view name) const { return values_.find(name) != values_.end(); }
+
+std::string Arguments::text(std::string_view name) const {
+    const Json value = parsed(values_, name);
+    return value.is_string() ? value.get<std::string>() : std::string{};
+}
+
+long long Arguments::integer(std::string_view name) const {
+    const Json value = parsed(values_, name);
+    return value.is_number_integer() ? value.get<long long>() : 0;
+}
+
+bool Arguments::boolean(std::string_view name) const {
+    const Json value = parsed(values_, name);
+    return value.is_boolean() && value.get<bool>();
+}
+
+std::vector<std::string> Arguments::texts(std::string_view name) const {
+    std::vector<std::string> out;
+    for (const Json& item : parsed(values_, name)) {
+        if (item.is_string()) {
+            out.push_back(item.get<std::string>());
+        }
+    }
+    return out;
+}
+
+std::string Arguments::object(std::string_view name) const {
+    const auto value = values_.find(name);
+    return value == values_.end() ? "{}" : value->second;
+}
+
+std::string input_schema(const Tool& tool) {
+    Json properties = Json::object();
+    Json required = Json::array();
+    for (const Input& input : tool.inputs) {
+        properties[std::string{input.name}] = input_property(input);
+        if (input.required) {
+            required.push_back(input.name);
+        }
+    }
+    Json schema{
+        {"type", "object"},
+        {"properties", std::move(properties)},
+        {"additionalProperties", false}};
+    if (!required.empty()) {
+        schema["required"] = std::move(required);
+    }
+    return base::render_json(schema);
+}
+
+base::Result<Arguments> validate_arguments(const Tool& tool, const base::Json& arguments) {
+    Problems problems;
+    if (!arguments.is_object() && !arguments.is_null()) {
+        problems.add("arguments: expected an object, found " + found(arguments), {});
+        return problems.error(tool);
+    }
+    for (const auto& [key, value] : arguments.items()) {
+        const bool known = std::any_of(tool.inputs.begin(), tool.inputs.end(), [&](const Input& i) {
+            return i.name == key;
+        });
+        if (!known) {
+            problems.add(
+                "arguments." + base::cut_middle(base::sanitize(key), shown_value_chars) +
+                    ": no such argument, it takes " + input_names(tool),
+                {}
+            );
+        }
+    }
+    Arguments accepted;
+    for (const Input& input : tool.inputs) {
+        const std::string path = "arguments." + std::string{input.name};
+        const Json* value = find_value(arguments, input);
+        if (value == nullptr) {
+            if (input.required) {
+                problems.add(path + ": expected " + expected(input) + ", found nothing",
+                             example_of(input));
+            } else if (!input.fallback.empty()) {
+                accepted.set(std::string{input.name}, base::render_json(fallback_value(input)));
+            }
+        } else if (!fits(input, *value)) {
+            problems.add(path + ": expected " + expected(input) + ", found " + found(*value),
+                         example_of(input));
+        } else {
+            accepted.set(std::string{input.name}, base::render_json(*value));
+        }
+    }
+    if (problems.any()) {
+        return problems.error(tool);
+    }
+    return accepted;
+}
+
+Output error_output(const base::Error& error) {
+    constexpr std::size_t sentence_chars_max = 2'000;  // a server's message may be of any length
+    const auto safe = [](const std::string& text) {
+        return base::cut_middle(base::sanitize(text), sentence_chars_max);
+    };
+    const std::string what = safe(error.what);
+    const std::string remedy = safe(error.remedy);
+    const Json structured{
+        {"error", {{"code", base::name(error.code)}, {"what", what}, {"remedy", remedy}}}};
+    Output output;
+    output.structured = base::render_json(structured);
+    output.text = std::string{base::name(error.code)} + ": " + what;
+    if (!remedy.empty()) {
+        output.text += "\n" + remedy;
+    }
+    output.is_error = true;
+    return output;
+}
+
+}  // namespace interlock::tools
