@@ -30,13 +30,13 @@ struct Input {
     std::string_view name;
     InputType type = InputType::text;
     bool required = false;
-    std::string_view about;
+    std::string_view about = {};
     long long min = 0;                       // integers; list length for text_list
     long long max = 0;
     std::size_t length_max = 200;            // characters of text
-    std::vector<std::string_view> choices;   // enum for text
-    std::string_view fallback;               // default, in text form; "" = none
-    std::string_view example;                // shown when validation fails
+    std::vector<std::string_view> choices = {};  // enum for text
+    std::string_view fallback = {};          // default, in text form; "" = none
+    std::string_view example = {};           // shown when validation fails
 };
 
 /// Validated arguments, by name; defaults filled in.
@@ -81,7 +81,7 @@ struct Tool {
     std::string_view domain;   // "orientation" | "triage" | "postgres" | "planning"
     bool read_only = true;     // readOnlyHint; false only for the two that touch the queue
     bool idempotent = true;
-    std::vector<Input> inputs;         // `target` is declared like any other
+    std::vector<Input> inputs = {};    // `target` is declared like any other
     std::string (*output_schema)() = nullptr;  // JSON Schema text of structuredContent
     std::function<base::Result<Output>(Context&, const Call&)> run;
 };
