@@ -1,0 +1,301 @@
+#include "base/db/sql_text.hpp"
+
+#include "base/limits.hpp"
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+
+#include <pg_query.h>
+
+namespace interlock::db {
+namespace {
+
+using base::Errc;
+using base::Error;
+namespace limits = base::limits;
+
+constexpr std::string_view unreadable = "<unreadable statement>";
+
+// Token numbers of libpg_query's pg_query.proto, which are those of PostgreSQL 15's grammar.
+namespace token_number {
+constexpr std::uint64_t fconst = 260;
+constexpr std::uint64_t sconst = 261;
+constexpr std::uint64_t usconst = 262;
+constexpr std::uint64_t bconst = 263;
+constexpr std::uint64_t xconst = 264;
+constexpr std::uint64_t iconst = 266;
+constexpr std::uint64_t param = 267;
+constexpr std::uint64_t sql_comment = 275;
+constexpr std::uint64_t c_comment = 276;
+} // namespace token_number
+
+struct Token {
+    std::size_t start = 0;
+    std::size_t end = 0; // one past the last byte
+    std::uint64_t number = 0;
+};
+
+struct Scan {
+    std::vector<Token> tokens;
+    std::optional<std::size_t> stopped_at; // byte offset of a lexical error; then no tokens
+};
+
+/// The scanner answers in protobuf. Its two messages need varints and lengths only, so a reader of
+/// forty lines stands here instead of a code generator.
+class Protobuf {
+public:
+    explicit Protobuf(std::string_view bytes) : bytes_(bytes) {}
+
+    /// Moves to the next field; false at the end or at bytes that make no sense.
+    bool next() {
+        if (at_ >= bytes_.size()) {
+            return false;
+        }
+        const auto key = varint();
+        field_ = key >> 3;
+        if ((key & 7) == 0) {
+            value_ = varint();
+            return true;
+        }
+        if ((key & 7) != 2) {
+            return false;
+        }
+        const auto length = varint();
+        if (length > bytes_.size() - at_) {
+            return false;
+        }
+        message_ = bytes_.substr(at_, length);
+        at_ += length;
+        return true;
+    }
+    std::uint64_t field() const { return field_; }
+    std::uint64_t value() const { return value_; }
+    std::string_view message() const { return message_; }
+
+private:
+    std::uint64_t varint() {
+        std::uint64_t value = 0;
+        for (unsigned shift = 0; at_ < bytes_.size() && shift < 64; shift += 7) {
+            const auto byte = static_cast<unsigned char>(bytes_[at_++]);
+            value |= static_cast<std::uint64_t>(byte & 0x7fU) << shift;
+            if ((byte & 0x80U) == 0) {
+                break;
+            }
+        }
+        return value;
+    }
+
+    std::string_view bytes_;
+    std::size_t at_ = 0;
+    std::uint64_t field_ = 0;
+    std::uint64_t value_ = 0;
+    std::string_view message_;
+};
+
+std::vector<Token> read_tokens(std::string_view bytes) {
+    std::vector<Token> tokens;
+    Protobuf result{bytes};
+    while (result.next()) {
+        if (result.field() != 2) {
+            continue;
+        }
+        Token token;
+        Protobuf fields{result.message()};
+        while (fields.next()) {
+            switch (fields.field()) {
+            case 1:
+                token.start = fields.value();
+                break;
+            case 2:
+                token.end = fields.value();
+                break;
+            case 4:
+                token.number = fields.value();
+                break;
+            default:
+                break;
+            }
+        }
+        tokens.push_back(token);
+    }
+    return tokens;
+}
+
+/// The lexer reports positions in characters; this is the byte where character `index` begins.
+std::size_t byte_offset(std::string_view sql, std::size_t index) {
+    std::size_t at = 0;
+    for (; index > 0 && at < sql.size(); --index) {
+        const auto lead = static_cast<unsigned char>(sql[at]);
+        at += lead >= 0xf0 ? 4U : lead >= 0xe0 ? 3U : lead >= 0xc0 ? 2U : 1U;
+    }
+    return std::min(at, sql.size());
+}
+
+Scan scan(const std::string& sql) {
+    const auto result = pg_query_scan(sql.c_str());
+    Scan found;
+    if (result.error != nullptr) {
+        const auto position = std::max(result.error->cursorpos, 1);
+        found.stopped_at = byte_offset(sql, static_cast<std::size_t>(position - 1));
+    } else {
+        found.tokens = read_tokens({result.pbuf.data, result.pbuf.len});
+    }
+    pg_query_free_scan_result(result);
+    for (const auto& token : found.tokens) {
+        if (token.start > token.end || token.end > sql.size()) {
+            return {{}, std::size_t{0}};
+        }
+    }
+    return found;
+}
+
+/// An upper bound of how deep the lexer will nest comments, in one pass. It ignores quotes, so it
+/// may count a comment that is part of a string, and never counts too few: every "/*" opens, and a
+/// "*/" whose slash may open the next comment gives that slash back.
+int comment_depth_max(std::string_view sql) {
+    int depth = 0;
+    int deepest = 0;
+    for (std::size_t i = 0; i + 1 < sql.size(); ++i) {
+        if (sql[i] == '/' && sql[i + 1] == '*') {
+            deepest = std::max(deepest, ++depth);
+            ++i;
+        } else if (sql[i] == '*' && sql[i + 1] == '/' && depth > 0) {
+            --depth;
+        }
+    }
+    return deepest;
+}
+
+bool is_literal(std::uint64_t number) {
+    namespace n = token_number;
+    return number == n::fconst || number == n::sconst || number == n::usconst ||
+           number == n::bconst || number == n::xconst || number == n::iconst;
+}
+
+bool is_comment(std::uint64_t number) {
+    return number == token_number::sql_comment || number == token_number::c_comment;
+}
+
+/// 'text\' ends here for us and for a server with standard_conforming_strings; without that
+/// setting the string goes on. Nothing after it can be trusted to be code.
+bool ambiguous_end(std::string_view literal) {
+    return literal.size() >= 3 && literal.front() == '\'' && literal.ends_with("\\'");
+}
+
+int highest_parameter(std::string_view sql, const std::vector<Token>& tokens) {
+    int highest = 0;
+    for (const auto& token : tokens) {
+        if (token.number == token_number::param && token.end > token.start) {
+            int number = 0;
+            std::from_chars(sql.data() + token.start + 1, sql.data() + token.end, number);
+            highest = std::max(highest, number);
+        }
+    }
+    return std::min(highest, 1'000'000);
+}
+
+bool is_word(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+           c == '$' || static_cast<unsigned char>(c) >= 0x80;
+}
+
+/// Writes the tokens back, one space where there was any space or comment. True if it reached the
+/// end, false if it had to stop at an ambiguous literal.
+bool write_masked(std::string_view sql, const std::vector<Token>& tokens, std::string& out) {
+    int parameter = highest_parameter(sql, tokens);
+    std::size_t end = 0;
+    bool space = false;
+    bool after_literal = false;
+    for (const auto& token : tokens) {
+        space = space || token.start > end;
+        end = token.end;
+        if (is_comment(token.number)) {
+            space = true;
+            continue;
+        }
+        const auto text = sql.substr(token.start, token.end - token.start);
+        const bool literal = is_literal(token.number);
+        const bool would_join =
+            !out.empty() && is_word(out.back()) && (literal || (after_literal && is_word(text[0])));
+        if (!out.empty() && (space || would_join)) {
+            out += ' ';
+        }
+        if (literal) {
+            out += '$' + std::to_string(++parameter);
+        } else {
+            out += text;
+        }
+        if (token.number == token_number::sconst && ambiguous_end(text)) {
+            return false;
+        }
+        space = false;
+        after_literal = literal;
+    }
+    return true;
+}
+
+} // namespace
+
+base::Status check_sql_caps(std::string_view sql) {
+    if (sql.size() > limits::sql_bytes_max) {
+        return Error{
+            Errc::limit_exceeded,
+            "The statement has " + std::to_string(sql.size()) + " bytes; the limit is " +
+                std::to_string(limits::sql_bytes_max) + ".",
+            "Shorten it."};
+    }
+    if (sql.find('\0') != std::string_view::npos) {
+        return Error{Errc::invalid_input, "The statement holds a NUL character.", "Remove it."};
+    }
+    if (!base::is_utf8(sql)) {
+        return Error{Errc::invalid_input, "The statement is not valid UTF-8.", "Send it as UTF-8."};
+    }
+    if (comment_depth_max(sql) > limits::sql_comment_depth_max) {
+        return Error{
+            Errc::limit_exceeded,
+            "Comments in the statement nest deeper than " +
+                std::to_string(limits::sql_comment_depth_max) + ".",
+            "Remove the comments."};
+    }
+    // Text that cannot be lexed has no tokens to count; the parser will say what is wrong with it.
+    const auto count = scan(std::string{sql}).tokens.size();
+    if (count > limits::sql_tokens_max) {
+        return Error{
+            Errc::limit_exceeded,
+            "The statement has " + std::to_string(count) + " tokens; the limit is " +
+                std::to_string(limits::sql_tokens_max) + ".",
+            "Split or simplify it."};
+    }
+    return base::done;
+}
+
+std::string mask_literals(std::string_view sql) {
+    constexpr int attempts_max = 8; // each attempt ends before the error of the one before
+    bool whole = sql.size() <= limits::sql_bytes_max;
+    std::string text{base::cut_bytes(sql, limits::sql_bytes_max)};
+    if (text.find('\0') != std::string::npos ||
+        comment_depth_max(text) > limits::sql_comment_depth_max) {
+        return std::string{unreadable};
+    }
+    for (int attempt = 0; attempt < attempts_max; ++attempt) {
+        const auto found = scan(text);
+        if (found.stopped_at) {
+            // Cut in the middle of a literal or comment: all before it is still good.
+            text.resize(std::min(*found.stopped_at, text.empty() ? 0 : text.size() - 1));
+            whole = false;
+            continue;
+        }
+        std::string masked;
+        whole = write_masked(text, found.tokens, masked) && whole;
+        if (masked.empty()) {
+            return whole ? masked : std::string{unreadable};
+        }
+        return base::sanitize(whole ? masked : masked + " ...");
+    }
+    return std::string{unreadable};
+}
+
+} // namespace interlock::db

@@ -1,0 +1,435 @@
+#include "base/db/store.hpp"
+
+#include "base/limits.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <exception>
+#include <fcntl.h>
+#include <mutex>
+#include <optional>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+namespace interlock::db {
+namespace {
+
+using base::Errc;
+using base::Error;
+namespace limits = base::limits;
+
+struct CloseDatabase {
+    void operator()(sqlite3* database) const { sqlite3_close_v2(database); }
+};
+struct FinalizeStatement {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+using Database = std::unique_ptr<sqlite3, CloseDatabase>;
+using Statement = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
+
+bool is_out_of_space(int system_error) {
+    return system_error == ENOSPC || system_error == EDQUOT;
+}
+bool is_write_protected(int system_error) {
+    return system_error == EROFS || system_error == EACCES || system_error == EPERM;
+}
+
+Error read_only_error(const std::string& path) {
+    return {
+        Errc::store_read_only,
+        "The store " + path + " cannot be written.",
+        "Give this program write access to the file and to its directory, or use another store."};
+}
+
+/// SQLite's answer as an Error. `system_error` tells a full disk from a broken one.
+Error store_error(const std::string& path, int code, int system_error, const std::string& message) {
+    const auto what = [&](std::string_view happened) {
+        return "The store " + path + " " + std::string{happened} + ": " + message + ".";
+    };
+    const int primary = code & 0xff;
+    if (primary == SQLITE_FULL || (primary == SQLITE_IOERR && is_out_of_space(system_error))) {
+        return {
+            Errc::store_full,
+            what("has no space left"),
+            "Free disk space; nothing of this change was kept."};
+    }
+    if (primary == SQLITE_READONLY || ((primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR) &&
+                                       is_write_protected(system_error))) {
+        return read_only_error(path);
+    }
+    switch (primary) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return {
+            Errc::store_busy,
+            what("stayed locked by another program"),
+            "Try again; if it lasts, look which program holds it."};
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return {
+            Errc::corrupt,
+            what("is damaged or not a store"),
+            "Stop writing to it and restore it from a backup."};
+    case SQLITE_CONSTRAINT:
+        return {Errc::conflict, what("refused the change"), ""};
+    case SQLITE_CANTOPEN:
+    case SQLITE_IOERR:
+        return {Errc::io, what("could not be read or written"), "Look at the disk and its mount."};
+    case SQLITE_NOMEM:
+    case SQLITE_TOOBIG:
+        return {Errc::limit_exceeded, what("ran out of memory"), "Ask for less at once."};
+    default:
+        return {Errc::internal, what("refused a statement"), ""};
+    }
+}
+
+/// SQLite rolls a transaction back by itself on some errors; these and damaged data must not be
+/// swallowed by a body that goes on.
+bool dooms_transaction(Errc code) {
+    return code != Errc::conflict && code != Errc::internal;
+}
+
+class SqliteTransaction final : public StoreTransaction {
+public:
+    SqliteTransaction(sqlite3* database, const std::string& path, base::Time now)
+        : database_(database), path_(path), now_(now) {}
+
+    base::Result<Table> run(std::string_view sql, const std::vector<Cell>& parameters) override;
+    base::Time now() override { return now_; }
+    const std::optional<Error>& doom() const { return doom_; }
+
+private:
+    base::Result<Table> run_all(std::string_view sql, const std::vector<Cell>& parameters);
+    base::Result<Table> step(sqlite3_stmt* statement);
+    base::Status bind(sqlite3_stmt* statement, const std::vector<Cell>& parameters);
+    Error last_error() const {
+        return store_error(
+            path_,
+            sqlite3_extended_errcode(database_),
+            sqlite3_system_errno(database_),
+            sqlite3_errmsg(database_)
+        );
+    }
+
+    sqlite3* database_;
+    const std::string& path_;
+    base::Time now_;
+    std::optional<Error> doom_;
+};
+
+base::Result<Table>
+SqliteTransaction::run(std::string_view sql, const std::vector<Cell>& parameters) {
+    if (doom_) {
+        return *doom_;
+    }
+    auto result = run_all(sql, parameters);
+    if (!result && dooms_transaction(result.error().code)) {
+        doom_ = result.error();
+    }
+    // The transaction is gone: what came next would be committed statement by statement.
+    if (!doom_ && sqlite3_get_autocommit(database_) != 0) {
+        doom_ = result.ok()
+                    ? Error{Errc::internal, "A statement ended the store's transaction.", ""}
+                    : result.error();
+        return *doom_;
+    }
+    return result;
+}
+
+base::Result<Table>
+SqliteTransaction::run_all(std::string_view sql, const std::vector<Cell>& parameters) {
+    const char* at = sql.data();
+    const char* end = sql.data() + sql.size();
+    Table table;
+    bool ran = false;
+    while (at != end) {
+        sqlite3_stmt* raw = nullptr;
+        const char* tail = end;
+        const int code = sqlite3_prepare_v2(database_, at, static_cast<int>(end - at), &raw, &tail);
+        Statement statement{raw};
+        if (code != SQLITE_OK) {
+            return last_error();
+        }
+        at = tail;
+        if (!statement) {
+            continue; // a comment or white space
+        }
+        if (ran && !parameters.empty()) {
+            return Error{Errc::internal, "Two statements cannot share parameters.", ""};
+        }
+        INTERLOCK_CHECK(bind(statement.get(), parameters));
+        INTERLOCK_TRY(table, step(statement.get()));
+        ran = true;
+    }
+    return table;
+}
+
+base::Status SqliteTransaction::bind(sqlite3_stmt* statement, const std::vector<Cell>& parameters) {
+    const int count = sqlite3_bind_parameter_count(statement);
+    for (int index = 1; index <= count; ++index) {
+        const char* name = sqlite3_bind_parameter_name(statement, index);
+        std::size_t number = 0;
+        if (name != nullptr && name[0] == '$') {
+            std::from_chars(name + 1, name + std::strlen(name), number);
+        }
+        if (number == 0 || number > parameters.size()) {
+            return Error{Errc::internal, "A statement of the store lacks a parameter.", ""};
+        }
+        const auto& cell = parameters[number - 1];
+        const int code =
+            cell ? sqlite3_bind_text64(
+                       statement, index, cell->data(), cell->size(), SQLITE_TRANSIENT, SQLITE_UTF8
+                   )
+                 : sqlite3_bind_null(statement, index);
+        if (code != SQLITE_OK) {
+            return last_error();
+        }
+    }
+    return base::done;
+}
+
+base::Result<Table> SqliteTransaction::step(sqlite3_stmt* statement) {
+    Table table;
+    const int columns = sqlite3_column_count(statement);
+    for (int i = 0; i < columns; ++i) {
+        table.columns.emplace_back(sqlite3_column_name(statement, i));
+    }
+    const auto changes_before = sqlite3_total_changes64(database_);
+    std::size_t bytes = 0;
+    int code = SQLITE_OK;
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+        auto& row = table.rows.emplace_back();
+        for (int i = 0; i < columns; ++i) {
+            // Text first: it converts numbers, and only then is the length that of the text.
+            const auto* text = sqlite3_column_text(statement, i);
+            const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, i));
+            bytes += size;
+            row.push_back(
+                text == nullptr ? Cell{}
+                                : Cell{std::in_place, reinterpret_cast<const char*>(text), size}
+            );
+        }
+        if (table.rows.size() > limits::store_rows_max || bytes > limits::store_bytes_max) {
+            return Error{
+                Errc::limit_exceeded,
+                "A read of the store " + path_ + " is larger than it may be.",
+                "Read it in pages."};
+        }
+    }
+    if (code != SQLITE_DONE) {
+        return last_error();
+    }
+    if (sqlite3_total_changes64(database_) != changes_before) {
+        table.affected = sqlite3_changes64(database_);
+    }
+    return table;
+}
+
+class SqliteStore final : public Store {
+public:
+    SqliteStore(Database database, std::string path, StoreMode mode, base::Clock& clock)
+        : database_(std::move(database)), path_(std::move(path)), mode_(mode), clock_(clock) {}
+
+    base::Status transact(const std::function<base::Status(StoreTransaction&)>& body) override {
+        if (mode_ == StoreMode::read_only) {
+            auto error = read_only_error(path_);
+            error.what = "The store " + path_ + " was opened for reading only.";
+            return error;
+        }
+        return in_transaction("BEGIN IMMEDIATE", "COMMIT", body);
+    }
+
+    base::Status read(const std::function<base::Status(StoreTransaction&)>& body) override {
+        return in_transaction("BEGIN DEFERRED", "ROLLBACK", body);
+    }
+
+    std::string describe() const override { return "sqlite:" + path_; }
+
+    base::Status execute(const char* sql) {
+        if (sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr) == SQLITE_OK) {
+            return base::done;
+        }
+        return store_error(
+            path_,
+            sqlite3_extended_errcode(database_.get()),
+            sqlite3_system_errno(database_.get()),
+            sqlite3_errmsg(database_.get())
+        );
+    }
+
+private:
+    base::Status in_transaction(
+        const char* begin,
+        const char* end,
+        const std::function<base::Status(StoreTransaction&)>& body
+    );
+    base::Status call(
+        const std::function<base::Status(StoreTransaction&)>& body, SqliteTransaction& transaction
+    );
+
+    Database database_;
+    std::string path_;
+    StoreMode mode_;
+    base::Clock& clock_;
+    std::timed_mutex mutex_;
+    std::atomic<std::thread::id> owner_;
+};
+
+base::Status SqliteStore::in_transaction(
+    const char* begin, const char* end, const std::function<base::Status(StoreTransaction&)>& body
+) {
+    if (owner_.load() == std::this_thread::get_id()) {
+        return Error{Errc::internal, "A store transaction was begun inside another.", ""};
+    }
+    const std::unique_lock lock{mutex_, limits::store_busy_wait};
+    if (!lock.owns_lock()) {
+        return store_error(path_, SQLITE_BUSY, 0, "another call is using it");
+    }
+    owner_ = std::this_thread::get_id();
+    const bool writes = std::string_view{end} == "COMMIT";
+    auto status = execute(writes ? "PRAGMA query_only = OFF" : "PRAGMA query_only = ON");
+    if (status) {
+        status = execute(begin);
+    }
+    if (status) {
+        SqliteTransaction transaction{database_.get(), path_, clock_.now()};
+        status = call(body, transaction);
+        if (status && transaction.doom()) {
+            status = *transaction.doom();
+        }
+        if (status) {
+            status = execute(end);
+        }
+        if (sqlite3_get_autocommit(database_.get()) == 0) {
+            (void)execute("ROLLBACK");
+        }
+    }
+    owner_ = std::thread::id{};
+    return status;
+}
+
+base::Status SqliteStore::call(
+    const std::function<base::Status(StoreTransaction&)>& body, SqliteTransaction& transaction
+) {
+    try {
+        return body(transaction);
+    } catch (const std::exception& failure) {
+        return Error{
+            Errc::internal, std::string{"A store transaction threw: "} + failure.what() + ".", ""};
+    }
+}
+
+/// The file with its own mode before SQLite sees it: SQLite gives its journals the same.
+base::Status make_file(const std::string& path) {
+    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (file < 0) {
+        const int reason = errno;
+        return store_error(path, SQLITE_CANTOPEN, reason, std::strerror(reason));
+    }
+    ::close(file);
+    return base::done;
+}
+
+bool exists(const std::string& path) {
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0;
+}
+
+/// A path as an SQLite URI.
+std::string uri(const std::string& path, std::string_view query) {
+    std::string text = "file:";
+    for (const char c : path) {
+        if (c == '%' || c == '?' || c == '#') {
+            constexpr char digits[] = "0123456789ABCDEF";
+            const auto byte = static_cast<unsigned char>(c);
+            text += {'%', digits[byte >> 4], digits[byte & 15]};
+        } else {
+            text += c;
+        }
+    }
+    return text.append(query);
+}
+
+base::Result<Database> open_database(const std::string& path, const std::string& name, int flags) {
+    sqlite3* raw = nullptr;
+    const int code = sqlite3_open_v2(
+        name.c_str(),
+        &raw,
+        flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE,
+        nullptr
+    );
+    Database database{raw};
+    if (code != SQLITE_OK) {
+        const int reason = raw != nullptr ? sqlite3_system_errno(raw) : 0;
+        return store_error(path, code, reason, sqlite3_errstr(code));
+    }
+    sqlite3_busy_timeout(raw, static_cast<int>(limits::store_busy_wait.count()));
+    sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    return database;
+}
+
+/// Whether the file can be read: the first statement opens it and its log.
+base::Status probe(SqliteStore& store) {
+    return store.execute("PRAGMA schema_version; SELECT count(*) FROM sqlite_schema");
+}
+
+base::Result<std::unique_ptr<Store>> open_for_reading(const std::string& path, base::Clock& clock) {
+    const auto attempt = [&](std::string_view query) -> base::Result<std::unique_ptr<SqliteStore>> {
+        INTERLOCK_TRY(auto database, open_database(path, uri(path, query), SQLITE_OPEN_READONLY));
+        auto store =
+            std::make_unique<SqliteStore>(std::move(database), path, StoreMode::read_only, clock);
+        INTERLOCK_CHECK(probe(*store));
+        return store;
+    };
+    auto store = attempt("?mode=ro");
+    // Sharing a file in WAL mode needs its index beside it. Where that cannot be made, and nobody
+    // else has made it, nobody is writing, and the file alone is the whole truth.
+    if (!store && store.error().code != Errc::corrupt && !exists(path + "-wal") &&
+        !exists(path + "-shm")) {
+        store = attempt("?mode=ro&immutable=1");
+    }
+    if (!store) {
+        auto error = store.error();
+        if (error.code == Errc::store_read_only) {
+            error.code = Errc::permission_denied;
+            error.what = "The store " + path + " cannot be read together with its log.";
+            error.remedy = "Give this program read access to it and to the files beside it.";
+        }
+        return error;
+    }
+    return std::unique_ptr<Store>{std::move(*store)};
+}
+
+} // namespace
+
+base::Result<std::unique_ptr<Store>>
+open_sqlite_store(const std::string& path, StoreMode mode, base::Clock& clock) {
+    if (mode == StoreMode::create) {
+        INTERLOCK_CHECK(make_file(path));
+    } else if (!exists(path)) {
+        return Error{
+            Errc::not_found, "There is no store at " + path + ".", "Check the path of the store."};
+    }
+    if (mode == StoreMode::read_only) {
+        return open_for_reading(path, clock);
+    }
+    INTERLOCK_TRY(auto database, open_database(path, uri(path, ""), SQLITE_OPEN_READWRITE));
+    if (sqlite3_db_readonly(database.get(), "main") == 1) {
+        return read_only_error(path);
+    }
+    auto store = std::make_unique<SqliteStore>(std::move(database), path, mode, clock);
+    INTERLOCK_CHECK(store->execute("PRAGMA journal_mode = WAL"));
+    INTERLOCK_CHECK(store->execute("PRAGMA synchronous = FULL"));
+    INTERLOCK_CHECK(store->execute("PRAGMA foreign_keys = ON"));
+    INTERLOCK_CHECK(store->execute("PRAGMA journal_size_limit = 67108864"));
+    INTERLOCK_CHECK(probe(*store));
+    return std::unique_ptr<Store>{std::move(store)};
+}
+
+} // namespace interlock::db
