@@ -117,6 +117,7 @@ inline constexpr milliseconds verification_deadline_max{3'600'000};
 // Execution
 inline constexpr milliseconds executor_poll_interval{500};  // between two looks at the queue
 inline constexpr seconds lease_lifetime_min{2};           // below, a busy disk alone would lose it
+inline constexpr seconds lease_lifetime_max{600};         // above, a dead executor blocks a target
 inline constexpr milliseconds target_lock_wait{5'000};    // for the advisory lock on a target
 inline constexpr milliseconds target_lock_retry{100};
 inline constexpr int target_contact_attempts = 5;         // to learn what an interrupted step did
