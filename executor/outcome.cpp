@@ -90,7 +90,48 @@ std::string signed_text(const Json& unsigned_body) {
     return base::pre_authentication_encoding(payload_type, base::render_json(unsigned_body));
 }
 
+Reading reading_from(const Json& entry) {
+    Reading reading;
+    reading.check = base::string_member(entry, "check").value_or("");
+    reading.value = base::string_member(entry, "value").value_or("");
+    reading.why = base::string_member(entry, "why").value_or("");
+    const auto finding = base::string_member(entry, "finding").value_or("");
+    for (const auto known : {Finding::holds, Finding::fails}) {
+        if (finding == name(known)) {
+            reading.finding = known;
+        }
+    }
+    return reading;
+}
+
 }  // namespace
+
+std::string refusal_payload(const std::string& plan_id, const std::string& why) {
+    return base::render_json({{"plan_id", plan_id}, {"reason", why}});
+}
+
+std::string step_detail(const std::string& problem, const std::vector<Reading>& baseline) {
+    Json detail = Json::object();
+    if (!problem.empty()) {
+        detail["problem"] = problem;
+    }
+    if (!baseline.empty()) {
+        detail["baseline"] = to_json(baseline);
+    }
+    return base::render_json(detail);
+}
+
+std::vector<Reading> baseline_of(std::string_view detail) {
+    std::vector<Reading> readings;
+    const auto parsed = base::parse_json(detail);
+    const Json* list = parsed.ok() ? base::member(*parsed, "baseline") : nullptr;
+    if (list != nullptr && list->is_array()) {
+        for (const auto& entry : *list) {
+            readings.push_back(reading_from(entry));
+        }
+    }
+    return readings;
+}
 
 std::string sign_outcome(const Outcome& outcome, const base::SigningKey& key) {
     Json document = body(outcome, key);

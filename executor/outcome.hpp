@@ -48,4 +48,13 @@ std::string sign_outcome(const Outcome& outcome, const base::SigningKey& key);
 /// invalid_signature when the document was not signed by this key or was changed.
 base::Status verify_outcome(std::string_view document, std::string_view public_key32);
 
+/// The audit payload of a plan that was not begun.
+std::string refusal_payload(const std::string& plan_id, const std::string& why);
+
+/// What is kept beside a step's state: its problem, and the baseline, which only the execution that
+/// ran the first step can read.
+std::string step_detail(const std::string& problem, const std::vector<Reading>& baseline);
+/// The baseline of such a detail; empty when there is none.
+std::vector<Reading> baseline_of(std::string_view detail);
+
 }  // namespace interlock::executor

@@ -1,0 +1,31 @@
+// The executor's memory of the audit log, kept outside the store. A store that was cut, rewritten
+// or restored from an older copy does not continue the last checkpoint; then nothing is started.
+#pragma once
+
+#include <string>
+
+#include "base/db/store.hpp"
+#include "base/digest.hpp"
+#include "base/result.hpp"
+
+namespace interlock::executor {
+
+/// The name that signs, in the note and in the verifier key.
+inline constexpr const char* checkpoint_name = "interlock-executor";
+
+class LogGuard {
+public:
+    LogGuard(db::Store& store, std::string note_path, base::SigningKey key);
+    /// The stored log is whole and continues the last note. corrupt: it does not, and only a person
+    /// can say what happened. Any other error: it could not be read now.
+    base::Status check();
+    /// Signs the log's present head into the note. Call after check().
+    base::Status remember();
+
+private:
+    db::Store& store_;
+    std::string note_path_;
+    base::SigningKey key_;
+};
+
+}  // namespace interlock::executor
