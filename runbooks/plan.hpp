@@ -76,8 +76,10 @@ struct Step {
     std::string expected_lock; // "none on relations", "ShareUpdateExclusive on app.orders"
     long long lock_timeout_ms = 0;
     long long statement_timeout_ms = 0;
-    long long rows_expected = 1; // rows the statement must return or change, exactly
-    std::optional<Check> probe;  // readback: true when the effect has happened
+    /// Rows the statement must return or change, exactly. None means that nothing was done; a
+    /// statement that returns one boolean column must say true in it as well.
+    long long rows_expected = 1;
+    std::optional<Check> probe; // readback: true when the effect has happened
     Inverse inverse;
 };
 
