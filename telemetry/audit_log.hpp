@@ -7,9 +7,11 @@
 #include "base/clock.hpp"
 #include "base/db/store.hpp"
 #include "base/ids.hpp"
+#include "base/limits.hpp"
 #include "base/result.hpp"
 #include "telemetry/checkpoint.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -36,11 +38,18 @@ append_audit(db::StoreTransaction& transaction, base::Random& random, const Audi
 /// Size and root as stored.
 base::Result<Checkpoint> audit_head(db::StoreTransaction& transaction);
 
+struct AuditWriterOptions {
+    std::chrono::milliseconds wait_max = base::limits::audit_wait_max;
+    std::size_t queue_max = base::limits::audit_queue_max;
+};
+
 /// Group commit for tool calls: append() returns once its leaf is on disk, or an Error when the
-/// log cannot be written within limits::audit_wait_max; then the call must fail closed.
+/// log cannot be written in time; then the call must fail closed. Safe to share by threads; what is
+/// queued at destruction is still written.
 class AuditWriter {
 public:
-    static std::unique_ptr<AuditWriter> start(db::Store& store, base::Random& random);
+    static std::unique_ptr<AuditWriter>
+    start(db::Store& store, base::Random& random, AuditWriterOptions options = {});
     virtual ~AuditWriter() = default;
     virtual base::Result<std::uint64_t> append(AuditEntry entry) = 0;
 };

@@ -27,9 +27,10 @@ base::Error no_leaf(base::Errc code, std::string what) {
 
 class GroupCommit final : public AuditWriter {
 public:
-    GroupCommit(db::Store& store, base::Random& random)
+    GroupCommit(db::Store& store, base::Random& random, AuditWriterOptions options)
         : store_(store),
           random_(random),
+          options_(options),
           thread_([this](const std::stop_token& stop) { work(stop); }) {}
 
     Outcome append(AuditEntry entry) override {
@@ -38,7 +39,7 @@ public:
         auto outcome = waiting->outcome.get_future();
         {
             const std::lock_guard lock(mutex_);
-            if (queue_.size() >= base::limits::audit_queue_max)
+            if (queue_.size() >= options_.queue_max)
                 return no_leaf(
                     base::Errc::store_busy,
                     "The audit log's queue is full, so the call was refused."
@@ -46,7 +47,7 @@ public:
             queue_.push_back(waiting);
         }
         arrived_.notify_one();
-        if (outcome.wait_for(base::limits::audit_wait_max) == std::future_status::ready)
+        if (outcome.wait_for(options_.wait_max) == std::future_status::ready)
             return outcome.get();
         // Not begun yet: leave no leaf of a call that is refused. Begun: it may still be written,
         // and a leaf too many is harmless.
@@ -95,6 +96,7 @@ private:
 
     db::Store& store_;
     base::Random& random_;
+    const AuditWriterOptions options_;
     std::mutex mutex_;
     std::condition_variable_any arrived_;
     std::deque<std::shared_ptr<Waiting>> queue_;
@@ -103,8 +105,9 @@ private:
 
 } // namespace
 
-std::unique_ptr<AuditWriter> AuditWriter::start(db::Store& store, base::Random& random) {
-    return std::make_unique<GroupCommit>(store, random);
+std::unique_ptr<AuditWriter>
+AuditWriter::start(db::Store& store, base::Random& random, AuditWriterOptions options) {
+    return std::make_unique<GroupCommit>(store, random, options);
 }
 
 } // namespace interlock::telemetry

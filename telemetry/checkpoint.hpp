@@ -18,7 +18,7 @@ struct Checkpoint {
     base::Digest root;
 };
 
-/// The note: three lines, a blank line, "— name base64(key id || signature)".
+/// The note: three lines, a blank line, "<em dash> name base64(key id || signature)".
 std::string
 sign_checkpoint(const Checkpoint& checkpoint, const std::string& name, const base::SigningKey& key);
 /// Verifies against the public key (32 bytes) and returns what it says; invalid_signature or

@@ -1,0 +1,162 @@
+#include "tests/telemetry/audit_support.hpp"
+
+#include <condition_variable>
+#include <set>
+#include <thread>
+
+#include <catch2/catch.hpp>
+
+namespace interlock::telemetry {
+namespace {
+
+using test::AuditFixture;
+
+AuditEntry call(const std::string& actor = "os:alice") {
+    return {"tool.begin", actor, "", "{}"};
+}
+
+/// Holds every write until it is opened: a disk that hangs.
+class GatedStore final : public db::Store {
+public:
+    explicit GatedStore(db::Store& store) : store_(store) {}
+    base::Status transact(const std::function<base::Status(db::StoreTransaction&)>& body) override {
+        std::unique_lock lock(mutex_);
+        ++writing_;
+        changed_.notify_all();
+        changed_.wait(lock, [this] { return open_; });
+        return store_.transact(body);
+    }
+    base::Status read(const std::function<base::Status(db::StoreTransaction&)>& body) override {
+        return store_.read(body);
+    }
+    std::string describe() const override { return "gated"; }
+    void open() {
+        const std::lock_guard lock(mutex_);
+        open_ = true;
+        changed_.notify_all();
+    }
+    void wait_for_write() {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return writing_ > 0; });
+    }
+    int writes() {
+        const std::lock_guard lock(mutex_);
+        return writing_;
+    }
+
+private:
+    db::Store& store_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool open_ = false;
+    int writing_ = 0;
+};
+
+TEST_CASE("a leaf is on disk when append returns", "[telemetry]") {
+    AuditFixture f;
+    const auto writer = AuditWriter::start(*f.store, f.random);
+    for (std::uint64_t i = 0; i < 5; ++i) {
+        const auto index = writer->append(call());
+        REQUIRE(index);
+        CHECK(*index == i);
+        const auto reader = test::open_store(f.path, f.clock, db::StoreMode::read_only);
+        CHECK(read_audit(*reader, i, 10)->size() == 1);
+    }
+}
+
+TEST_CASE("many threads get one leaf each", "[telemetry]") {
+    AuditFixture f;
+    constexpr int threads = 8;
+    constexpr int each = 25;
+    std::mutex mutex;
+    std::multiset<std::uint64_t> indexes;
+    {
+        const auto writer = AuditWriter::start(*f.store, f.random);
+        std::vector<std::jthread> callers;
+        for (int i = 0; i < threads; ++i)
+            callers.emplace_back([&, i] {
+                for (int n = 0; n < each; ++n) {
+                    const auto index = writer->append(call("caller " + std::to_string(i)));
+                    const std::lock_guard lock(mutex);
+                    indexes.insert(index ? *index : 1'000'000);
+                }
+            });
+    }
+    CHECK(indexes.size() == threads * each);
+    CHECK(std::set<std::uint64_t>(indexes.begin(), indexes.end()).size() == threads * each);
+    CHECK(*indexes.rbegin() == threads * each - 1);
+    const auto found = f.verify();
+    CHECK(found.size == threads * each);
+    CHECK(found.problems.empty());
+}
+
+TEST_CASE("calls that arrive together share a commit", "[telemetry]") {
+    AuditFixture f;
+    GatedStore gated(*f.store);
+    {
+        const auto writer = AuditWriter::start(gated, f.random);
+        std::vector<std::jthread> callers;
+        callers.emplace_back([&] { (void)writer->append(call()); });
+        gated.wait_for_write();
+        std::atomic<int> started = 0;
+        for (int i = 0; i < 20; ++i)
+            callers.emplace_back([&] {
+                ++started;
+                (void)writer->append(call());
+            });
+        while (started < 20)
+            std::this_thread::yield();
+        gated.open();
+    }
+    CHECK(f.head().size == 21);
+    CHECK(gated.writes() < 21);
+    CHECK(f.verify().problems.empty());
+}
+
+TEST_CASE("a store that cannot be written fails the call", "[telemetry]") {
+    AuditFixture f;
+    f.fill(2);
+    const auto reader = test::open_store(f.path, f.clock, db::StoreMode::read_only);
+    const auto writer = AuditWriter::start(*reader, f.random);
+    for (int i = 0; i < 2; ++i) {
+        const auto index = writer->append(call());
+        REQUIRE_FALSE(index);
+        CHECK(index.error().code == base::Errc::store_read_only);
+    }
+    CHECK(f.head().size == 2);
+}
+
+TEST_CASE("a store that hangs fails the call after a bounded wait", "[telemetry]") {
+    AuditFixture f;
+    GatedStore gated(*f.store);
+    auto writer = AuditWriter::start(gated, f.random, {.wait_max = std::chrono::milliseconds{20}});
+    CHECK(writer->append(call("begun")).error().code == base::Errc::timeout);
+    gated.wait_for_write();
+    CHECK(writer->append(call("queued")).error().code == base::Errc::timeout);
+    gated.open();
+    writer.reset();
+    // The one that had begun may be written late; the one still queued must not be.
+    const auto records = read_audit(*f.store, 0, 10);
+    REQUIRE(records);
+    for (const auto& record : *records)
+        CHECK(record.header.find("queued") == std::string::npos);
+    CHECK(f.verify().problems.empty());
+}
+
+TEST_CASE("a full queue refuses at once", "[telemetry]") {
+    AuditFixture f;
+    GatedStore gated(*f.store);
+    const auto writer = AuditWriter::start(gated, f.random, {.queue_max = 0});
+    CHECK(writer->append(call()).error().code == base::Errc::store_busy);
+    gated.open();
+}
+
+TEST_CASE("an entry that cannot be recorded does not fail its neighbours", "[telemetry]") {
+    AuditFixture f;
+    const auto writer = AuditWriter::start(*f.store, f.random);
+    CHECK(writer->append({"t", "a", "", "\xff"}).error().code == base::Errc::internal);
+    CHECK(writer->append(call()));
+}
+
+} // namespace
+} // namespace interlock::telemetry
