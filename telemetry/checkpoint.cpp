@@ -117,4 +117,23 @@ std::string verifier_key(const std::string& name, std::string_view public_key32)
     return name + '+' + base::hex(key_id(name, public_key32)) + '+' + base::base64(key);
 }
 
+base::Result<VerifierKey> parse_verifier_key(std::string_view text) {
+    const base::Error malformed_key{
+        base::Errc::invalid_input,
+        "This is not a verifier key (name+keyid+base64).",
+        "Use the .vkey file of the program that signed the checkpoint."
+    };
+    const auto first = text.find('+');
+    const auto second = first == std::string_view::npos ? first : text.find('+', first + 1);
+    if (second == std::string_view::npos)
+        return malformed_key;
+    const auto bytes = base::from_base64(text.substr(second + 1));
+    if (!bytes || bytes->size() != 33 || bytes->front() != ed25519_type)
+        return malformed_key;
+    VerifierKey key{std::string(text.substr(0, first)), bytes->substr(1)};
+    if (key.name.empty() || verifier_key(key.name, key.public_key) != text)
+        return malformed_key;
+    return key;
+}
+
 } // namespace interlock::telemetry

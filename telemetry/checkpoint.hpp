@@ -28,4 +28,11 @@ verify_checkpoint(std::string_view note, const std::string& name, std::string_vi
 /// "name+keyid+base64(type || key)": the C2SP verifier key people exchange.
 std::string verifier_key(const std::string& name, std::string_view public_key32);
 
+struct VerifierKey {
+    std::string name;
+    std::string public_key; // 32 bytes
+};
+/// Reads such a key; invalid_input when it is of another form, type or key id.
+base::Result<VerifierKey> parse_verifier_key(std::string_view text);
+
 } // namespace interlock::telemetry

@@ -132,5 +132,21 @@ TEST_CASE("a checkpoint of an empty log can be signed", "[telemetry]") {
     CHECK(read->size == 0);
 }
 
+TEST_CASE("a verifier key reads back, and nothing else does", "[telemetry]") {
+    const auto key = key_of('k');
+    const auto text = verifier_key(name, key.public_key);
+    const auto read = parse_verifier_key(text);
+    REQUIRE(read);
+    CHECK(read->name == name);
+    CHECK(read->public_key == key.public_key);
+    auto other_id = text;
+    other_id[name.size() + 1] = other_id[name.size() + 1] == '0' ? '1' : '0';
+    for (const std::string& bad :
+         {std::string(), name, name + "+", text.substr(1), text + "=", other_id, text + "\n"}) {
+        INFO(bad);
+        CHECK_FALSE(parse_verifier_key(bad));
+    }
+}
+
 } // namespace
 } // namespace interlock::telemetry
