@@ -24,7 +24,7 @@ enum class Exit : int {
 
 Exit exit_code(base::Errc code);
 
-/// Prints the error on stderr ("interlock: …") or, with `json`, as {"error": …} on stdout, and
+/// Prints the error on stderr ("interlock: ...") or, with `json`, as {"error": ...} on stdout, and
 /// returns its exit code.
 Exit report(const base::Error& error, bool json);
 

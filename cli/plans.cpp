@@ -184,7 +184,7 @@ Result<Json> decide(const PlansOptions& options, DecisionVerdict verdict) {
         return Error{
             Errc::changed,
             "The bytes of plan " + stored.id + " have digest " + short_digest(digest) +
-                "…, not the one that was " + (options.digest.empty() ? "submitted." : "given."),
+                "..., not the one that was " + (options.digest.empty() ? "submitted." : "given."),
             "Do not approve it; read the plan again and tell whoever runs the queue."};
     }
     if (options.yes && options.digest.empty() && verdict == DecisionVerdict::approve) {

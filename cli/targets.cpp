@@ -56,7 +56,7 @@ void print_check(const tools::LaneCheck& check) {
                                               : coloured(Colour::yellow, "note  ");
     print_line("  " + mark + "  " + check.name + ": " + base::sanitize(check.proof));
     if (!check.passed && !check.remedy.empty()) {
-        print_line("          → " + base::sanitize(check.remedy));
+        print_line("          -> " + base::sanitize(check.remedy));
     }
 }
 

@@ -29,4 +29,4 @@ TEST_CASE("there are no colours when output is not a terminal", "[cli]") {
     CHECK(coloured(Colour::red, "text") == "text");
 }
 
-}  // namespace interlock::cli
+} // namespace interlock::cli

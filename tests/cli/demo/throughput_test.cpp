@@ -1,8 +1,7 @@
 #include "cli/demo/throughput.hpp"
+#include "tests/support/fakes.hpp"
 
 #include <fstream>
-
-#include "tests/support/fakes.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -15,8 +14,14 @@ TEST_CASE("a progress line of pgbench gives its rate", "[cli]") {
 
 TEST_CASE("what is not a progress line gives nothing", "[cli]") {
     for (const char* line : {
-             "", "pgbench (15.18)", "progress: ", "progress: 3.0 s", "progress: 3.0 s, x tps, lat",
-             "progress: 3.0 s, -1 tps, lat", "progress: 3.0 s, inf tps,", "progress: 3.0 s, 5 tp",
+             "",
+             "pgbench (15.18)",
+             "progress: ",
+             "progress: 3.0 s",
+             "progress: 3.0 s, x tps, lat",
+             "progress: 3.0 s, -1 tps, lat",
+             "progress: 3.0 s, inf tps,",
+             "progress: 3.0 s, 5 tp",
          }) {
         INFO(line);
         CHECK_FALSE(parse_progress(line));
@@ -27,7 +32,7 @@ TEST_CASE("a half-written line is read once it is whole", "[cli]") {
     test::TemporaryDirectory directory;
     const std::string path = directory.file("progress");
     Throughput throughput(path);
-    CHECK(throughput.samples().empty());  // no file yet
+    CHECK(throughput.samples().empty()); // no file yet
 
     std::ofstream file(path);
     file << "progress: 1.0 s, 100.0 tps, lat\nprogress: 2.0 s, 20" << std::flush;
@@ -48,4 +53,4 @@ TEST_CASE("the chart has one character a sample and keeps the latest", "[cli]") 
     CHECK(sparkline({9, 1, 8, 0}, 3) == "\u2582\u2588\u2581");
 }
 
-}  // namespace interlock::cli
+} // namespace interlock::cli

@@ -1,0 +1,204 @@
+#include "approval/queue.hpp"
+#include "base/clock.hpp"
+#include "base/db/store.hpp"
+#include "base/process.hpp"
+#include "base/state_directory.hpp"
+#include "cli/plans.hpp"
+#include "runbooks/planner.hpp"
+#include "runbooks/policy.hpp"
+#include "tests/support/fakes.hpp"
+
+#include <fstream>
+
+#include <catch2/catch.hpp>
+
+namespace interlock::cli {
+
+namespace {
+
+/// A state directory with one pending plan, and keys of three people of whom two may decide.
+class Desk {
+public:
+    Desk() {
+        const base::StateDirectory state{directory_.path()};
+        auto store = db::open_sqlite_store(state.queue(), db::StoreMode::create, clock_);
+        REQUIRE(store.ok());
+        store_ = std::move(store).value();
+        queue_ = std::make_unique<approval::Queue>(*store_, random_);
+        REQUIRE(queue_->create_tables().ok());
+        make_key("alice");
+        make_key("bob");
+        make_key("mallory");
+        std::ofstream signers(directory_.file("allowed_signers"));
+        for (const char* who : {"alice", "bob"}) {
+            std::ifstream key(directory_.file(std::string(who) + ".pub"));
+            std::string line;
+            std::getline(key, line);
+            signers << who << " namespaces=\"interlock-decision\" " << line << "\n";
+        }
+    }
+
+    void submit(const std::string& requester) {
+        const auto& contract = runbooks::library().at("release-blocking-session");
+        const runbooks::Proposal proposal{
+            "lock.idle_in_tx",
+            R"({"pid":4242,"backend_start":"2026-11-21T02:00:00.000000Z",)"
+            R"("xact_start":"2026-11-21T02:30:00.000000Z"})"};
+        const runbooks::TargetFingerprint target{
+            "shop", "7000000000000000001", "shop", 1, false, 15};
+        auto plan = runbooks::make_plan(contract, proposal, target);
+        REQUIRE(plan.ok());
+        auto admitted = runbooks::admit(plan.value(), contract);
+        REQUIRE(admitted.ok());
+        approval::Submission submission;
+        submission.plan = admitted.value();
+        submission.presentation.title = "Release pid 4242";
+        submission.requester.subject = requester;
+        auto submitted = queue_->submit(submission);
+        REQUIRE(submitted.ok());
+        plan_ = submitted.value();
+    }
+
+    PlansOptions options(const std::string& who) const {
+        PlansOptions options;
+        options.state_directory = directory_.path();
+        options.json = true;
+        options.plan_id = plan_.id;
+        options.digest = plan_.digest;
+        options.key = directory_.file(who);
+        options.principal = who;
+        options.allowed_signers = directory_.file("allowed_signers");
+        options.yes = true;
+        return options;
+    }
+
+    approval::PlanState state() {
+        auto stored = queue_->get(plan_.id);
+        REQUIRE(stored.ok());
+        return stored->state;
+    }
+
+    std::string file(const std::string& name) const { return directory_.file(name); }
+    std::string public_key(const std::string& who) const {
+        std::ifstream key(directory_.file(who + ".pub"));
+        std::string line;
+        std::getline(key, line);
+        return line;
+    }
+
+private:
+    void make_key(const std::string& who) {
+        base::Command command;
+        command.arguments = {
+            "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", who, "-f", directory_.file(who)};
+        auto made = base::run(command);
+        REQUIRE(made.ok());
+        REQUIRE(made->exit_code == 0);
+    }
+
+    test::TemporaryDirectory directory_;
+    base::SystemClock clock_;
+    base::SystemRandom random_;
+    std::unique_ptr<db::Store> store_;
+    std::unique_ptr<approval::Queue> queue_;
+    approval::SubmitResult plan_;
+};
+
+} // namespace
+
+TEST_CASE("an allowed signer approves a plan at the shell", "[cli]") {
+    Desk desk;
+    desk.submit("os:agent");
+    CHECK(approve_plan(desk.options("alice")) == Exit::ok);
+    CHECK(desk.state() == approval::PlanState::approved);
+}
+
+TEST_CASE("a key that is not listed decides nothing", "[cli]") {
+    Desk desk;
+    desk.submit("os:agent");
+    CHECK(approve_plan(desk.options("mallory")) == Exit::refused);
+    PlansOptions borrowed_name = desk.options("mallory");
+    borrowed_name.principal = "alice";
+    CHECK(approve_plan(borrowed_name) == Exit::refused);
+    CHECK(desk.state() == approval::PlanState::pending);
+}
+
+TEST_CASE("whoever asked for a plan cannot approve it", "[cli]") {
+    Desk desk;
+    desk.submit("os:alice");
+    CHECK(approve_plan(desk.options("alice")) == Exit::refused);
+    CHECK(desk.state() == approval::PlanState::pending);
+    CHECK(approve_plan(desk.options("bob")) == Exit::ok);
+}
+
+TEST_CASE("a people file makes two subjects one person", "[cli]") {
+    Desk desk;
+    desk.submit("sso:12345");
+    std::ofstream(desk.file("people.yaml")) << "people:\n  - subjects: [alice, \"sso:12345\"]\n";
+    PlansOptions options = desk.options("alice");
+    options.people = desk.file("people.yaml");
+    CHECK(approve_plan(options) == Exit::refused);
+    CHECK(desk.state() == approval::PlanState::pending);
+}
+
+TEST_CASE("a revoked key no longer counts", "[cli]") {
+    Desk desk;
+    desk.submit("os:agent");
+    std::ofstream(desk.file("revoked")) << desk.public_key("alice") << "\n";
+    PlansOptions options = desk.options("alice");
+    options.revoked_keys = desk.file("revoked");
+    CHECK(approve_plan(options) == Exit::refused);
+    CHECK(desk.state() == approval::PlanState::pending);
+}
+
+TEST_CASE("without a terminal a plan is approved only by its whole digest", "[cli]") {
+    Desk desk;
+    desk.submit("os:agent");
+    PlansOptions options = desk.options("alice");
+    options.digest.clear();
+    CHECK(approve_plan(options) == Exit::usage);
+    options.digest = std::string(64, '0');
+    CHECK(approve_plan(options) == Exit::refused);
+    CHECK(desk.state() == approval::PlanState::pending);
+}
+
+TEST_CASE("refusing needs a reason and ends the plan", "[cli]") {
+    Desk desk;
+    desk.submit("os:agent");
+    PlansOptions options = desk.options("bob");
+    CHECK(reject_plan(options) == Exit::usage);
+    options.reason = "the batch ends in five minutes";
+    CHECK(reject_plan(options) == Exit::ok);
+    CHECK(desk.state() == approval::PlanState::rejected);
+    CHECK(approve_plan(desk.options("alice")) == Exit::refused);
+}
+
+TEST_CASE("an approval can be revoked before it runs", "[cli]") {
+    Desk desk;
+    desk.submit("os:agent");
+    REQUIRE(approve_plan(desk.options("alice")) == Exit::ok);
+    PlansOptions options = desk.options("bob");
+    options.reason = "wrong window";
+    CHECK(revoke_plan(options) == Exit::ok);
+    CHECK(desk.state() == approval::PlanState::revoked);
+}
+
+TEST_CASE("an unknown plan and an unknown queue are told apart from refusals", "[cli]") {
+    Desk desk;
+    desk.submit("os:agent");
+    PlansOptions options = desk.options("alice");
+    options.plan_id = "plan_doesnotexist";
+    CHECK(show_plan(options) == Exit::not_found);
+    CHECK(approve_plan(options) == Exit::not_found);
+    options.state_directory = desk.file("nowhere");
+    CHECK(list_plans(options) == Exit::not_found);
+}
+
+TEST_CASE("an unknown state is a usage error", "[cli]") {
+    Desk desk;
+    PlansOptions options = desk.options("alice");
+    options.state = "sleeping";
+    CHECK(list_plans(options) == Exit::usage);
+}
+
+} // namespace interlock::cli
