@@ -2,10 +2,10 @@
 // by verify_approvals(); the executor runs nothing else.
 #pragma once
 
+#include "approval/queue.hpp"
+
 #include <string>
 #include <vector>
-
-#include "approval/queue.hpp"
 
 namespace interlock::approval {
 
@@ -34,4 +34,4 @@ private:
 base::Result<ApprovedPlan>
 verify_approvals(const StoredPlan& stored, const ApproverKeys& keys, base::Time now);
 
-}  // namespace interlock::approval
+} // namespace interlock::approval

@@ -3,18 +3,20 @@
 // decides expiry. One class for both stores: it speaks the SQL subset of base/db/store.hpp.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "approval/decision.hpp"
 #include "approval/state.hpp"
 #include "base/db/store.hpp"
 #include "base/ids.hpp"
+#include "base/limits.hpp"
 #include "base/result.hpp"
 #include "runbooks/plan.hpp"
 #include "telemetry/identity.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace interlock::approval {
 
@@ -22,28 +24,31 @@ struct StoredDecision {
     SignedDecision signed_decision;
     DecisionStatement statement;
     std::string assurance;
-    std::string recorded_at;  // store clock
+    std::string recorded_at; // store clock
+    std::string key_fingerprint;
 };
 
 struct StoredPlan {
-    std::string id;                // plan_…
+    std::string id; // plan_…
     PlanState state = PlanState::pending;
-    long long version = 0;         // grows with every change; compare-and-set
-    std::string bytes;             // the plan's exact bytes
-    std::string digest;            // as recorded at submission, hex; recompute before use
-    std::string presentation;      // bytes
-    std::string requester;         // subject
+    long long version = 0;    // grows with every change; compare-and-set
+    std::string bytes;        // the plan's exact bytes
+    std::string digest;       // as recorded at submission, hex; recompute before use
+    std::string presentation; // bytes
+    std::string requester;    // subject
     std::string requester_client;
     std::string created_at;
-    std::string expires_at;        // of the present state, store clock
-    std::string state_reason;      // why it is in this state, for people
-    std::string outcome;           // JSON: what the executor reported, "" before
-    std::string trace_parent;      // of the proposing call
-    std::vector<StoredDecision> decisions;
+    std::string expires_at;                // of the present state, store clock
+    std::string state_reason;              // why it is in this state, for people
+    std::string outcome;                   // JSON: what the executor reported, "" before
+    std::string trace_parent;              // of the proposing call
+    std::vector<StoredDecision> decisions; // in the order recorded
+    /// Everybody who asked for these effects, the requester first: none of them may approve.
+    std::vector<std::string> requesters;
 };
 
 struct Submission {
-    runbooks::Plan plan;               // attempt is set by the queue
+    runbooks::Plan plan; // attempt is set by the queue
     runbooks::Presentation presentation;
     telemetry::Identity requester;
     std::string trace_parent;
@@ -53,7 +58,7 @@ struct SubmitResult {
     std::string id;
     std::string digest;
     PlanState state = PlanState::pending;
-    bool joined = false;  // the same effects were already open: this is that plan
+    bool joined = false; // the same effects were already open: this is that plan
     std::string expires_at;
 };
 
@@ -69,31 +74,45 @@ struct StepRun {
     std::string plan_id;
     int index = 0;
     bool forward = true;
-    std::string state;  // INTENT | DONE | FAILED | IN_DOUBT | SKIPPED
+    std::string state; // INTENT | DONE | FAILED | IN_DOUBT | SKIPPED
     long long fence = 0;
     std::string detail; // JSON
     std::string at;
 };
 
 struct PlanFilter {
-    std::vector<PlanState> states;  // empty = all
-    std::string requester;          // "" = anyone
+    std::vector<PlanState> states; // empty = all
+    std::string requester;         // "" = anyone
     std::size_t count_max = 100;
 };
 
+/// The queue's file in a state directory.
+inline constexpr std::string_view queue_file_name = "queue.db";
+
 class Queue {
 public:
-    Queue(db::Store& store, base::Random& random);
+    /// `lease_lifetime`: how long a claim lasts without renewal, by the store's clock.
+    Queue(
+        db::Store& store,
+        base::Random& random,
+        std::chrono::milliseconds lease_lifetime = base::limits::lease_lifetime
+    );
     /// Makes the tables (queue and audit) when absent.
     base::Status create_tables();
 
     // What the server may do.
+    /// PENDING, or BLOCKED (recorded, final) when policy_verdict is "deny". The same effects while
+    /// they are open or running are joined, and whoever joins before the decision counts as a
+    /// requester too.
     base::Result<SubmitResult> submit(const Submission& submission);
-    base::Status withdraw(const std::string& plan_id, const telemetry::Identity& requester, const std::string& reason);
+    base::Status withdraw(
+        const std::string& plan_id, const telemetry::Identity& requester, const std::string& reason
+    );
 
     // What people may do (CLI, desk). Verifies before it records; see decision.hpp.
-    /// Counts one verified decision: requester ≠ approver, one vote per person, nonce unused, digest
-    /// equal to the stored bytes' own, not expired by the store's clock. Returns the new state.
+    /// Counts one verified decision: requester ≠ approver, one vote per person, nonce unused,
+    /// digest equal to the stored bytes' own, not expired by the store's clock. Returns the new
+    /// state.
     base::Result<PlanState> decide(const SignedDecision& decision, const ApproverKeys& keys);
 
     // What anyone with access to the store may do.
@@ -108,14 +127,21 @@ public:
     /// APPROVED → CLAIMED and the target's lease, in one transaction; conflict when another plan
     /// holds the lease_key or somebody else was first. `verified_digest` is what the executor
     /// verified: it must still be the stored one.
-    base::Result<Claim> claim(const std::string& plan_id, const std::string& verified_digest, const std::string& executor);
+    base::Result<Claim> claim(
+        const std::string& plan_id, const std::string& verified_digest, const std::string& executor
+    );
     /// Takes over a running plan whose lease has run out: a new fence, state IN_DOUBT.
     base::Result<Claim> take_over(const std::string& plan_id, const std::string& executor);
+    /// `expired` once the lease has run out: authority is lost and only take_over gives it back.
     base::Status renew(Claim& claim);
+    /// Not for claim and lose_contact, which are claim() and take_over(). A final state releases
+    /// the lease in the same transaction. `start` needs a live lease and an unexpired approval.
     base::Result<PlanState> advance(const Claim& claim, PlanEvent event, const std::string& reason);
+    /// One committed effect per step and direction: after DONE nothing is recorded. INTENT needs a
+    /// live lease and EXECUTING (forward) or ROLLING_BACK (back).
     base::Status record_step(const Claim& claim, const StepRun& step);
     base::Result<std::vector<StepRun>> steps(const std::string& plan_id);
-    /// Stores the outcome document and releases the lease.
+    /// Stores the outcome document and releases the lease. Only in a final state or in HOLD.
     base::Status finish(const Claim& claim, const std::string& outcome_json);
     /// Running plans whose lease has run out.
     base::Result<std::vector<std::string>> abandoned();
@@ -123,6 +149,7 @@ public:
 private:
     db::Store& store_;
     base::Random& random_;
+    std::chrono::milliseconds lease_lifetime_;
 };
 
-}  // namespace interlock::approval
+} // namespace interlock::approval

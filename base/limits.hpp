@@ -25,6 +25,10 @@ inline constexpr seconds http_idle_deadline{75};      // keep-alive between requ
 inline constexpr seconds http_write_deadline{30};     // a client that does not read
 inline constexpr std::size_t http_connections_max = 12'000;  // open files are finite
 inline constexpr std::size_t http_connections_per_address_max = 11'000;
+inline constexpr std::size_t http_refusals_max = 128;  // told 503 past the caps; then just closed
+inline constexpr std::size_t http_bodies_bytes_max = std::size_t{256} << 20;  // of all requests
+inline constexpr std::size_t http_backlog_bytes_max = std::size_t{8} << 20;  // unread stream bytes
+inline constexpr seconds http_linger_deadline{2};     // reading on, so that a refusal is not lost
 
 // Results a model reads
 inline constexpr std::size_t result_text_chars_max = 10'000;  // then [...TRUNCATED]
@@ -57,6 +61,7 @@ inline constexpr std::size_t reader_discard_bytes_max = std::size_t{1} << 20;  /
 inline constexpr std::size_t reader_queries_max = 64;  // statements of one read
 inline constexpr milliseconds reader_grace{5'000};    // network and queueing on top of time-outs
 inline constexpr milliseconds cancel_again{50};       // a stop must reach each statement in flight
+inline constexpr milliseconds cancel_probe{1'000};    // is the server there at all
 inline constexpr milliseconds cancel_grace{3'000};    // then the connection is given up
 inline constexpr std::size_t password_bytes_max = 4 * 1024;
 inline constexpr milliseconds tcp_user_timeout{15'000};  // a dead network is noticed
@@ -99,7 +104,7 @@ inline constexpr std::size_t signature_bytes_max = 16 * 1024;   // an armored SS
 inline constexpr std::size_t decision_reason_chars_max = 2'000; // a person's words
 inline constexpr std::size_t signers_file_bytes_max = std::size_t{1} << 20;  // allowed_signers, KRL
 inline constexpr seconds signing_deadline{120};           // a person types a passphrase, touches a key
-inline constexpr std::size_t outcome_bytes_max = json_bytes_max;  // the executor's report of one plan
+inline constexpr std::size_t outcome_bytes_max = 256 * 1024;      // the executor's report of one plan
 inline constexpr std::size_t step_detail_bytes_max = 64 * 1024;   // of one step
 inline constexpr std::size_t plans_listed_max = 1'000;    // of one list
 inline constexpr std::size_t presentation_bytes_max = 64 * 1024;  // \u escapes, six bytes each

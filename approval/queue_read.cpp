@@ -1,0 +1,153 @@
+#include "approval/queue_rows.hpp"
+#include "base/digest.hpp"
+#include "base/limits.hpp"
+#include "telemetry/audit_log.hpp"
+
+#include <algorithm>
+
+namespace interlock::approval {
+
+namespace {
+
+/// A plan whose time is up is shown as EXPIRED even before anybody recorded it.
+void show_expiry(StoredPlan& plan, base::Time now) {
+    if (!rows::is_past(plan, now))
+        return;
+    plan.state = PlanState::expired;
+    plan.state_reason = "Its time was up.";
+}
+
+} // namespace
+
+Queue::Queue(db::Store& store, base::Random& random, std::chrono::milliseconds lease_lifetime)
+    : store_(store), random_(random), lease_lifetime_(lease_lifetime) {}
+
+base::Status Queue::create_tables() {
+    return store_.transact([&](db::StoreTransaction& transaction) -> base::Status {
+        INTERLOCK_CHECK(telemetry::create_audit_tables(transaction, random_));
+        return rows::create_tables(transaction);
+    });
+}
+
+base::Result<StoredPlan> Queue::get(const std::string& plan_id) {
+    return rows::look<StoredPlan>(
+        store_,
+        [&](db::StoreTransaction& transaction) -> base::Result<StoredPlan> {
+            INTERLOCK_TRY(StoredPlan plan, rows::load(transaction, plan_id));
+            INTERLOCK_CHECK(rows::load_people(transaction, plan));
+            show_expiry(plan, transaction.now());
+            return plan;
+        }
+    );
+}
+
+base::Result<std::vector<StoredPlan>> Queue::list(const PlanFilter& filter) {
+    const auto wanted = [&](const StoredPlan& plan) {
+        return filter.states.empty() ||
+               std::find(filter.states.begin(), filter.states.end(), plan.state) !=
+                   filter.states.end();
+    };
+    return rows::look<std::vector<StoredPlan>>(
+        store_,
+        [&](db::StoreTransaction& transaction) -> base::Result<std::vector<StoredPlan>> {
+            std::string sql =
+                "select " + std::string(rows::plan_columns) + " from plans where 1 = 1";
+            std::vector<db::Cell> parameters;
+            const auto bind = [&](std::string value) {
+                parameters.emplace_back(std::move(value));
+                return "$" + std::to_string(parameters.size());
+            };
+            if (!filter.requester.empty())
+                sql += " and requester = " + bind(filter.requester);
+            if (!filter.states.empty()) {
+                // Those that expired unrecorded still stand as PENDING or APPROVED.
+                std::string names = "'PENDING', 'APPROVED'";
+                for (const PlanState state : filter.states)
+                    names += ", " + bind(name(state));
+                sql += " and state in (" + names + ")";
+            }
+            sql += " order by created_at desc, plan_id desc limit " +
+                   std::to_string(base::limits::plans_listed_max);
+            INTERLOCK_TRY(const auto found, transaction.run(sql, parameters));
+            std::vector<StoredPlan> plans;
+            for (std::size_t row = 0; row < found.rows.size(); ++row) {
+                if (plans.size() >= filter.count_max)
+                    break;
+                INTERLOCK_TRY(StoredPlan plan, rows::plan_from(found, row));
+                show_expiry(plan, transaction.now());
+                if (!wanted(plan))
+                    continue;
+                INTERLOCK_CHECK(rows::load_people(transaction, plan));
+                plans.push_back(std::move(plan));
+            }
+            return plans;
+        }
+    );
+}
+
+base::Result<int> Queue::expire_due() {
+    return rows::settle<int>(store_, [&](db::StoreTransaction& transaction) {
+        return rows::expire_due(transaction, random_);
+    });
+}
+
+base::Result<std::string> Queue::log_position() {
+    return rows::look<std::string>(
+        store_,
+        [](db::StoreTransaction& transaction) -> base::Result<std::string> {
+            INTERLOCK_TRY(const auto head, telemetry::audit_head(transaction));
+            return std::to_string(head.size) + ":" + base::hex(head.root);
+        }
+    );
+}
+
+base::Result<std::vector<StepRun>> Queue::steps(const std::string& plan_id) {
+    return rows::look<std::vector<StepRun>>(
+        store_,
+        [&](db::StoreTransaction& transaction) -> base::Result<std::vector<StepRun>> {
+            INTERLOCK_CHECK(rows::load(transaction, plan_id));
+            INTERLOCK_TRY(
+                const auto found,
+                transaction.run(
+                    "select step_index, forward, state, fence, detail, recorded_at from step_runs "
+                    "where plan_id = $1 order by forward desc, step_index",
+                    {plan_id}
+                )
+            );
+            std::vector<StepRun> runs;
+            for (std::size_t row = 0; row < found.rows.size(); ++row)
+                runs.push_back(
+                    {plan_id,
+                     static_cast<int>(found.integer(row, "step_index").value_or(0)),
+                     found.integer(row, "forward").value_or(0) == 1,
+                     found.text(row, "state"),
+                     found.integer(row, "fence").value_or(0),
+                     found.text(row, "detail"),
+                     found.text(row, "recorded_at")}
+                );
+            return runs;
+        }
+    );
+}
+
+base::Result<std::vector<std::string>> Queue::abandoned() {
+    return rows::look<std::vector<std::string>>(
+        store_,
+        [](db::StoreTransaction& transaction) -> base::Result<std::vector<std::string>> {
+            INTERLOCK_TRY(
+                const auto found,
+                transaction.run(
+                    "select plan_id from target_leases where released_at is null "
+                    "and lease_until <= $1 order by lease_until",
+                    {base::format_time(transaction.now())}
+                )
+            );
+            std::vector<std::string> plans;
+            for (std::size_t row = 0; row < found.rows.size(); ++row)
+                plans.push_back(found.text(row, "plan_id"));
+            return plans;
+        }
+    );
+}
+
+} // namespace interlock::approval
