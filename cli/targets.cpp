@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "telemetry/metrics.hpp"
 #include "telemetry/span.hpp"
+#include "tools/catalog.hpp"
 #include "tools/evidence_store.hpp"
 #include "tools/run.hpp"
 #include "tools/targets.hpp"
@@ -132,17 +133,16 @@ Exit run_diagnose(const TargetsOptions& options) {
     tools::Context context{targets, **evidence, metrics, tracer, clock, random};
     const telemetry::Identity identity{
         "os:" + base::current_user(), "os", "os_user", "interlock " INTERLOCK_VERSION, "", {}};
+    const tools::Tool tool = tools::diagnose();
+    const tools::CallRequest request{
+        identity, std::stop_token{}, std::nullopt, base::new_id(random, "call")
+    };
     Exit worst = Exit::ok;
     for (const db::TargetAddress& address : *addresses) {
-        const auto output = tools::run_tool(
-            context, "diagnose", Json{{"target", address.name}}, identity, std::stop_token{}
-        );
-        if (!output) {
-            worst = report(output.error(), options.json);
-            continue;
-        }
-        print_line(options.json ? output->structured : output->text);
-        if (output->is_error) {
+        const tools::Output output =
+            tools::run_tool(context, tool, Json{{"target", address.name}}, request);
+        print_line(options.json ? output.structured : output.text);
+        if (output.is_error) {
             worst = Exit::failed;
         }
     }
