@@ -1,10 +1,10 @@
 // PostgreSQL's SQLSTATE turned into our error codes: one table, one place.
 #pragma once
 
+#include "base/result.hpp"
+
 #include <string>
 #include <string_view>
-
-#include "base/result.hpp"
 
 namespace interlock::db {
 
@@ -14,4 +14,4 @@ namespace interlock::db {
 base::Error
 pg_error(std::string_view sqlstate, std::string_view message, std::string_view statement_name);
 
-}  // namespace interlock::db
+} // namespace interlock::db

@@ -4,23 +4,23 @@
 // back. There is no function here that could commit.
 #pragma once
 
+#include "base/db/conninfo.hpp"
+#include "base/db/table.hpp"
+#include "base/limits.hpp"
+#include "base/result.hpp"
+
 #include <chrono>
 #include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
 
-#include "base/db/conninfo.hpp"
-#include "base/db/table.hpp"
-#include "base/limits.hpp"
-#include "base/result.hpp"
-
 namespace interlock::db {
 
 /// What is set for the length of one read.
 struct LaneSettings {
-    std::string role;              // SET LOCAL ROLE; "" = the login role
-    std::string application_name;  // interlock:<tool>:<subject>, cut to 63 bytes, ASCII only
+    std::string role;             // SET LOCAL ROLE; "" = the login role
+    std::string application_name; // interlock:<tool>:<subject>, cut to 63 bytes, ASCII only
     std::chrono::milliseconds statement_timeout = base::limits::statement_timeout;
     std::chrono::milliseconds lock_timeout = base::limits::lock_timeout;
     std::chrono::milliseconds idle_timeout = base::limits::idle_in_transaction_timeout;
@@ -35,8 +35,8 @@ struct Query {
 
 struct Rows {
     Table table;
-    bool cut = false;           // there were more rows than rows_max
-    std::size_t bytes = 0;      // of all cells
+    bool cut = false;      // there were more rows than rows_max
+    std::size_t bytes = 0; // of all cells
     std::chrono::microseconds elapsed{0};
 };
 
@@ -46,10 +46,10 @@ using ReadResults = std::vector<base::Result<Rows>>;
 
 /// Facts about the server behind a connection, read once at connect.
 struct ServerFacts {
-    int version_number = 0;         // server_version_num: 150018
-    std::string version;            // "15.18"
-    bool in_recovery = false;       // re-read by every read()
-    std::string system_identifier;  // of the cluster; "" if it may not be read
+    int version_number = 0;        // server_version_num: 150018
+    std::string version;           // "15.18"
+    bool in_recovery = false;      // re-read by every read()
+    std::string system_identifier; // of the cluster; "" if it may not be read
     std::string database;
     std::string login_role;
 };
@@ -74,4 +74,4 @@ public:
     virtual bool clean() = 0;
 };
 
-}  // namespace interlock::db
+} // namespace interlock::db

@@ -3,11 +3,11 @@
 // because the lexer is quadratic and the parser recursive on hostile input.
 #pragma once
 
+#include "base/result.hpp"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/result.hpp"
 
 namespace interlock::db {
 
@@ -20,16 +20,17 @@ std::string mask_literals(std::string_view sql);
 
 /// What a statement is, from its parse tree.
 struct StatementFacts {
-    int statements = 0;                  // how many the text holds
-    std::string kind;                    // node type of the first: "SelectStmt", "VacuumStmt", …
-    std::vector<std::string> functions;  // called, as written: "pg_catalog.pg_terminate_backend"
-    std::vector<std::string> relations;  // read or written, as written: "pg_catalog.pg_stat_activity"
-    bool writes_rows = false;            // DML anywhere, also in a CTE, or SELECT INTO
-    bool locks_rows = false;             // FOR UPDATE/SHARE
-    std::vector<std::string> unknown;    // node types this code does not know: policy must deny
+    int statements = 0;                 // how many the text holds
+    std::string kind;                   // node type of the first: "SelectStmt", "VacuumStmt", …
+    std::vector<std::string> functions; // called, as written: "pg_catalog.pg_terminate_backend"
+    std::vector<std::string>
+        relations;                    // read or written, as written: "pg_catalog.pg_stat_activity"
+    bool writes_rows = false;         // DML anywhere, also in a CTE, or SELECT INTO
+    bool locks_rows = false;          // FOR UPDATE/SHARE
+    std::vector<std::string> unknown; // node types this code does not know: policy must deny
 };
 
 /// Parses one text. invalid_input carries PostgreSQL's message and position.
 base::Result<StatementFacts> statement_facts(std::string_view sql);
 
-}  // namespace interlock::db
+} // namespace interlock::db

@@ -3,15 +3,15 @@
 // transaction that commits or leaves nothing.
 #pragma once
 
+#include "base/clock.hpp"
+#include "base/db/table.hpp"
+#include "base/result.hpp"
+
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/clock.hpp"
-#include "base/db/table.hpp"
-#include "base/result.hpp"
 
 namespace interlock::db {
 
@@ -19,7 +19,8 @@ namespace interlock::db {
 class StoreTransaction {
 public:
     virtual ~StoreTransaction() = default;
-    virtual base::Result<Table> run(std::string_view sql, const std::vector<Cell>& parameters = {}) = 0;
+    virtual base::Result<Table>
+    run(std::string_view sql, const std::vector<Cell>& parameters = {}) = 0;
     /// The store's clock: the only one that decides expiry.
     virtual base::Time now() = 0;
 };
@@ -37,13 +38,13 @@ public:
 };
 
 enum class StoreMode {
-    create,     // make the file when absent; read and write
-    existing,   // read and write; not_found when absent
-    read_only,  // never writes, not even the write-ahead log
+    create,    // make the file when absent; read and write
+    existing,  // read and write; not_found when absent
+    read_only, // never writes, not even the write-ahead log
 };
 
 /// SQLite file in WAL mode with full sync. Safe to share by several threads and processes.
 base::Result<std::unique_ptr<Store>>
 open_sqlite_store(const std::string& path, StoreMode mode, base::Clock& clock);
 
-}  // namespace interlock::db
+} // namespace interlock::db

@@ -14,13 +14,13 @@ using Cell = std::optional<std::string>;
 /// A named statement. The name is the span name, the metric label and what logs say.
 struct Sql {
     std::string_view name;
-    std::string_view text;  // parameters are $1, $2, … only
+    std::string_view text; // parameters are $1, $2, … only
 };
 
 struct Table {
     std::vector<std::string> columns;
     std::vector<std::vector<Cell>> rows;
-    long long affected = 0;  // rows changed, for statements that change rows
+    long long affected = 0; // rows changed, for statements that change rows
 
     bool empty() const { return rows.empty(); }
     /// Index of a column; asserts that it exists (a name is code, not input).
@@ -33,4 +33,4 @@ struct Table {
     std::optional<bool> boolean(std::size_t row, std::string_view name) const;
 };
 
-}  // namespace interlock::db
+} // namespace interlock::db

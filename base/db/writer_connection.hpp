@@ -2,15 +2,15 @@
 // in a library of its own (interlock_target_write), which no other program links.
 #pragma once
 
+#include "base/db/conninfo.hpp"
+#include "base/db/table.hpp"
+#include "base/result.hpp"
+
 #include <chrono>
 #include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
-
-#include "base/db/conninfo.hpp"
-#include "base/db/table.hpp"
-#include "base/result.hpp"
 
 namespace interlock::db {
 
@@ -29,4 +29,4 @@ public:
     virtual bool broken() const = 0;
 };
 
-}  // namespace interlock::db
+} // namespace interlock::db

@@ -1,0 +1,339 @@
+#include "base/db/lane.hpp"
+
+#include "base/db/pq_session.hpp"
+#include "base/limits.hpp"
+#include "base/text.hpp"
+
+#include <cstdlib>
+
+#include <libpq-fe.h>
+
+namespace interlock::db {
+namespace {
+
+using base::Errc;
+using base::Error;
+namespace limits = base::limits;
+
+constexpr Sql begin{"lane_begin", "begin isolation level read committed read only"};
+
+// After any query PostgreSQL refuses to make the transaction read-write again.
+constexpr Sql first{
+    "lane_first", "select pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery()"};
+
+// All of it local to the transaction. The formats make every target answer in the same text; the
+// plan settings keep one read on one process without compiling.
+constexpr Sql settle{"lane_settings", R"sql(
+select pg_catalog.set_config('application_name', $1, true),
+       pg_catalog.set_config('statement_timeout', $2, true),
+       pg_catalog.set_config('lock_timeout', $3, true),
+       pg_catalog.set_config('idle_in_transaction_session_timeout', $4, true),
+       pg_catalog.set_config('search_path', 'pg_catalog', true),
+       pg_catalog.set_config('work_mem', '8MB', true),
+       pg_catalog.set_config('jit', 'off', true),
+       pg_catalog.set_config('max_parallel_workers_per_gather', '0', true),
+       pg_catalog.set_config('standard_conforming_strings', 'on', true),
+       pg_catalog.set_config('TimeZone', 'UTC', true),
+       pg_catalog.set_config('DateStyle', 'ISO, YMD', true),
+       pg_catalog.set_config('IntervalStyle', 'postgres', true),
+       pg_catalog.set_config('bytea_output', 'hex', true),
+       pg_catalog.set_config('role', $5, true))sql"};
+
+constexpr Sql savepoint{"lane_savepoint", "savepoint interlock_lane"};
+constexpr Sql back{"lane_back", "rollback to savepoint interlock_lane"};
+constexpr Sql rollback{"lane_rollback", "rollback"};
+
+std::string milliseconds(std::chrono::milliseconds duration) {
+    return std::to_string(duration.count()) + "ms";
+}
+
+/// What PostgreSQL would make of it anyway, done where it can be seen: ASCII, at most 63 bytes.
+std::string plain_name(std::string_view name) {
+    constexpr std::size_t bytes_max = 63;
+    std::string plain;
+    for (const char c : name.substr(0, bytes_max)) {
+        plain += c >= ' ' && c <= '~' ? c : '?';
+    }
+    return plain;
+}
+
+std::vector<Cell> setting_values(const LaneSettings& settings) {
+    return {
+        plain_name(settings.application_name),
+        milliseconds(settings.statement_timeout),
+        milliseconds(settings.lock_timeout),
+        milliseconds(settings.idle_timeout),
+        settings.role.empty() ? "none" : settings.role};
+}
+
+/// What came back for one statement sent.
+struct Reply {
+    Rows rows;
+    std::optional<Error> error;
+    std::string state;    // SQLSTATE of the error
+    bool skipped = false; // an earlier error of the same segment
+};
+
+class Lane {
+public:
+    Lane(
+        pg_conn* connection,
+        const LaneSettings& settings,
+        const std::vector<const Query*>& queries,
+        const std::stop_token& stop,
+        base::Clock& clock
+    )
+        : connection_(connection),
+          settings_(settings),
+          queries_(queries),
+          clock_(clock),
+          wait_(connection, stop, clock, time_allowed()) {}
+
+    base::Status send();
+    base::Result<LaneOutcome> receive();
+    bool leave();
+    bool stopped() const { return wait_.stopped(); }
+
+private:
+    base::Duration time_allowed() const {
+        const auto statements = static_cast<long>(queries_.size()) + 1;
+        return settings_.statement_timeout * statements + limits::reader_grace;
+    }
+    bool send_one(const Sql& sql, const std::vector<Cell>& parameters = {});
+    base::Result<Reply> reply(const Sql& sql, std::size_t rows_max);
+    base::Status take(const PGresult* result, const Sql& sql, std::size_t rows_max, Reply& reply);
+    void take_row(const PGresult* result, std::size_t rows_max, Rows& rows);
+    base::Status sync();
+    base::Status receive_head(LaneOutcome& outcome, std::optional<Error>& failed);
+    base::Status receive_query(const Query& query, LaneOutcome& outcome);
+
+    pg_conn* connection_;
+    const LaneSettings& settings_;
+    const std::vector<const Query*>& queries_;
+    base::Clock& clock_;
+    PqWait wait_;
+    std::size_t discarded_ = 0;         // bytes of rows past rows_max
+    bool cut_cancel_sent_ = false;      // for the statement being received
+    bool cut_cancel_may_stray_ = false; // sent, and that statement ended without it
+};
+
+bool Lane::send_one(const Sql& sql, const std::vector<Cell>& parameters) {
+    const std::string text{sql.text};
+    const auto values = pointers(parameters);
+    return PQsendQueryParams(
+               connection_,
+               text.c_str(),
+               static_cast<int>(values.size()),
+               nullptr,
+               values.data(),
+               nullptr,
+               nullptr,
+               0
+           ) == 1;
+}
+
+base::Status Lane::send() {
+    bool sent = PQenterPipelineMode(connection_) == 1 && send_one(begin) && send_one(first) &&
+                send_one(settle, setting_values(settings_)) && send_one(savepoint) &&
+                PQpipelineSync(connection_) == 1;
+    for (const auto* query : queries_) {
+        sent = sent && send_one(back) && send_one(query->sql, query->parameters) &&
+               PQpipelineSync(connection_) == 1;
+    }
+    sent = sent && send_one(rollback) && PQpipelineSync(connection_) == 1;
+    if (!sent) {
+        return lost(connection_, "sending a read");
+    }
+    return base::done;
+}
+
+void Lane::take_row(const PGresult* result, std::size_t rows_max, Rows& rows) {
+    const int columns = PQnfields(result);
+    std::size_t bytes = 0;
+    for (int i = 0; i < columns; ++i) {
+        bytes += static_cast<std::size_t>(PQgetlength(result, 0, i));
+    }
+    if (rows.cut || rows.table.rows.size() >= rows_max ||
+        rows.bytes >= limits::evidence_bytes_max) {
+        rows.cut = true;
+        discarded_ += bytes + 1;
+        if (discarded_ > limits::reader_discard_bytes_max && !cut_cancel_sent_) {
+            cut_cancel_sent_ = true;
+            wait_.cancel();
+        }
+        return;
+    }
+    auto& row = rows.table.rows.emplace_back();
+    row.reserve(static_cast<std::size_t>(columns));
+    for (int i = 0; i < columns; ++i) {
+        if (PQgetisnull(result, 0, i) != 0) {
+            row.emplace_back();
+            continue;
+        }
+        const std::string_view whole{
+            PQgetvalue(result, 0, i), static_cast<std::size_t>(PQgetlength(result, 0, i))};
+        const auto kept = base::cut_bytes(whole, limits::reader_cell_bytes_max);
+        rows.cut = rows.cut || kept.size() < whole.size();
+        rows.bytes += kept.size();
+        row.emplace_back(kept);
+    }
+}
+
+base::Status
+Lane::take(const PGresult* result, const Sql& sql, std::size_t rows_max, Reply& reply) {
+    auto& table = reply.rows.table;
+    if (table.columns.empty()) {
+        for (int i = 0; i < PQnfields(result); ++i) {
+            table.columns.emplace_back(PQfname(result, i));
+        }
+    }
+    switch (PQresultStatus(result)) {
+    case PGRES_SINGLE_TUPLE:
+        take_row(result, rows_max, reply.rows);
+        wait_.row_read();
+        return base::done;
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+    case PGRES_EMPTY_QUERY:
+        return base::done;
+    case PGRES_PIPELINE_ABORTED:
+        reply.skipped = true;
+        return base::done;
+    case PGRES_FATAL_ERROR:
+        if (PQstatus(connection_) != CONNECTION_OK || is_fatal(result)) {
+            return sqlstate(result).empty() ? lost(connection_, "reading")
+                                            : result_error(result, sql.name);
+        }
+        reply.state = sqlstate(result);
+        reply.error = result_error(result, sql.name);
+        return base::done;
+    default:
+        return Error{
+            Errc::internal,
+            "Statement " + std::string{sql.name} + " gave a result that a read cannot have.",
+            ""};
+    }
+}
+
+/// Everything one statement returns. An Error is one of the connection, not of the statement.
+base::Result<Reply> Lane::reply(const Sql& sql, std::size_t rows_max) {
+    Reply reply;
+    discarded_ = 0;
+    cut_cancel_sent_ = false;
+    const auto began = clock_.ticks();
+    // Returns 0 where a statement was skipped; its rows then come as one empty result anyway.
+    (void)PQsetSingleRowMode(connection_);
+    for (;;) {
+        INTERLOCK_CHECK(wait_.until_result());
+        const PqResult result{PQgetResult(connection_)};
+        if (!result) {
+            break;
+        }
+        INTERLOCK_CHECK(take(result.get(), sql, rows_max, reply));
+    }
+    wait_.row_read();
+    if (PQstatus(connection_) != CONNECTION_OK) {
+        return lost(connection_, "reading");
+    }
+    reply.rows.elapsed =
+        std::chrono::duration_cast<std::chrono::microseconds>(clock_.ticks() - began);
+    return reply;
+}
+
+base::Status Lane::sync() {
+    INTERLOCK_CHECK(wait_.until_result());
+    const PqResult result{PQgetResult(connection_)};
+    if (!result || PQresultStatus(result.get()) != PGRES_PIPELINE_SYNC) {
+        return lost(connection_, "ending a read");
+    }
+    return base::done;
+}
+
+/// `failed`: why the lane could not be entered. The connection is still good then.
+base::Status Lane::receive_head(LaneOutcome& outcome, std::optional<Error>& failed) {
+    for (const auto* sql : {&begin, &first, &settle, &savepoint}) {
+        INTERLOCK_TRY(auto reply, this->reply(*sql, 1));
+        if (reply.error && !failed) {
+            failed = std::move(reply.error);
+        }
+        if (sql == &first && !reply.rows.table.empty()) {
+            const auto& row = reply.rows.table.rows[0];
+            outcome.backend_pid = std::atoi(row[0].value_or("0").c_str());
+            outcome.in_recovery = row[1] == "t";
+        }
+    }
+    return sync();
+}
+
+base::Status Lane::receive_query(const Query& query, LaneOutcome& outcome) {
+    INTERLOCK_TRY(auto returned, reply(back, 1));
+    INTERLOCK_TRY(auto answer, reply(query.sql, query.rows_max));
+    INTERLOCK_CHECK(sync());
+    const auto& state = returned.error ? returned.state : answer.state;
+    if (cut_cancel_may_stray_ && state == "57014" && !stopped()) {
+        outcome.rerun = true;
+    }
+    if (outcome.rerun) {
+        return base::done;
+    }
+    if (cut_cancel_sent_ && answer.state == "57014") {
+        answer.error.reset(); // the cancel we sent: what we have is what was wanted
+    } else {
+        cut_cancel_may_stray_ = cut_cancel_may_stray_ || cut_cancel_sent_;
+    }
+    if (answer.error) {
+        outcome.results.emplace_back(std::move(*answer.error));
+    } else if (answer.skipped) {
+        outcome.results.emplace_back(Error{
+            Errc::refused_by_guard,
+            "Statement " + std::string{query.sql.name} +
+                " was not run: the read's transaction had ended before it.",
+            "Look at the statement before it."});
+    } else {
+        outcome.results.emplace_back(std::move(answer.rows));
+    }
+    return base::done;
+}
+
+base::Result<LaneOutcome> Lane::receive() {
+    LaneOutcome outcome;
+    std::optional<Error> failed;
+    INTERLOCK_CHECK(receive_head(outcome, failed));
+    for (const auto* query : queries_) {
+        INTERLOCK_CHECK(receive_query(*query, outcome));
+    }
+    INTERLOCK_TRY(const auto ended, reply(rollback, 1));
+    INTERLOCK_CHECK(sync());
+    if (failed) {
+        return *failed;
+    }
+    return outcome;
+}
+
+/// Back to an ordinary idle connection; false if that is not what it is.
+bool Lane::leave() {
+    return PQexitPipelineMode(connection_) == 1 && PQtransactionStatus(connection_) == PQTRANS_IDLE;
+}
+
+} // namespace
+
+base::Result<LaneOutcome> run_lane(
+    pg_conn* connection,
+    const LaneSettings& settings,
+    const std::vector<const Query*>& queries,
+    const std::stop_token& stop,
+    base::Clock& clock,
+    bool& broken
+) {
+    Lane lane{connection, settings, queries, stop, clock};
+    broken = true;
+    INTERLOCK_CHECK(lane.send());
+    auto outcome = lane.receive();
+    broken = !lane.leave();
+    if (lane.stopped()) {
+        return Error{Errc::cancelled, "The call was stopped.", ""};
+    }
+    return outcome;
+}
+
+} // namespace interlock::db

@@ -1,0 +1,229 @@
+#include "base/db/reader_connection.hpp"
+
+#include "base/db/lane.hpp"
+#include "base/db/pq_session.hpp"
+#include "base/db/sql_text.hpp"
+
+#include <optional>
+#include <unordered_set>
+
+#include <libpq-fe.h>
+
+namespace interlock::db {
+namespace {
+
+using base::Errc;
+using base::Error;
+namespace limits = base::limits;
+
+constexpr int version_min = 140'000; // the oldest major version PostgreSQL supports
+
+constexpr Sql facts_sql{"server_facts", R"sql(
+select pg_catalog.current_setting('server_version_num') as version_number,
+       pg_catalog.current_setting('server_version') as version,
+       pg_catalog.current_database() as database,
+       session_user as login_role)sql"};
+
+constexpr Sql identifier_sql{
+    "system_identifier", "select system_identifier from pg_catalog.pg_control_system()"};
+
+// Nothing of a read may outlive it: no setting made by SET, no prepared statement, no open cursor,
+// no channel listened to, no advisory lock, no other role.
+constexpr Sql traces_sql{"lane_traces", R"sql(
+select (select count(*) from pg_catalog.pg_settings where source = 'session')
+     + (select count(*) from pg_catalog.pg_prepared_statements)
+     + (select count(*) from pg_catalog.pg_cursors where is_holdable)
+     + (select count(*) from pg_catalog.pg_listening_channels())
+     + (select count(*) from pg_catalog.pg_locks
+         where pid = pg_catalog.pg_backend_pid() and locktype = 'advisory')
+    || ' ' || pg_catalog.current_setting('role'))sql"};
+
+class Reader final : public ReaderConnection {
+public:
+    explicit Reader(PqConnection connection) : connection_(std::move(connection)) {}
+
+    base::Status learn_facts();
+    const ServerFacts& facts() const override { return facts_; }
+    int backend_pid() const override { return backend_pid_; }
+    base::Result<ReadResults> read(
+        const LaneSettings& settings, const std::vector<Query>& queries, std::stop_token stop
+    ) override;
+    bool broken() const override { return broken_; }
+    bool clean() override;
+
+private:
+    base::Status prove_read(const Query& query);
+    std::optional<std::string> traces();
+    base::Status
+    run(const LaneSettings& settings,
+        const std::vector<const Query*>& queries,
+        const std::stop_token& stop,
+        ReadResults& results);
+
+    base::SystemClock clock_;
+    PqConnection connection_;
+    ServerFacts facts_;
+    int backend_pid_ = 0;
+    bool broken_ = false;
+    std::optional<std::string> traces_at_connect_;
+    std::unordered_set<std::string> proven_; // texts known to be reads
+};
+
+/// The first of two fences (the lane's transaction is the second): one statement, and one of the
+/// kinds that return rows and leave transactions alone.
+base::Status Reader::prove_read(const Query& query) {
+    constexpr std::size_t remembered_max = 256;
+    INTERLOCK_CHECK(refuse_nul(query.sql, query.parameters));
+    std::string text{query.sql.text};
+    if (proven_.contains(text)) {
+        return base::done;
+    }
+    INTERLOCK_TRY(const auto facts, statement_facts(text));
+    const bool reads = facts.kind == "SelectStmt" || facts.kind == "ExplainStmt" ||
+                       facts.kind == "VariableShowStmt";
+    if (facts.statements != 1 || !reads) {
+        return Error{
+            Errc::refused_by_guard,
+            "Statement " + std::string{query.sql.name} + " is not a single read.",
+            "Send one SELECT, EXPLAIN or SHOW."};
+    }
+    if (proven_.size() >= remembered_max) {
+        proven_.clear();
+    }
+    proven_.insert(std::move(text));
+    return base::done;
+}
+
+/// One lane transaction, or several when a cancelled cut result took the next statement with it.
+base::Status Reader::run(
+    const LaneSettings& settings,
+    const std::vector<const Query*>& queries,
+    const std::stop_token& stop,
+    ReadResults& results
+) {
+    auto rest = queries;
+    for (;;) {
+        INTERLOCK_TRY(
+            auto outcome, run_lane(connection_.get(), settings, rest, stop, clock_, broken_)
+        );
+        facts_.in_recovery = outcome.in_recovery;
+        backend_pid_ = outcome.backend_pid;
+        for (auto& result : outcome.results) {
+            results.push_back(std::move(result));
+        }
+        if (!outcome.rerun) {
+            return base::done;
+        }
+        rest.erase(rest.begin(), rest.begin() + static_cast<long>(outcome.results.size()));
+    }
+}
+
+base::Result<ReadResults> Reader::read(
+    const LaneSettings& settings, const std::vector<Query>& queries, std::stop_token stop
+) {
+    if (broken_) {
+        return Error{Errc::target_unreachable, "The connection is broken.", "Ask again."};
+    }
+    if (stop.stop_requested()) {
+        return Error{Errc::cancelled, "The call was stopped.", ""};
+    }
+    if (queries.size() > limits::reader_queries_max) {
+        return Error{Errc::limit_exceeded, "One read holds too many statements.", "Split it."};
+    }
+    std::vector<base::Status> proofs;
+    std::vector<const Query*> proven;
+    for (const auto& query : queries) {
+        proofs.push_back(prove_read(query));
+        if (proofs.back()) {
+            proven.push_back(&query);
+        }
+    }
+    ReadResults ran;
+    INTERLOCK_CHECK(run(settings, proven, stop, ran));
+
+    ReadResults results;
+    auto next = ran.begin();
+    for (auto& proof : proofs) {
+        if (proof) {
+            results.push_back(std::move(*next++));
+        } else {
+            results.emplace_back(std::move(proof).error());
+        }
+    }
+    return results;
+}
+
+/// What the session carries beyond its login; nothing when it could not be asked.
+std::optional<std::string> Reader::traces() {
+    auto* connection = connection_.get();
+    if (broken_ || PQstatus(connection) != CONNECTION_OK ||
+        PQtransactionStatus(connection) != PQTRANS_IDLE) {
+        return std::nullopt;
+    }
+    const std::string text{traces_sql.text};
+    PqWait wait{connection, {}, clock_, limits::statement_timeout};
+    if (PQsendQueryParams(connection, text.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) !=
+        1) {
+        return std::nullopt;
+    }
+    std::optional<std::string> found;
+    for (;;) {
+        if (!wait.until_result()) {
+            return std::nullopt;
+        }
+        const PqResult result{PQgetResult(connection)};
+        if (!result) {
+            return found;
+        }
+        if (PQresultStatus(result.get()) == PGRES_TUPLES_OK && PQntuples(result.get()) == 1) {
+            found = PQgetvalue(result.get(), 0, 0);
+        }
+    }
+}
+
+bool Reader::clean() {
+    const auto found = traces();
+    // What is not clean is not used again: the caller closes it.
+    broken_ = !found || found != traces_at_connect_;
+    return !broken_;
+}
+
+base::Status Reader::learn_facts() {
+    if (PQsetnonblocking(connection_.get(), 1) != 0) {
+        return lost(connection_.get(), "connecting");
+    }
+    traces_at_connect_ = traces();
+    LaneSettings settings;
+    settings.application_name = "interlock";
+    INTERLOCK_TRY(auto results, read(settings, {{facts_sql, {}}, {identifier_sql, {}}}, {}));
+    INTERLOCK_TRY(const auto facts, std::move(results[0]));
+    facts_.version_number = static_cast<int>(facts.table.integer(0, "version_number").value_or(0));
+    facts_.version = facts.table.text(0, "version");
+    facts_.database = facts.table.text(0, "database");
+    facts_.login_role = facts.table.text(0, "login_role");
+    if (results[1] && !results[1]->table.empty()) {
+        facts_.system_identifier = results[1]->table.text(0, "system_identifier");
+    }
+    return base::done;
+}
+
+} // namespace
+
+base::Result<std::unique_ptr<ReaderConnection>> ReaderConnection::open(const TargetAddress& address
+) {
+    base::SystemClock clock;
+    INTERLOCK_TRY(auto connection, connect(address, "interlock", clock));
+    const int version = PQserverVersion(connection.get());
+    if (version < version_min) {
+        return Error{
+            Errc::not_supported,
+            "Target " + describe(address) + " runs PostgreSQL " + std::to_string(version / 10'000) +
+                "; the oldest supported is 14.",
+            "Upgrade the server."};
+    }
+    auto reader = std::make_unique<Reader>(std::move(connection));
+    INTERLOCK_CHECK(reader->learn_facts());
+    return std::unique_ptr<ReaderConnection>{std::move(reader)};
+}
+
+} // namespace interlock::db
