@@ -1,13 +1,13 @@
 #include "executor/config.hpp"
 
-#include <set>
-
 #include "base/decode.hpp"
 #include "base/file.hpp"
 #include "base/http_server.hpp"
 #include "base/state_directory.hpp"
 #include "base/text.hpp"
 #include "base/yaml.hpp"
+
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -19,7 +19,7 @@ namespace limits = base::limits;
 using base::Errc;
 using base::Error;
 
-constexpr std::size_t signers_bytes_max = std::size_t{1} << 20;  // thousands of keys
+constexpr std::size_t signers_bytes_max = std::size_t{1} << 20; // thousands of keys
 
 std::string beside(const std::string& directory, const std::string& path) {
     return path.empty() || path.front() == '/' ? path : directory + "/" + path;
@@ -52,7 +52,7 @@ bool names_somebody(std::string_view text) {
     return false;
 }
 
-}  // namespace
+} // namespace
 
 base::Result<base::LogLevel> log_level_from_name(std::string_view text) {
     if (text == "debug") {
@@ -87,8 +87,8 @@ base::Result<Config> read_config(std::string_view yaml, const std::string& direc
     config.listen = root.text_or("listen", "");
     if (root.has("log_level")) {
         const auto level = root.choice("log_level", {"debug", "info", "warning", "error"});
-        config.log_level = log_level_from_name(level).ok() ? *log_level_from_name(level)
-                                                           : base::LogLevel::info;
+        config.log_level =
+            log_level_from_name(level).ok() ? *log_level_from_name(level) : base::LogLevel::info;
     }
     config.lease_lifetime = root.duration_or("lease_lifetime", limits::lease_lifetime);
     config.poll_interval = root.duration_or("poll_interval", limits::executor_poll_interval);
@@ -143,4 +143,4 @@ base::Status check_config(const Config& config) {
     return base::done;
 }
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

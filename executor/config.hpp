@@ -1,26 +1,26 @@
 // The executor's configuration: a YAML file, or the few options of the quick form.
 #pragma once
 
-#include <chrono>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
 #include "approval/decision.hpp"
 #include "base/db/conninfo.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 namespace interlock::executor {
 
 struct Config {
-    std::string state;  // directory of keys, checkpoints and spans
-    std::string store;  // the queue's file
+    std::string state; // directory of keys, checkpoints and spans
+    std::string store; // the queue's file
     std::vector<db::TargetAddress> targets;
     approval::ApproverKeys approvers;
-    std::string listen;  // address:port of /healthz and /metrics; "" = none
+    std::string listen; // address:port of /healthz and /metrics; "" = none
     base::LogLevel log_level = base::LogLevel::info;
     std::chrono::milliseconds lease_lifetime = base::limits::lease_lifetime;
     std::chrono::milliseconds poll_interval = base::limits::executor_poll_interval;
@@ -33,4 +33,4 @@ base::Result<Config> read_config(std::string_view yaml, const std::string& direc
 base::Status check_config(const Config& config);
 base::Result<base::LogLevel> log_level_from_name(std::string_view text);
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

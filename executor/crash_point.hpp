@@ -30,4 +30,4 @@ void crash_point(const char* name);
 inline void crash_point(const char*) {}
 #endif
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

@@ -1,11 +1,11 @@
 #include "executor/execution.hpp"
 
-#include <algorithm>
-
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "executor/crash_point.hpp"
+
+#include <algorithm>
 
 namespace interlock::executor {
 
@@ -25,9 +25,8 @@ std::string sentence(const Error& error) {
     return base::cut_middle(base::sanitize(base::to_text(error)), 2 * limits::cell_chars_max);
 }
 
-std::string difference(
-    const runbooks::TargetFingerprint& planned, const runbooks::TargetFingerprint& found
-) {
+std::string
+difference(const runbooks::TargetFingerprint& planned, const runbooks::TargetFingerprint& found) {
     std::string text;
     const auto compare = [&](const char* what, const auto& left, const auto& right) {
         if (left != right) {
@@ -43,11 +42,51 @@ std::string difference(
     return text;
 }
 
+const char* state_of(StepFact fact) {
+    switch (fact) {
+    case StepFact::done:
+        return "DONE";
+    case StepFact::not_done:
+        return "FAILED";
+    case StepFact::unknown:
+        break;
+    }
+    return "IN_DOUBT";
+}
+
+/// What a lost lease or session leaves: only a successor under a new fence may judge it.
+Error interrupted(const StepReport& report) {
+    return {
+        Errc::target_unreachable,
+        "Contact was lost during step " + report.id + ", so its fate is not known. " +
+            report.problem,
+        "It is found out from the target's ledger or the plan's probe once the lease has run out."};
+}
+
+void tell_transition(
+    const Surroundings& around,
+    const std::string& plan_id,
+    PlanState from,
+    PlanState to,
+    const std::string& reason
+) {
+    around.metrics.count(
+        telemetry::Counter::plan_transitions, {approval::name(from), approval::name(to)}
+    );
+    base::log_info(
+        "plan.transition",
+        {{"plan", plan_id},
+         {"from", approval::name(from)},
+         {"to", approval::name(to)},
+         {"reason", reason}}
+    );
+}
+
 const char* direction(bool forward) {
     return forward ? "forward" : "back";
 }
 
-}  // namespace
+} // namespace
 
 Execution::Execution(
     const Surroundings& around,
@@ -55,13 +94,13 @@ Execution::Execution(
     const approval::Claim& claim,
     const std::string& trace_parent
 )
-    : around_(around)
-    , approved_(approved)
-    , plan_(approved.plan())
-    , span_(around.tracer.start(
+    : around_(around),
+      approved_(approved),
+      plan_(approved.plan()),
+      span_(around.tracer.start(
           "execute_plan", telemetry::SpanKind::internal, telemetry::parse_traceparent(trace_parent)
-      ))
-    , lease_(around.queue, claim, around.clock, around.lease) {
+      )),
+      lease_(around.queue, claim, around.clock, around.lease) {
     known_.forward.assign(plan_.steps.size(), StepFact::not_done);
     known_.back.assign(plan_.steps.size(), StepFact::not_done);
     span_.set("plan.id", approved.id());
@@ -83,10 +122,15 @@ Execution::Execution(
 Ending Execution::run() {
     return closed([&]() -> Result<Ending> {
         if (auto ready = begin(); !ready.ok()) {
-            INTERLOCK_CHECK(lease_.hold());  // without authority there is nothing to record
+            INTERLOCK_CHECK(lease_.hold()); // without authority there is nothing to record
             return conclude(PlanEvent::abort_clean, sentence(ready.error()));
         }
-        INTERLOCK_CHECK(go(PlanEvent::start, "Every check before the first step holds."));
+        const auto started = go(PlanEvent::start, "Every check before the first step holds.");
+        if (!started.ok() && started.error().code == Errc::expired) {
+            INTERLOCK_CHECK(lease_.hold()); // the approval ran out, not the lease
+            return conclude(PlanEvent::abort_clean, sentence(started.error()));
+        }
+        INTERLOCK_CHECK(started);
         return run_steps();
     }());
 }
@@ -120,9 +164,7 @@ long long Execution::since_ms(base::Ticks start) const {
 // Before the first step ---------------------------------------------------------------------
 
 Status Execution::begin() {
-    auto span = around_.tracer.start(
-        "check_target", telemetry::SpanKind::client, span_.context()
-    );
+    auto span = around_.tracer.start("check_target", telemetry::SpanKind::client, span_.context());
     INTERLOCK_CHECK(open_session(/*end_orphans=*/false));
     INTERLOCK_CHECK(check_fingerprint());
     INTERLOCK_CHECK(session_->check_ledger());
@@ -179,8 +221,8 @@ Status Execution::check_fingerprint() {
     if (!(found == plan_.target)) {
         return Error{
             Errc::changed,
-            "This is not the server the plan was made for: its " +
-                difference(plan_.target, found) + " differ(s).",
+            "This is not the server the plan was made for: its " + difference(plan_.target, found) +
+                " differ(s).",
             "Check the target's address and whether a failover happened, then propose again."};
     }
     return base::done;
@@ -200,11 +242,10 @@ Result<Ending> Execution::run_steps() {
     for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
         INTERLOCK_TRY(const auto end, run_step(i, /*forward=*/true));
         const auto& report = outcome_.steps.back();
-        if (end == StepEnd::unclear) {
-            INTERLOCK_CHECK(go(PlanEvent::lose_contact, report.problem));
-            return find_out();
+        if (end == StepFact::unknown) {
+            return interrupted(report);
         }
-        if (end == StepEnd::not_done) {
+        if (end == StepFact::not_done) {
             const std::string why = "Step " + report.id + " failed. " + report.problem;
             if (i == 0) {
                 return conclude(PlanEvent::abort_clean, why);
@@ -220,7 +261,7 @@ Result<Ending> Execution::run_steps() {
     return verify();
 }
 
-Result<Execution::StepEnd> Execution::run_step(std::size_t index, bool forward) {
+Result<StepFact> Execution::run_step(std::size_t index, bool forward) {
     const auto& step = plan_.steps[index];
     auto span = around_.tracer.start("run_step", telemetry::SpanKind::client, span_.context());
     span.set("step.id", step.id);
@@ -245,16 +286,14 @@ Result<Execution::StepEnd> Execution::run_step(std::size_t index, bool forward) 
     if (attempt.result == StepAttempt::Result::committed) {
         crash_point("after_commit_before_done");
     }
-    INTERLOCK_CHECK(lease_.hold());  // lost on the way: the successor finds out, not we
+    INTERLOCK_CHECK(lease_.hold()); // lost on the way: the successor finds out, not we
     const auto [end, known_by] = settle(index, forward, attempt);
 
     StepReport report;
     report.index = static_cast<int>(index);
     report.id = step.id;
     report.direction = direction(forward);
-    report.state = end == StepEnd::done       ? "DONE"
-                   : end == StepEnd::not_done ? "FAILED"
-                                              : "IN_DOUBT";
+    report.state = state_of(end);
     report.known_by = known_by;
     report.rows = attempt.rows;
     report.elapsed_ms = since_ms(start);
@@ -273,33 +312,33 @@ Result<Execution::StepEnd> Execution::run_step(std::size_t index, bool forward) 
     return end;
 }
 
-std::pair<Execution::StepEnd, std::string>
+std::pair<StepFact, std::string>
 Execution::settle(std::size_t index, bool forward, const StepAttempt& attempt) {
     using Attempt = StepAttempt::Result;
     const auto& step = plan_.steps[index];
     if (attempt.result == Attempt::committed) {
-        return {StepEnd::done, "commit"};
+        return {StepFact::done, "commit"};
     }
     if (attempt.result == Attempt::already_done) {
-        return {StepEnd::done, "ledger"};
+        return {StepFact::done, "ledger"};
     }
     const bool transactional = step.step_class == runbooks::StepClass::transactional;
     if (attempt.result == Attempt::rolled_back && (transactional || !attempt.acted)) {
-        return {StepEnd::not_done, "commit"};
+        return {StepFact::not_done, "commit"};
     }
     // An effect that outlives a rollback: the probe knows, if it can be asked right here.
-    const bool may_probe = attempt.result == Attempt::rolled_back && forward && step.probe &&
-                           !session_->broken();
+    const bool may_probe =
+        attempt.result == Attempt::rolled_back && forward && step.probe && !session_->broken();
     const auto finding = may_probe ? probe(*step.probe) : Finding::no_data;
     switch (finding) {
     case Finding::holds:
-        return {StepEnd::done, "probe"};
+        return {StepFact::done, "probe"};
     case Finding::fails:
-        return {StepEnd::not_done, "probe"};
+        return {StepFact::not_done, "probe"};
     case Finding::no_data:
         break;
     }
-    return {StepEnd::unclear, ""};
+    return {StepFact::unknown, ""};
 }
 
 Finding Execution::probe(const runbooks::Check& check) {
@@ -326,11 +365,7 @@ Result<Ending> Execution::find_out() {
         return fact == StepFact::not_done;
     });
     if (must_ask || !none_done) {
-        if (auto reached = contact(); !reached.ok()) {
-            INTERLOCK_CHECK(lease_.hold());
-            INTERLOCK_CHECK(go(PlanEvent::lose_contact, sentence(reached.error())));
-            return reached.error();
-        }
+        INTERLOCK_CHECK(contact());
         if (auto asked = ask_target(known_); !asked.ok()) {
             INTERLOCK_CHECK(lease_.hold());
             return conclude(PlanEvent::resolve_human, sentence(asked.error()));
@@ -370,8 +405,9 @@ Result<Execution::Known> Execution::recorded() {
         if (run.index == 0 && run.forward && outcome_.baseline.empty()) {
             outcome_.baseline = baseline_of(run.detail);
         }
-        auto& fact = (run.forward ? known.forward : known.back)[static_cast<std::size_t>(run.index)];
-        fact = run.state == "DONE"                              ? StepFact::done
+        auto& fact =
+            (run.forward ? known.forward : known.back)[static_cast<std::size_t>(run.index)];
+        fact = run.state == "DONE"                               ? StepFact::done
                : run.state == "FAILED" || run.state == "SKIPPED" ? StepFact::not_done
                                                                  : StepFact::unknown;
     }
@@ -423,14 +459,23 @@ StepFact Execution::fact(std::size_t index, bool forward, StepFact recorded) {
     report.id = step.id;
     report.direction = direction(forward);
     const auto tell = [&](StepFact fact, const char* known_by) {
-        report.state = fact == StepFact::done ? "DONE" : fact == StepFact::not_done ? "FAILED" : "IN_DOUBT";
+        report.state = state_of(fact);
         report.known_by = known_by;
         outcome_.steps.push_back(report);
-        const auto noted = record(index, forward, report.state.c_str(), "found out after an interruption");
+        // An inverse that did not happen will be begun again: it has no final state yet.
+        if (fact == StepFact::unknown || (fact == StepFact::not_done && !forward)) {
+            return fact;
+        }
+        const auto noted =
+            record(index, forward, state_of(fact), "Found out after an interruption.");
         return noted.ok() ? fact : StepFact::unknown;
     };
     const auto has = session_->ledger_has(
-        {approved_.digest(), static_cast<int>(index), forward, lease_.claim().fence, around_.executor}
+        {approved_.digest(),
+         static_cast<int>(index),
+         forward,
+         lease_.claim().fence,
+         around_.executor}
     );
     if (!has.ok()) {
         return tell(StepFact::unknown, "");
@@ -507,7 +552,7 @@ Sample Execution::take_sample(long long at_ms) {
 
 /// True when an orderly end was requested meanwhile.
 bool Execution::wait(milliseconds duration) {
-    constexpr milliseconds slice{200};  // a stop request waits no longer than this
+    constexpr milliseconds slice{200}; // a stop request waits no longer than this
     for (auto left = duration; left.count() > 0; left -= slice) {
         if (around_.stop()) {
             return true;
@@ -556,7 +601,10 @@ Result<Ending> Execution::roll_back(const std::string& why) {
         }
         INTERLOCK_TRY(const auto end, run_step(i, /*forward=*/false));
         const auto& report = outcome_.steps.back();
-        if (end != StepEnd::done) {
+        if (end == StepFact::unknown) {
+            return interrupted(report);
+        }
+        if (end == StepFact::not_done) {
             return conclude(
                 PlanEvent::inverse_failed,
                 why + " Undoing step " + report.id + " failed. " + report.problem
@@ -575,73 +623,76 @@ Result<Ending> Execution::roll_back(const std::string& why) {
 
 // Records -----------------------------------------------------------------------------------------
 
-Status Execution::record(
-    std::size_t index, bool forward, const char* state, const std::string& detail
-) {
+Status
+Execution::record(std::size_t index, bool forward, const char* state, const std::string& detail) {
     approval::StepRun run;
     run.plan_id = approved_.id();
     run.index = static_cast<int>(index);
     run.forward = forward;
     run.state = state;
     run.fence = lease_.claim().fence;
-    run.detail = step_detail(
-        detail, index == 0 && forward ? outcome_.baseline : std::vector<Reading>{}
-    );
+    run.detail =
+        step_detail(detail, index == 0 && forward ? outcome_.baseline : std::vector<Reading>{});
     return around_.queue.record_step(lease_.claim(), run);
 }
 
 Status Execution::go(PlanEvent event, const std::string& reason) {
     INTERLOCK_CHECK(lease_.hold());
     INTERLOCK_TRY(const auto next, around_.queue.advance(lease_.claim(), event, reason));
-    around_.metrics.count(
-        telemetry::Counter::plan_transitions, {approval::name(state_), approval::name(next)}
-    );
-    base::log_info(
-        "plan.transition",
-        {{"plan", approved_.id()},
-         {"from", approval::name(state_)},
-         {"to", approval::name(next)},
-         {"reason", reason}}
-    );
+    tell_transition(around_, approved_.id(), state_, next, reason);
     state_ = next;
     return base::done;
 }
 
 Result<Ending> Execution::conclude(PlanEvent event, const std::string& reason) {
-    INTERLOCK_CHECK(go(event, reason));
-    crash_point("after_verify_before_finish");
-    outcome_.state = approval::name(state_);
+    INTERLOCK_CHECK(lease_.hold());
     outcome_.reason = reason;
-    outcome_.finished_at = base::format_time(around_.clock.now());
-    INTERLOCK_TRY(outcome_.log_position, around_.queue.log_position());
-    INTERLOCK_CHECK(
-        around_.queue.finish(lease_.claim(), sign_outcome(outcome_, around_.key))
-    );
-    crash_point("after_finish");
+    INTERLOCK_CHECK(record_end(around_, lease_.claim(), state_, event, outcome_));
     span_.set("plan.state", outcome_.state);
     span_.set("verification.verdict", outcome_.verdict);
-    return state_ == PlanState::succeeded ? Ending::succeeded : Ending::ended;
+    return outcome_.state == approval::name(PlanState::succeeded) ? Ending::succeeded
+                                                                  : Ending::ended;
+}
+
+Status record_end(
+    const Surroundings& around,
+    const approval::Claim& claim,
+    PlanState from,
+    PlanEvent event,
+    Outcome& outcome
+) {
+    INTERLOCK_TRY(const auto state, approval::next_state(from, event));
+    outcome.state = approval::name(state);
+    outcome.finished_at = base::format_time(around.clock.now());
+    INTERLOCK_TRY(outcome.log_position, around.queue.log_position());
+    const auto document = sign_outcome(outcome, around.key);
+    INTERLOCK_CHECK(around.journal.keep(claim, document));
+    INTERLOCK_CHECK(around.queue.advance(claim, event, outcome.reason));
+    tell_transition(around, claim.plan_id, from, state, outcome.reason);
+    crash_point("after_verify_before_finish");
+    INTERLOCK_CHECK(around.queue.finish(claim, document));
+    around.journal.drop(claim.plan_id);
+    crash_point("after_finish");
+    return base::done;
 }
 
 Status end_without_execution(
     const Surroundings& around,
     const approval::StoredPlan& stored,
     const approval::Claim& claim,
+    PlanState from,
     PlanEvent event,
     const std::string& reason
 ) {
-    INTERLOCK_TRY(const auto state, around.queue.advance(claim, event, reason));
     Outcome outcome;
     outcome.plan_id = stored.id;
     outcome.plan_digest = stored.digest;
     outcome.executor = around.executor;
     outcome.fence = claim.fence;
-    outcome.state = approval::name(state);
     outcome.verdict = "not_verified";
     outcome.reason = reason;
-    outcome.started_at = outcome.finished_at = base::format_time(around.clock.now());
-    INTERLOCK_TRY(outcome.log_position, around.queue.log_position());
-    return around.queue.finish(claim, sign_outcome(outcome, around.key));
+    outcome.started_at = base::format_time(around.clock.now());
+    return record_end(around, claim, from, event, outcome);
 }
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

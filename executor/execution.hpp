@@ -3,22 +3,23 @@
 // when its lease is lost or the store refuses a record; what it leaves, a successor finds out.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "approval/approved_plan.hpp"
 #include "approval/queue.hpp"
 #include "base/clock.hpp"
 #include "executor/lease.hpp"
 #include "executor/outcome.hpp"
+#include "executor/outcome_journal.hpp"
 #include "executor/resolution.hpp"
 #include "executor/target.hpp"
 #include "executor/verification.hpp"
 #include "telemetry/metrics.hpp"
 #include "telemetry/span.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace interlock::executor {
 
@@ -29,16 +30,17 @@ struct Surroundings {
     base::Clock& clock;
     telemetry::Tracer& tracer;
     telemetry::Metrics& metrics;
+    OutcomeJournal& journal;
     const base::SigningKey& key;
-    std::string executor;        // this process, in claims and in the ledger
+    std::string executor; // this process, in claims and in the ledger
     LeaseOptions lease;
-    std::function<bool()> stop;  // asked between samples: an orderly end was requested
+    std::function<bool()> stop; // asked between samples: an orderly end was requested
 };
 
 enum class Ending {
-    succeeded,  // SUCCEEDED
-    ended,      // another end or HOLD, with its reason
-    left,       // not ended: the successor goes on when the lease has run out
+    succeeded, // SUCCEEDED
+    ended,     // another end or HOLD, with its reason
+    left,      // not ended: the successor goes on when the lease has run out
 };
 
 class Execution {
@@ -58,7 +60,6 @@ public:
     Ending resume();
 
 private:
-    enum class StepEnd { done, not_done, unclear };
     struct Known {
         std::vector<StepFact> forward;
         std::vector<StepFact> back;
@@ -69,8 +70,9 @@ private:
     base::Status open_session(bool end_orphans);
     base::Status check_fingerprint();
     base::Result<Ending> run_steps();
-    base::Result<StepEnd> run_step(std::size_t index, bool forward);
-    std::pair<StepEnd, std::string> settle(std::size_t index, bool forward, const StepAttempt& attempt);
+    base::Result<StepFact> run_step(std::size_t index, bool forward);
+    std::pair<StepFact, std::string>
+    settle(std::size_t index, bool forward, const StepAttempt& attempt);
     Finding probe(const runbooks::Check& check);
 
     base::Result<Ending> find_out();
@@ -86,7 +88,8 @@ private:
     base::Result<Ending> act_on(const Judgement& judgement);
     base::Result<Ending> roll_back(const std::string& why);
 
-    base::Status record(std::size_t index, bool forward, const char* state, const std::string& detail);
+    base::Status
+    record(std::size_t index, bool forward, const char* state, const std::string& detail);
     base::Status go(approval::PlanEvent event, const std::string& reason);
     base::Result<Ending> conclude(approval::PlanEvent event, const std::string& reason);
     Ending closed(base::Result<Ending> ending);
@@ -103,14 +106,25 @@ private:
     Outcome outcome_;
 };
 
+/// Records the end of a claimed plan: final state, then the signed outcome, which a crash between
+/// the two does not lose. Fills in the outcome's state and times.
+base::Status record_end(
+    const Surroundings& around,
+    const approval::Claim& claim,
+    approval::PlanState from,
+    approval::PlanEvent event,
+    Outcome& outcome
+);
+
 /// Ends a claimed plan that may not be executed at all (its approval does not verify any more):
 /// records the event with its reason, and an outcome without steps.
 base::Status end_without_execution(
     const Surroundings& around,
     const approval::StoredPlan& stored,
     const approval::Claim& claim,
+    approval::PlanState from,
     approval::PlanEvent event,
     const std::string& reason
 );
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

@@ -20,7 +20,7 @@ bool is_conflict(const Error& error) {
     return error.code == Errc::conflict;
 }
 
-}  // namespace
+} // namespace
 
 Executor::Executor(
     const Surroundings& around,
@@ -30,12 +30,12 @@ Executor::Executor(
     const Library& library,
     LogGuard& guard
 )
-    : around_(around)
-    , store_(store)
-    , random_(random)
-    , approvers_(std::move(approvers))
-    , library_(library)
-    , guard_(guard) {}
+    : around_(around),
+      store_(store),
+      random_(random),
+      approvers_(std::move(approvers)),
+      library_(library),
+      guard_(guard) {}
 
 Status Executor::start() {
     INTERLOCK_CHECK(guard_.check());
@@ -55,6 +55,10 @@ Pass Executor::pass() {
     }
     if (auto expired = around_.queue.expire_due(); !expired.ok()) {
         fail("queue.unusable", "", expired.error(), pass);
+        return pass;
+    }
+    if (auto delivered = around_.journal.deliver(around_.queue); !delivered.ok()) {
+        fail("outcome.undelivered", "", delivered.error(), pass);
         return pass;
     }
     auto abandoned = around_.queue.abandoned();
@@ -118,9 +122,11 @@ void Executor::execute(
         // Claimed only so that the void approval is spent and nobody else tries it.
         const auto reason = base::to_text(policy.error());
         base::log_error("plan.void", {{"plan", stored.id}, {"why", reason}});
-        const auto ended =
-            end_without_execution(around_, stored, *claim, PlanEvent::abort_clean, reason);
-        ended.ok() ? count(Ending::ended, pass) : fail("end.failed", stored.id, ended.error(), pass);
+        const auto ended = end_without_execution(
+            around_, stored, *claim, PlanState::claimed, PlanEvent::abort_clean, reason
+        );
+        ended.ok() ? count(Ending::ended, pass)
+                   : fail("end.failed", stored.id, ended.error(), pass);
         return;
     }
     count(Execution(around_, approved, *claim, stored.trace_parent).run(), pass);
@@ -155,6 +161,7 @@ void Executor::take_over(const std::string& plan_id, Pass& pass) {
             around_,
             *stored,
             *claim,
+            PlanState::in_doubt,
             PlanEvent::resolve_human,
             "The execution was interrupted and cannot be resolved by a program: " +
                 base::to_text(approved.error())
@@ -201,9 +208,8 @@ bool Executor::log_is_sound(Pass& pass) {
 /// Told once a reason, in the log and, where it can be written, in the audit.
 void Executor::refuse(const approval::StoredPlan& stored, const Error& why, Pass& pass) {
     ++pass.refused;
-    const auto text = base::cut_middle(
-        base::sanitize(base::to_text(why)), 2 * base::limits::cell_chars_max
-    );
+    const auto text =
+        base::cut_middle(base::sanitize(base::to_text(why)), 2 * base::limits::cell_chars_max);
     if (refused_.size() >= base::limits::refusals_remembered) {
         refused_.clear();
     }
@@ -243,11 +249,9 @@ void Executor::count(Ending ending, Pass& pass) {
     }
 }
 
-void Executor::fail(
-    const char* what, const std::string& plan_id, const Error& error, Pass& pass
-) {
+void Executor::fail(const char* what, const std::string& plan_id, const Error& error, Pass& pass) {
     ++pass.failed;
     base::log_error(what, {{"plan", plan_id}, {"why", base::to_text(error)}});
 }
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

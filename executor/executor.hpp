@@ -1,12 +1,6 @@
-// The executor's loop: abandoned plans first, then approved ones, one at a time. What may not run is
-// refused with its reason recorded; what another executor was faster at is left to it.
+// The executor's loop: abandoned plans first, then approved ones, one at a time. What may not run
+// is refused with its reason recorded; what another executor was faster at is left to it.
 #pragma once
-
-#include <functional>
-#include <map>
-#include <mutex>
-#include <optional>
-#include <string>
 
 #include "approval/decision.hpp"
 #include "base/db/store.hpp"
@@ -15,15 +9,21 @@
 #include "executor/gate.hpp"
 #include "executor/log_guard.hpp"
 
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
 namespace interlock::executor {
 
 /// What one look at the queue led to.
 struct Pass {
     int succeeded = 0;
-    int ended = 0;    // executed or ended, without success
-    int left = 0;     // begun, not ended
-    int refused = 0;  // not begun: not for this executor, or its approvals do not verify
-    int failed = 0;   // the queue could not be read or written
+    int ended = 0;   // executed or ended, without success
+    int left = 0;    // begun, not ended
+    int refused = 0; // not begun: not for this executor, or its approvals do not verify
+    int failed = 0;  // the queue could not be read or written
     bool frozen = false;
 };
 
@@ -48,9 +48,8 @@ public:
 private:
     void take_over(const std::string& plan_id, Pass& pass);
     void consider(const approval::StoredPlan& stored, Pass& pass);
-    void execute(
-        const approval::StoredPlan& stored, const approval::ApprovedPlan& approved, Pass& pass
-    );
+    void
+    execute(const approval::StoredPlan& stored, const approval::ApprovedPlan& approved, Pass& pass);
     bool is_for_us(const approval::StoredPlan& stored, Pass& pass);
     bool log_is_sound(Pass& pass);
     void refuse(const approval::StoredPlan& stored, const base::Error& why, Pass& pass);
@@ -63,9 +62,9 @@ private:
     approval::ApproverKeys approvers_;
     const Library& library_;
     LogGuard& guard_;
-    std::map<std::string, std::string> refused_;  // plan id → why, so that each is told once
+    std::map<std::string, std::string> refused_; // plan id → why, so that each is told once
     mutable std::mutex mutex_;
     std::optional<std::string> frozen_;
 };
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

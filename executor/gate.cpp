@@ -14,7 +14,7 @@ base::Error refusal(std::string why) {
         "Propose the plan again under the policy in force and have it approved anew."};
 }
 
-}  // namespace
+} // namespace
 
 base::Status check_policy(const runbooks::Plan& plan, const Library& library) {
     const auto found = library.find(plan.runbook);
@@ -44,4 +44,4 @@ base::Status check_policy(const runbooks::Plan& plan, const Library& library) {
     return base::done;
 }
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

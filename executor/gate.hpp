@@ -2,12 +2,12 @@
 // bytes, signatures and policy. It believes nothing that the queue merely says.
 #pragma once
 
+#include "approval/approved_plan.hpp"
+#include "runbooks/contract.hpp"
+
 #include <functional>
 #include <map>
 #include <string>
-
-#include "approval/approved_plan.hpp"
-#include "runbooks/contract.hpp"
 
 namespace interlock::executor {
 
@@ -17,4 +17,4 @@ using Library = std::map<std::string, runbooks::Contract>;
 /// refused: with every reason; an old approval is void then.
 base::Status check_policy(const runbooks::Plan& plan, const Library& library);
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

@@ -11,12 +11,12 @@ using base::Status;
 Lease::Lease(
     approval::Queue& queue, approval::Claim claim, base::Clock& clock, const LeaseOptions& options
 )
-    : queue_(queue)
-    , clock_(clock)
-    , lifetime_(options.lifetime)
-    , original_(claim)
-    , claim_(std::move(claim))
-    , renewed_(clock.ticks()) {
+    : queue_(queue),
+      clock_(clock),
+      lifetime_(options.lifetime),
+      original_(claim),
+      claim_(std::move(claim)),
+      renewed_(clock.ticks()) {
     if (options.background) {
         thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
     }
@@ -66,7 +66,7 @@ Status Lease::lose(Error error) {
 }
 
 void Lease::run(const std::stop_token& stop) {
-    const auto pause = lifetime_ / 6;  // so that a renewal is never later than half the lifetime
+    const auto pause = lifetime_ / 6; // so that a renewal is never later than half the lifetime
     std::mutex sleep;
     std::unique_lock lock(sleep);
     while (!stop.stop_requested()) {
@@ -77,4 +77,4 @@ void Lease::run(const std::stop_token& stop) {
     }
 }
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

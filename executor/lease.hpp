@@ -3,15 +3,15 @@
 // successor, under a higher fence, finds out what happened.
 #pragma once
 
+#include "approval/queue.hpp"
+#include "base/clock.hpp"
+
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <thread>
-
-#include "approval/queue.hpp"
-#include "base/clock.hpp"
 
 namespace interlock::executor {
 
@@ -25,7 +25,10 @@ struct LeaseOptions {
 class Lease {
 public:
     Lease(
-        approval::Queue& queue, approval::Claim claim, base::Clock& clock, const LeaseOptions& options
+        approval::Queue& queue,
+        approval::Claim claim,
+        base::Clock& clock,
+        const LeaseOptions& options
     );
     ~Lease();
     Lease(const Lease&) = delete;
@@ -43,13 +46,13 @@ private:
     approval::Queue& queue_;
     base::Clock& clock_;
     std::chrono::milliseconds lifetime_;
-    const approval::Claim original_;  // fence and names never change; safe to read without the lock
+    const approval::Claim original_; // fence and names never change; safe to read without the lock
     std::mutex mutex_;
     approval::Claim claim_;
     base::Ticks renewed_;
     std::optional<base::Error> lost_;
     std::condition_variable_any wake_;
-    std::jthread thread_;  // last: ends before what it uses
+    std::jthread thread_; // last: ends before what it uses
 };
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

@@ -10,7 +10,7 @@ namespace {
 using base::Errc;
 using base::Error;
 
-constexpr std::size_t note_bytes_max = 4096;  // three short lines and a signature
+constexpr std::size_t note_bytes_max = 4096; // three short lines and a signature
 constexpr auto remedy =
     "Nothing is executed until a person has compared the queue with its backups, run `interlock "
     "audit verify`, and moved the executor's checkpoint away on purpose.";
@@ -19,12 +19,10 @@ Error corrupt(std::string what) {
     return {Errc::corrupt, std::move(what), remedy};
 }
 
-}  // namespace
+} // namespace
 
 LogGuard::LogGuard(db::Store& store, std::string note_path, base::SigningKey key)
-    : store_(store)
-    , note_path_(std::move(note_path))
-    , key_(std::move(key)) {}
+    : store_(store), note_path_(std::move(note_path)), key_(std::move(key)) {}
 
 base::Status LogGuard::check() {
     std::vector<telemetry::Checkpoint> known;
@@ -62,4 +60,4 @@ base::Status LogGuard::remember() {
     );
 }
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

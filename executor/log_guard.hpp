@@ -2,11 +2,11 @@
 // or restored from an older copy does not continue the last checkpoint; then nothing is started.
 #pragma once
 
-#include <string>
-
 #include "base/db/store.hpp"
 #include "base/digest.hpp"
 #include "base/result.hpp"
+
+#include <string>
 
 namespace interlock::executor {
 
@@ -28,4 +28,4 @@ private:
     base::SigningKey key_;
 };
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

@@ -34,9 +34,12 @@ Json to_json(const std::vector<StepReport>& steps) {
     Json list = Json::array();
     for (const auto& step : steps) {
         Json entry = {
-            {"index", step.index},       {"id", step.id},
-            {"direction", step.direction}, {"state", step.state},
-            {"known_by", step.known_by}, {"rows", step.rows},
+            {"index", step.index},
+            {"id", step.id},
+            {"direction", step.direction},
+            {"state", step.state},
+            {"known_by", step.known_by},
+            {"rows", step.rows},
             {"elapsed_ms", step.elapsed_ms},
         };
         if (!step.problem.empty()) {
@@ -47,9 +50,9 @@ Json to_json(const std::vector<StepReport>& steps) {
     return list;
 }
 
-Json to_json(const std::vector<Sample>& samples) {
+/// The first and the last `half`.
+Json to_json(const std::vector<Sample>& samples, std::size_t half) {
     Json list = Json::array();
-    const std::size_t half = base::limits::verification_samples_kept / 2;
     for (std::size_t i = 0; i < samples.size(); ++i) {
         if (i >= half && i + half < samples.size()) {
             continue;
@@ -63,7 +66,7 @@ Json to_json(const std::vector<Sample>& samples) {
     return list;
 }
 
-Json body(const Outcome& outcome, const base::SigningKey& key) {
+Json body(const Outcome& outcome, const base::SigningKey& key, std::size_t half) {
     return {
         {"schema_version", 1},
         {"plan_id", outcome.plan_id},
@@ -80,7 +83,7 @@ Json body(const Outcome& outcome, const base::SigningKey& key) {
         {"baseline", to_json(outcome.baseline)},
         {"steps", to_json(outcome.steps)},
         {"verification",
-         {{"samples_taken", outcome.samples.size()}, {"samples", to_json(outcome.samples)}}},
+         {{"samples_taken", outcome.samples.size()}, {"samples", to_json(outcome.samples, half)}}},
         {"after_rollback", to_json(outcome.after_rollback)},
         {"log_position", outcome.log_position},
     };
@@ -104,7 +107,7 @@ Reading reading_from(const Json& entry) {
     return reading;
 }
 
-}  // namespace
+} // namespace
 
 std::string refusal_payload(const std::string& plan_id, const std::string& why) {
     return base::render_json({{"plan_id", plan_id}, {"reason", why}});
@@ -134,9 +137,14 @@ std::vector<Reading> baseline_of(std::string_view detail) {
 }
 
 std::string sign_outcome(const Outcome& outcome, const base::SigningKey& key) {
-    Json document = body(outcome, key);
-    document["signature"] = base::base64(base::sign(key, signed_text(document)));
-    return base::render_json(document);
+    for (std::size_t half = base::limits::verification_samples_kept / 2;; half /= 2) {
+        Json document = body(outcome, key, half);
+        document["signature"] = base::base64(base::sign(key, signed_text(document)));
+        auto text = base::render_json(document);
+        if (text.size() <= base::limits::outcome_bytes_max || half == 0) {
+            return text;
+        }
+    }
 }
 
 base::Status verify_outcome(std::string_view document, std::string_view public_key32) {
@@ -159,4 +167,4 @@ base::Status verify_outcome(std::string_view document, std::string_view public_k
     return base::done;
 }
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

@@ -1,11 +1,11 @@
 #include "executor/pg_target.hpp"
 
-#include <algorithm>
-
 #include "base/db/writer_connection.hpp"
 #include "base/limits.hpp"
 #include "executor/crash_point.hpp"
 #include "runbooks/fingerprint.hpp"
+
+#include <algorithm>
 
 namespace interlock::executor {
 
@@ -83,15 +83,12 @@ bool denies_success(const Table& table) {
 class PgSession final : public TargetSession {
 public:
     PgSession(std::string target, std::unique_ptr<db::WriterConnection> connection)
-        : target_(std::move(target))
-        , connection_(std::move(connection)) {}
+        : target_(std::move(target)), connection_(std::move(connection)) {}
 
     Result<bool> try_lock(const LockKey& key) override {
         INTERLOCK_TRY(
             const auto table,
-            connection_->execute(
-                try_lock_sql, {std::to_string(key.high), std::to_string(key.low)}
-            )
+            connection_->execute(try_lock_sql, {std::to_string(key.high), std::to_string(key.low)})
         );
         return table.boolean(0, "locked").value_or(false);
     }
@@ -125,7 +122,8 @@ public:
                 return Error{
                     Errc::permission_denied,
                     "The executor's role may not read and insert into interlock_exec.ledger on "
-                    "target " + target_ + ".",
+                    "target " +
+                        target_ + ".",
                     remedy};
             }
         }
@@ -142,9 +140,7 @@ public:
     Result<bool> ledger_has(const LedgerEntry& entry) override {
         INTERLOCK_TRY(
             const auto table,
-            read(
-                ledger_has_sql, {entry.plan_digest, std::to_string(entry.step), direction(entry)}
-            )
+            read(ledger_has_sql, {entry.plan_digest, std::to_string(entry.step), direction(entry)})
         );
         return table.integer(0, "entries").value_or(0) > 0;
     }
@@ -191,8 +187,7 @@ private:
     std::unique_ptr<db::WriterConnection> connection_;
 };
 
-StepAttempt
-PgSession::run_step(const StepOrder& order, const std::function<Status()>& may_commit) {
+StepAttempt PgSession::run_step(const StepOrder& order, const std::function<Status()>& may_commit) {
     if (auto begun = begin(begin_sql, order.lock_timeout_ms, order.statement_timeout_ms);
         !begun.ok()) {
         return {StepAttempt::Result::rolled_back, false, 0, begun.error()};
@@ -287,10 +282,10 @@ private:
     std::vector<db::TargetAddress> addresses_;
 };
 
-}  // namespace
+} // namespace
 
 std::unique_ptr<TargetDoor> make_pg_targets(std::vector<db::TargetAddress> addresses) {
     return std::make_unique<PgTargets>(std::move(addresses));
 }
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

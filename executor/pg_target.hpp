@@ -1,14 +1,14 @@
 // Targets that are PostgreSQL servers, reached with the executor's own credentials.
 #pragma once
 
-#include <memory>
-#include <vector>
-
 #include "base/db/conninfo.hpp"
 #include "executor/target.hpp"
+
+#include <memory>
+#include <vector>
 
 namespace interlock::executor {
 
 std::unique_ptr<TargetDoor> make_pg_targets(std::vector<db::TargetAddress> addresses);
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

@@ -14,7 +14,7 @@ std::string joined(const std::vector<std::string>& names) {
     return text;
 }
 
-}  // namespace
+} // namespace
 
 std::vector<std::string>
 without_inverse(const runbooks::Plan& plan, const std::vector<StepFact>& forward) {
@@ -28,9 +28,8 @@ without_inverse(const runbooks::Plan& plan, const std::vector<StepFact>& forward
     return ids;
 }
 
-Resolution resolve(
-    const runbooks::Plan& plan, const std::vector<StepFact>& forward, bool rolling_back
-) {
+Resolution
+resolve(const runbooks::Plan& plan, const std::vector<StepFact>& forward, bool rolling_back) {
     const auto count = [&](StepFact fact) {
         return static_cast<std::size_t>(std::count(forward.begin(), forward.end(), fact));
     };
@@ -52,4 +51,4 @@ Resolution resolve(
     return {Course::roll_back, "The execution was interrupted half way; what was done is undone."};
 }
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

@@ -2,10 +2,10 @@
 // After a crash the probe is run, never the action: an interrupted plan is judged, not continued.
 #pragma once
 
+#include "runbooks/plan.hpp"
+
 #include <string>
 #include <vector>
-
-#include "runbooks/plan.hpp"
 
 namespace interlock::executor {
 
@@ -13,25 +13,24 @@ namespace interlock::executor {
 enum class StepFact { not_done, done, unknown };
 
 enum class Course {
-    verify,     // every step happened: go on to verification
-    clean,      // nothing happened
-    roll_back,  // some happened and each has an inverse
-    human,      // cannot be known, or cannot be undone
+    verify,    // every step happened: go on to verification
+    clean,     // nothing happened
+    roll_back, // some happened and each has an inverse
+    human,     // cannot be known, or cannot be undone
 };
 
 struct Resolution {
     Course course = Course::human;
-    std::string reason;  // one sentence for people
+    std::string reason; // one sentence for people
 };
 
 /// `forward` has one entry a step. `rolling_back`: an inverse was already begun, so the only way is
 /// further back.
-Resolution resolve(
-    const runbooks::Plan& plan, const std::vector<StepFact>& forward, bool rolling_back
-);
+Resolution
+resolve(const runbooks::Plan& plan, const std::vector<StepFact>& forward, bool rolling_back);
 
 /// The done steps whose effect cannot be undone: ids, in order.
 std::vector<std::string>
 without_inverse(const runbooks::Plan& plan, const std::vector<StepFact>& forward);
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

@@ -20,4 +20,4 @@ std::string session_prefix(std::string_view plan_id) {
     return "interlock-exec/" + std::string(plan_id) + "/";
 }
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

@@ -2,16 +2,16 @@
 // in a test. The real one (pg_target.hpp) is the only code that changes a target.
 #pragma once
 
+#include "base/db/table.hpp"
+#include "base/result.hpp"
+#include "runbooks/plan.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include "base/db/table.hpp"
-#include "base/result.hpp"
-#include "runbooks/plan.hpp"
 
 namespace interlock::executor {
 
@@ -46,17 +46,17 @@ struct StepOrder {
 
 struct StepAttempt {
     enum class Result {
-        committed,     // effect and ledger row are there
-        already_done,  // the ledger had the row before: nothing was done now
-        rolled_back,   // see `acted`
-        unknown,       // the session broke after the statement could have run
+        committed,    // effect and ledger row are there
+        already_done, // the ledger had the row before: nothing was done now
+        rolled_back,  // see `acted`
+        unknown,      // the session broke after the statement could have run
     };
     Result result = Result::unknown;
     /// With rolled_back: false when the statement certainly acted on nothing (it did not run, or
     /// matched no row). A readback effect outlives a rollback, so true means: ask the probe.
     bool acted = false;
     long long rows = 0;
-    base::Error error;  // unless committed or already_done
+    base::Error error; // unless committed or already_done
 };
 
 /// One session with a target. Never shared between threads.
@@ -88,4 +88,4 @@ public:
     connect(const std::string& target, const std::string& application_name) = 0;
 };
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

@@ -1,11 +1,11 @@
 #include "executor/verification.hpp"
 
+#include "base/limits.hpp"
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
-
-#include "base/limits.hpp"
-#include "base/text.hpp"
 
 namespace interlock::executor {
 
@@ -72,7 +72,7 @@ bool is_good(const runbooks::Verification& verification, const Sample& sample) {
 }
 
 struct Window {
-    std::size_t first = 0;  // index of the run's first sample
+    std::size_t first = 0; // index of the run's first sample
     std::size_t count = 0;
     long long held_ms = 0;
 };
@@ -134,7 +134,7 @@ std::optional<std::string> missing_data(
     return std::nullopt;
 }
 
-}  // namespace
+} // namespace
 
 const char* name(Finding finding) {
     switch (finding) {
@@ -178,8 +178,7 @@ Reading read_check(const Check& check, const base::Result<db::Table>& answer) {
     if (!cell) {
         return without_data(check, "it returned NULL");
     }
-    const std::string shown =
-        base::cut_middle(base::sanitize(*cell), base::limits::cell_chars_max);
+    const std::string shown = base::cut_middle(base::sanitize(*cell), base::limits::cell_chars_max);
     const auto met = compare(check, *cell);
     if (!met) {
         return without_data(check, "'" + shown + "' is not an integer");
@@ -233,4 +232,4 @@ Judgement judge_samples(
             " ms within " + std::to_string(verification.deadline_ms) + " ms. " + detail};
 }
 
-}  // namespace interlock::executor
+} // namespace interlock::executor

@@ -2,12 +2,12 @@
 // above all: without data there is never success.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "base/db/table.hpp"
 #include "base/result.hpp"
 #include "runbooks/plan.hpp"
+
+#include <string>
+#include <vector>
 
 namespace interlock::executor {
 
@@ -16,10 +16,10 @@ const char* name(Finding finding);
 
 /// One check, read once.
 struct Reading {
-    std::string check;   // Check::id
+    std::string check; // Check::id
     Finding finding = Finding::no_data;
-    std::string value;   // as the target gave it, sanitized and cut; "" without data
-    std::string why;     // a sentence when it does not hold
+    std::string value; // as the target gave it, sanitized and cut; "" without data
+    std::string why;   // a sentence when it does not hold
 };
 
 /// Exactly one row with one non-NULL value, compared as the check says; everything else is no data.
@@ -27,17 +27,17 @@ Reading read_check(const runbooks::Check& check, const base::Result<db::Table>& 
 
 /// All checks of a verification, read at one moment.
 struct Sample {
-    long long at_ms = 0;  // since verification began
+    long long at_ms = 0; // since verification began
     std::vector<Reading> recovery;
     std::vector<Reading> guardrails;
 };
 
 enum class Verdict {
-    undecided,      // go on sampling
-    recovered,      // everything held for the whole hold window
-    harm,           // a guardrail failed
-    not_recovered,  // data throughout, criteria not met for long enough
-    inconclusive,   // data missing where it was needed
+    undecided,     // go on sampling
+    recovered,     // everything held for the whole hold window
+    harm,          // a guardrail failed
+    not_recovered, // data throughout, criteria not met for long enough
+    inconclusive,  // data missing where it was needed
 };
 const char* name(Verdict verdict);
 
@@ -54,4 +54,4 @@ Judgement judge_samples(
     long long elapsed_ms
 );
 
-}  // namespace interlock::executor
+} // namespace interlock::executor
