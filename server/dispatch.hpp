@@ -1,0 +1,76 @@
+// Tool calls run here: a fixed number of workers, a bounded queue, and one watcher that stops calls
+// when their client cancels or goes away or their time is up. Stopping never happens on the thread
+// that noticed (it may have to talk to a database), so a network thread is never held up.
+//
+// Guarantee: work that was accepted runs exactly once, at the latest when the dispatcher ends; if
+// it was stopped while it waited, it runs with its stop already requested.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/limits.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+namespace interlock::server {
+
+enum class StopReason {
+    none,
+    cancelled,   // the client asked
+    client_gone, // the client closed the request
+    deadline,    // limits::tool_call_deadline
+    shutdown,    // this program ends
+};
+
+/// What work sees of its own fate.
+class CallControl {
+public:
+    virtual ~CallControl() = default;
+    virtual std::stop_token stop() const = 0;
+    virtual StopReason reason() const = 0;
+};
+
+/// Must not throw.
+using Work = std::function<void(const CallControl&)>;
+
+enum class Admission {
+    accepted,
+    busy,      // the queue is full
+    duplicate, // a call of this key is under way
+    stopping,  // no new work is taken
+};
+
+struct DispatcherOptions {
+    std::size_t workers = base::limits::tool_workers;
+    std::size_t queue_max = base::limits::tool_queue_max;
+    base::Duration deadline = base::limits::tool_call_deadline;
+    bool paused = false; // accept, but begin only at resume()
+};
+
+class Dispatcher {
+public:
+    explicit Dispatcher(base::Clock& clock, DispatcherOptions options = {});
+    Dispatcher(const Dispatcher&) = delete;
+    Dispatcher& operator=(const Dispatcher&) = delete;
+    /// drain(0).
+    ~Dispatcher();
+
+    /// `key` "" is never a duplicate and cannot be cancelled by name. `gone` stops the work too.
+    Admission submit(const std::string& key, Work work, std::stop_token gone = {});
+    /// False when no work of this key is waiting or running.
+    bool cancel(const std::string& key);
+    void resume();
+    /// Takes no new work, waits up to `grace` for what is under way, stops the rest, joins.
+    void drain(base::Duration grace);
+    /// Waiting and running.
+    std::size_t under_way() const;
+
+private:
+    struct State;
+    std::shared_ptr<State> state_; // shared with stop callbacks that may outlive us by a moment
+};
+
+} // namespace interlock::server

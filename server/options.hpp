@@ -1,0 +1,47 @@
+// How interlock-server is told what to do: a configuration file, the command line, or both (the
+// command line wins; its targets are added).
+#pragma once
+
+#include "base/db/conninfo.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace interlock::server {
+
+/// Exit codes, also printed by --help.
+enum class Exit {
+    ok = 0,
+    other = 1,
+    usage = 2,              // command line or configuration
+    refused_credential = 3, // a target's credential could write
+    store = 4,              // the state directory or its files
+};
+
+struct Options {
+    std::string state; // directory
+    bool stdio = false;
+    std::optional<std::string> listen; // address
+    unsigned short port = 0;           // 0: any free port
+    std::vector<db::TargetAddress> targets;
+    std::vector<std::string> toolsets; // domains; empty = all
+    std::string desk_url;
+    std::string port_file; // gets the port once it listens; "" = none
+    base::LogLevel log_level = base::LogLevel::info;
+};
+
+/// What to print instead of running (--help, --version, a usage error), and the exit code.
+struct Printed {
+    std::string text;
+    Exit exit = Exit::ok;
+};
+
+std::variant<Options, Printed> read_options(int argc, const char* const* argv);
+/// The YAML of --config, alone.
+base::Result<Options> parse_configuration(std::string_view yaml);
+
+} // namespace interlock::server

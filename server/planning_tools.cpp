@@ -1,0 +1,443 @@
+#include "server/planning_tools.hpp"
+
+#include "base/json.hpp"
+#include "base/limits.hpp"
+#include "base/text.hpp"
+#include "runbooks/contract.hpp"
+#include "runbooks/plan.hpp"
+#include "runbooks/planner.hpp"
+#include "runbooks/policy.hpp"
+#include "server/proposal.hpp"
+#include "tools/catalog.hpp"
+#include "tools/schema.hpp"
+#include "tools/targets.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace interlock::server {
+namespace {
+
+using base::Errc;
+using base::Error;
+using base::Json;
+using base::Result;
+using tools::Call;
+using tools::Context;
+using tools::Output;
+
+constexpr std::string_view needs_schema =
+    R"({"type":"object","properties":{"approvals":{"type":"integer"},"assurance":{"type":"string"}},)"
+    R"("required":["approvals","assurance"],"additionalProperties":false})";
+
+Json needs_json(const runbooks::Requirement& needs) {
+    return {{"approvals", needs.approvals}, {"assurance", runbooks::name(needs.assurance)}};
+}
+
+/// Structured content and its reader's text, cut to what a model is given.
+Output make_output(const Json& structured, std::string text) {
+    Output output;
+    output.structured = base::render_json(structured);
+    if (base::count_characters(text) > base::limits::result_text_chars_max) {
+        text = base::cut_middle(text, base::limits::result_text_chars_max) + "\n[...TRUNCATED]";
+    }
+    output.text = std::move(text);
+    return output;
+}
+
+std::string plan_url(const std::string& desk_url, const std::string& plan_id) {
+    const bool slash = !desk_url.empty() && desk_url.back() == '/';
+    return desk_url.empty() ? desk_url : desk_url + (slash ? "plans/" : "/plans/") + plan_id;
+}
+
+Error no_such_plan(const std::string& plan_id) {
+    return {
+        Errc::not_found,
+        "There is no plan " + base::cut_middle(base::sanitize(plan_id), 64) + " of yours.",
+        "Use the plan_id that propose_plan returned."};
+}
+
+/// A plan of this caller; somebody else's answers as if it did not exist.
+Result<approval::StoredPlan>
+own_plan(approval::Queue& queue, const std::string& plan_id, const std::string& subject) {
+    auto plan = queue.get(plan_id);
+    if (!plan && plan.error().code != Errc::not_found) {
+        return plan.error();
+    }
+    if (!plan) {
+        return no_such_plan(plan_id);
+    }
+    const auto& asked = plan.value().requesters;
+    const bool own = plan.value().requester == subject ||
+                     std::find(asked.begin(), asked.end(), subject) != asked.end();
+    if (!own) {
+        return no_such_plan(plan_id);
+    }
+    return plan;
+}
+
+// list_runbooks
+
+std::string list_runbooks_schema() {
+    return tools::output_schema_of(
+        R"({"runbooks":{"type":"array","items":{"type":"object"}}})", {"runbooks"}
+    );
+}
+
+Json parameter_json(const runbooks::Parameter& parameter) {
+    constexpr const char* type_names[] = {"integer", "timestamp", "choice"};
+    Json json{
+        {"name", parameter.name},
+        {"type", type_names[static_cast<std::size_t>(parameter.type)]},
+        {"about", parameter.about},
+        {"required", parameter.required}};
+    if (!parameter.choices.empty()) {
+        json["choices"] = parameter.choices;
+    }
+    if (!parameter.example.empty()) {
+        json["example"] = parameter.example;
+    }
+    return json;
+}
+
+Json runbook_json(const runbooks::Contract& contract) {
+    Json parameters = Json::array();
+    for (const auto& parameter : contract.parameters) {
+        parameters.push_back(parameter_json(parameter));
+    }
+    Json observations = Json::array();
+    for (const auto& observation : contract.required_observations) {
+        observations.push_back({{"tool", observation.tool}, {"because", observation.because}});
+    }
+    return {
+        {"id", contract.id},
+        {"version", contract.version},
+        {"title", contract.title},
+        {"summary", contract.summary},
+        {"causes", contract.trigger_causes},
+        {"parameters", std::move(parameters)},
+        {"required_observations", std::move(observations)},
+        {"allowed_tools", contract.allowed_tools},
+        {"reversibility", runbooks::name(contract.reversibility)},
+        {"risk", contract.risk},
+        {"needs", needs_json(contract.needs)}};
+}
+
+std::string runbook_line(const runbooks::Contract& contract) {
+    std::string line = contract.id + " - " + contract.summary + "\n  for:";
+    for (const std::string& cause : contract.trigger_causes) {
+        line += " " + cause;
+    }
+    line += "\n  parameters:";
+    for (const auto& parameter : contract.parameters) {
+        line += " " + parameter.name + (parameter.required ? "" : "?");
+    }
+    line += "\n  cite evidence of:";
+    for (const auto& observation : contract.required_observations) {
+        line += " " + observation.tool;
+    }
+    return line + "\n";
+}
+
+Result<Output> list_runbooks(Context&, const Call& call) {
+    const std::string cause = call.arguments.text("cause");
+    Json listed = Json::array();
+    std::string text;
+    for (const auto& [id, contract] : runbooks::library()) {
+        const auto& causes = contract.trigger_causes;
+        if (cause.empty() || std::find(causes.begin(), causes.end(), cause) != causes.end()) {
+            listed.push_back(runbook_json(contract));
+            text += runbook_line(contract);
+        }
+    }
+    const std::string count = std::to_string(listed.size());
+    return make_output({{"runbooks", std::move(listed)}}, count + " runbooks.\n" + text);
+}
+
+// propose_plan
+
+std::string propose_plan_schema() {
+    return tools::output_schema_of(
+        R"({"plan_id":{"type":"string"},"digest":{"type":"string"},"state":{"type":"string"},)"
+        R"("risk":{"type":"string"},"needs":)" +
+            std::string(needs_schema) +
+            R"(,"blast_radius":{"type":"array","items":{"type":"string"}},)"
+            R"("expires_at":{"type":"string"},"joined":{"type":"boolean"},)"
+            R"("desk_url":{"type":"string"},"reasons":{"type":"array","items":{"type":"string"}}})",
+        {"plan_id", "digest", "state", "risk", "needs", "blast_radius", "expires_at", "joined"}
+    );
+}
+
+Output refused(const std::vector<std::string>& reasons) {
+    std::string what = "The plan was refused: ";
+    for (std::size_t i = 0; i < reasons.size(); ++i) {
+        what += (i == 0 ? "" : "; ") + reasons[i];
+    }
+    Output output =
+        tools::error_output({Errc::refused, what + ".", "Mend every reason, then propose again."});
+    Json structured = Json::parse(output.structured);
+    structured["reasons"] = reasons;
+    output.structured = base::render_json(structured);
+    return output;
+}
+
+Output proposed(
+    const approval::SubmitResult& result,
+    const approval::Submission& submission,
+    const std::string& desk_url
+) {
+    const runbooks::Plan& plan = submission.plan;
+    const std::string state = approval::name(result.state);
+    Json structured{
+        {"plan_id", result.id},
+        {"digest", result.digest},
+        {"state", state},
+        {"risk", plan.risk},
+        {"needs", needs_json(plan.needs)},
+        {"blast_radius", submission.presentation.blast_radius},
+        {"expires_at", result.expires_at},
+        {"joined", result.joined}};
+    std::string text = "Plan " + result.id + " is " + state +
+                       (result.joined ? " (these effects were already proposed).\n" : ".\n") +
+                       "digest: " + result.digest +
+                       "\nneeds: " + std::to_string(plan.needs.approvals) + " approval(s) by " +
+                       runbooks::name(plan.needs.assurance) + ", risk " + plan.risk +
+                       "\nexpires: " + result.expires_at + "\nblast radius:\n";
+    for (const std::string& sentence : submission.presentation.blast_radius) {
+        text += "- " + sentence + "\n";
+    }
+    if (const std::string url = plan_url(desk_url, result.id); !url.empty()) {
+        structured["desk_url"] = url;
+        text += "people decide at: " + url + "\n";
+    }
+    return make_output(structured, std::move(text));
+}
+
+Result<Output> propose_plan(const PlanningParts& parts, Context& context, const Call& call) {
+    const tools::Arguments& given = call.arguments;
+    const auto contract = runbooks::library().find(given.text("runbook"));
+    if (contract == runbooks::library().end()) {
+        return Error{
+            Errc::not_found,
+            "There is no runbook " + base::cut_middle(base::sanitize(given.text("runbook")), 64) +
+                ".",
+            "Take an id from list_runbooks."};
+    }
+    INTERLOCK_TRY(const std::string target, context.targets.resolve(given.text("target")));
+    const ProposedWith with{given.text("cause"), target, given.texts("evidence")};
+    if (const auto reasons = objections(context, call.identity, contract->second, with);
+        !reasons.empty()) {
+        return refused(reasons);
+    }
+    INTERLOCK_TRY(const auto fingerprint, read_fingerprint(context, call, target));
+    auto plan = runbooks::make_plan(
+        contract->second, {with.cause, given.object("parameters")}, fingerprint
+    );
+    auto admitted = plan ? runbooks::admit(std::move(plan).value(), contract->second)
+                         : Result<runbooks::Plan>(plan.error());
+    if (!admitted && admitted.error().code == Errc::refused) {
+        return refused({admitted.error().what});
+    }
+    if (!admitted) {
+        return admitted.error();
+    }
+    approval::Submission submission;
+    submission.plan = std::move(admitted).value();
+    submission.presentation.title = contract->second.title;
+    submission.presentation.hypothesis = given.text("hypothesis");
+    submission.presentation.evidence = with.evidence;
+    submission.presentation.blast_radius = runbooks::blast_radius(submission.plan);
+    submission.presentation.incident = given.text("incident");
+    submission.requester = call.identity;
+    submission.trace_parent = telemetry::format_traceparent(call.span.context());
+    INTERLOCK_TRY(const auto result, parts.queue.submit(submission));
+    return proposed(result, submission, parts.desk_url);
+}
+
+// get_plan and withdraw_plan
+
+std::string get_plan_schema() {
+    return tools::output_schema_of(
+        R"({"plan_id":{"type":"string"},"state":{"type":"string"},)"
+        R"("state_reason":{"type":"string"},"digest":{"type":"string"},)"
+        R"("runbook":{"type":"string"},"target":{"type":"string"},"risk":{"type":"string"},)"
+        R"("needs":)" +
+            std::string(needs_schema) +
+            R"(,"decisions":{"type":"array","items":{"type":"object"}},)"
+            R"("created_at":{"type":"string"},"expires_at":{"type":"string"},)"
+            R"("outcome":{"type":["object","null"]},"script":{"type":"string"},)"
+            R"("desk_url":{"type":"string"}})",
+        {"plan_id",
+         "state",
+         "digest",
+         "runbook",
+         "target",
+         "risk",
+         "needs",
+         "decisions",
+         "created_at",
+         "expires_at",
+         "outcome",
+         "script"}
+    );
+}
+
+Json decisions_json(const std::vector<approval::StoredDecision>& decisions) {
+    Json list = Json::array();
+    for (const approval::StoredDecision& decision : decisions) {
+        list.push_back(
+            {{"verdict", approval::name(decision.statement.verdict)},
+             {"approver", base::sanitize(decision.statement.approver)},
+             {"assurance", decision.assurance},
+             {"reason", base::sanitize(decision.statement.reason)},
+             {"recorded_at", decision.recorded_at}}
+        );
+    }
+    return list;
+}
+
+/// What the executor reported, made harmless; null before it did.
+Json outcome_json(const std::string& outcome) {
+    auto parsed = base::parse_json(base::sanitize(outcome));
+    return parsed && parsed.value().is_object() ? std::move(parsed).value() : Json();
+}
+
+Result<Output> get_plan(const PlanningParts& parts, Context&, const Call& call) {
+    INTERLOCK_TRY(
+        const auto stored,
+        own_plan(parts.queue, call.arguments.text("plan_id"), call.identity.subject)
+    );
+    const std::string digest = base::hex(runbooks::plan_digest(stored.bytes));
+    if (digest != stored.digest) {
+        return Error{
+            Errc::changed,
+            "The stored bytes of plan " + stored.id + " are not those that were submitted.",
+            "Tell the operator: the queue was altered; run `interlock audit verify`."};
+    }
+    INTERLOCK_TRY(const auto plan, runbooks::parse_plan(stored.bytes));
+    const std::string state = approval::name(stored.state);
+    const std::string script = runbooks::render_plan(plan, digest);
+    const std::string reason = base::sanitize(stored.state_reason);
+    Json structured{
+        {"plan_id", stored.id},
+        {"state", state},
+        {"state_reason", reason},
+        {"digest", digest},
+        {"runbook", plan.runbook},
+        {"target", plan.target.target},
+        {"risk", plan.risk},
+        {"needs", needs_json(plan.needs)},
+        {"decisions", decisions_json(stored.decisions)},
+        {"created_at", stored.created_at},
+        {"expires_at", stored.expires_at},
+        {"outcome", outcome_json(stored.outcome)},
+        {"script", script}};
+    std::string text = "Plan " + stored.id + " is " + state +
+                       (reason.empty() ? std::string(".") : ": " + reason) +
+                       "\nexpires: " + stored.expires_at +
+                       "\ndecisions: " + std::to_string(stored.decisions.size()) + "\n";
+    if (const std::string url = plan_url(parts.desk_url, stored.id); !url.empty()) {
+        structured["desk_url"] = url;
+        text += "people decide at: " + url + "\n";
+    }
+    return make_output(structured, text + "\n" + script);
+}
+
+std::string withdraw_plan_schema() {
+    return tools::output_schema_of(
+        R"({"plan_id":{"type":"string"},"state":{"type":"string"}})", {"plan_id", "state"}
+    );
+}
+
+Result<Output> withdraw_plan(const PlanningParts& parts, Context&, const Call& call) {
+    const std::string plan_id = call.arguments.text("plan_id");
+    INTERLOCK_TRY(const auto stored, own_plan(parts.queue, plan_id, call.identity.subject));
+    INTERLOCK_CHECK(parts.queue.withdraw(stored.id, call.identity, call.arguments.text("reason")));
+    INTERLOCK_TRY(const auto after, parts.queue.get(stored.id));
+    const std::string state = approval::name(after.state);
+    return make_output(
+        {{"plan_id", stored.id}, {"state", state}}, "Plan " + stored.id + " is " + state + ".\n"
+    );
+}
+
+tools::Input plan_id_input() {
+    return {.name = "plan_id", .required = true, .length_max = 64, .example = "plan_abc"};
+}
+
+} // namespace
+
+std::vector<tools::Tool> planning_tools(const PlanningParts& parts) {
+    using tools::Input;
+    using tools::InputType;
+    const Input cause_filter{
+        .name = "cause", .about = "Only runbooks for this cause id.", .length_max = 64};
+    const std::vector<Input> proposal{
+        {.name = "runbook",
+         .required = true,
+         .length_max = 64,
+         .example = "release-blocking-session"},
+        tools::target_input(),
+        {.name = "cause",
+         .required = true,
+         .about = "Diagnosed cause id.",
+         .length_max = 64,
+         .example = "lock.idle_in_tx"},
+        {.name = "parameters",
+         .type = InputType::object,
+         .required = true,
+         .about = "As diagnose suggested."},
+        {.name = "hypothesis",
+         .required = true,
+         .about = "Why, for the approver.",
+         .length_max = 2000},
+        {.name = "evidence",
+         .type = InputType::text_list,
+         .required = true,
+         .about = "Evidence ids.",
+         .min = 1,
+         .max = 20,
+         .length_max = 64},
+        {.name = "incident", .length_max = 100}};
+    const Input reason{
+        .name = "reason", .required = true, .length_max = 500, .example = "it resolved itself"};
+    const auto bound = [&parts](auto function) {
+        return [parts, function](Context& context, const Call& call) {
+            return function(parts, context, call);
+        };
+    };
+    return {
+        {.name = "list_runbooks",
+         .title = "List runbooks",
+         .summary = "Runbook contracts: causes, parameters and the evidence each needs.",
+         .domain = "planning",
+         .inputs = {cause_filter},
+         .output_schema = list_runbooks_schema,
+         .run = list_runbooks},
+        {.name = "propose_plan",
+         .title = "Propose a plan",
+         .summary = "Makes a plan from a runbook and puts it before people; changes no target.",
+         .domain = "planning",
+         .read_only = false,
+         .inputs = proposal,
+         .output_schema = propose_plan_schema,
+         .run = bound(propose_plan)},
+        {.name = "get_plan",
+         .title = "Get a plan",
+         .summary = "A plan of yours: state, decisions, exact script, outcome.",
+         .domain = "planning",
+         .inputs = {plan_id_input()},
+         .output_schema = get_plan_schema,
+         .run = bound(get_plan)},
+        {.name = "withdraw_plan",
+         .title = "Withdraw a plan",
+         .summary = "Takes back a plan of yours that has not begun.",
+         .domain = "planning",
+         .read_only = false,
+         .inputs = {plan_id_input(), reason},
+         .output_schema = withdraw_plan_schema,
+         .run = bound(withdraw_plan)}};
+}
+
+} // namespace interlock::server

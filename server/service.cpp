@@ -1,0 +1,218 @@
+#include "server/service.hpp"
+
+#include "approval/queue.hpp"
+#include "base/db/reader_connection.hpp"
+#include "base/db/store.hpp"
+#include "base/file.hpp"
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/process.hpp"
+#include "base/state_directory.hpp"
+#include "server/checkpoint_keeper.hpp"
+#include "server/planning_tools.hpp"
+#include "telemetry/audit_log.hpp"
+#include "telemetry/span.hpp"
+#include "tools/evidence_store.hpp"
+#include "tools/lane_check.hpp"
+#include "tools/targets.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace interlock::server {
+namespace {
+
+constexpr const char* program = "interlock-server";
+constexpr std::size_t checks_at_once = 8; // a start must not wait for dead targets one by one
+
+std::vector<tools::Tool> all_tools(const PlanningParts& planning) {
+    std::vector<tools::Tool> all = tools::catalog();
+    for (tools::Tool& tool : planning_tools(planning)) {
+        all.push_back(std::move(tool));
+    }
+    return all;
+}
+
+/// done: narrow, or not to be told now. An Error: this credential must not be used.
+base::Status check_one(const db::TargetAddress& address) {
+    const auto not_checked = [&](const base::Error& why) {
+        base::log_warning(
+            "target.not_checked",
+            {{"target", address.name},
+             {"why", base::to_text(why)},
+             {"then", "its credential is checked when it can be reached"}}
+        );
+    };
+    auto connection = db::ReaderConnection::open(address);
+    if (!connection) {
+        not_checked(connection.error());
+        return base::done;
+    }
+    const auto checks = tools::check_lane(*connection.value());
+    if (!checks) {
+        not_checked(checks.error());
+        return base::done;
+    }
+    INTERLOCK_CHECK(tools::require_narrow(address.name, checks.value()));
+    base::log_info("target.checked", {{"target", address.name}});
+    return base::done;
+}
+
+} // namespace
+
+struct Service::State {
+    State(
+        const Options& chosen,
+        base::Clock& used_clock,
+        base::Random& used_random,
+        std::unique_ptr<db::Store> opened_store,
+        std::unique_ptr<tools::EvidenceStore> opened_evidence,
+        CheckpointKeeper opened_keeper
+    )
+        : options(chosen),
+          clock(used_clock),
+          random(used_random),
+          directory{chosen.state},
+          store(std::move(opened_store)),
+          evidence(std::move(opened_evidence)),
+          keeper(std::move(opened_keeper)),
+          queue(*store, random),
+          spans(telemetry::make_file_span_sink(directory.spans(), program)),
+          tracer(*spans, clock, random),
+          targets(chosen.targets, clock, metrics),
+          context{targets, *evidence, metrics, tracer, clock, random} {}
+
+    const Options options;
+    base::Clock& clock;
+    base::Random& random;
+    const base::StateDirectory directory;
+    std::unique_ptr<db::Store> store;
+    std::unique_ptr<tools::EvidenceStore> evidence;
+    CheckpointKeeper keeper;
+    approval::Queue queue;
+    telemetry::Metrics metrics;
+    std::unique_ptr<telemetry::SpanSink> spans;
+    telemetry::Tracer tracer;
+    tools::Targets targets;
+    tools::Context context;
+    std::unique_ptr<telemetry::AuditWriter> audit; // once the tables exist
+    std::optional<ToolBox> tools;
+    std::optional<CallRunner> runner;
+    std::optional<Protocol> protocol;
+    std::optional<Dispatcher> dispatcher; // after all that its work uses
+    std::optional<MessageHandler> handler;
+    std::atomic<bool> checked{false};
+    std::atomic<bool> draining{false};
+};
+
+Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Service::~Service() {
+    drain();
+}
+
+base::Result<std::unique_ptr<Service>>
+Service::open(const Options& options, base::Clock& clock, base::Random& random) {
+    const base::StateDirectory directory{options.state};
+    INTERLOCK_CHECK(base::make_private_directory(directory.root));
+    INTERLOCK_CHECK(base::make_private_directory(directory.spans()));
+    INTERLOCK_TRY(
+        auto store, db::open_sqlite_store(directory.queue(), db::StoreMode::create, clock)
+    );
+    INTERLOCK_TRY(auto evidence, tools::open_evidence_directory(directory.evidence(), clock));
+    INTERLOCK_TRY(auto keeper, CheckpointKeeper::open(directory, random));
+    auto state = std::make_unique<State>(
+        options, clock, random, std::move(store), std::move(evidence), std::move(keeper)
+    );
+    INTERLOCK_CHECK(state->queue.create_tables());
+    INTERLOCK_TRY(
+        auto chosen, choose_toolsets(all_tools({state->queue, options.desk_url}), options.toolsets)
+    );
+    state->audit = telemetry::AuditWriter::start(*state->store, random);
+    state->tools.emplace(std::move(chosen));
+    state->runner.emplace(state->context, *state->tools, *state->audit);
+    state->protocol.emplace(ProtocolParts{
+        *state->tools, state->tracer, state->metrics, clock, random});
+    state->dispatcher.emplace(clock, DispatcherOptions{.paused = true});
+    state->handler.emplace(*state->protocol, *state->dispatcher, *state->runner);
+    return std::unique_ptr<Service>(new Service(std::move(state)));
+}
+
+base::Status Service::check_credentials() {
+    const auto& addresses = state_->options.targets;
+    std::vector<base::Status> found(addresses.size(), base::done);
+    std::atomic<std::size_t> next{0};
+    {
+        std::vector<std::jthread> checkers;
+        for (std::size_t i = 0; i < std::min(checks_at_once, addresses.size()); ++i) {
+            checkers.emplace_back([&] {
+                for (std::size_t at = next++; at < addresses.size(); at = next++) {
+                    found[at] = check_one(addresses[at]);
+                }
+            });
+        }
+    }
+    for (const base::Status& status : found) {
+        if (!status) {
+            return status.error();
+        }
+    }
+    state_->checked.store(true);
+    state_->dispatcher->resume();
+    return base::done;
+}
+
+MessageHandler& Service::handler() {
+    return *state_->handler;
+}
+Protocol& Service::protocol() {
+    return *state_->protocol;
+}
+telemetry::Metrics& Service::metrics() {
+    return state_->metrics;
+}
+
+std::string Service::unready() const {
+    if (state_->draining.load()) {
+        return "stopping";
+    }
+    if (!state_->checked.load()) {
+        return "the targets' credentials are not checked yet";
+    }
+    return state_->runner->audit_works() ? "" : "the audit log cannot be written";
+}
+
+void Service::keep_checkpoint() {
+    if (const auto kept = state_->keeper.keep(*state_->store); !kept) {
+        base::log_error("checkpoint.not_kept", {{"what", base::to_text(kept.error())}});
+    }
+}
+
+void Service::drain() {
+    if (state_->draining.exchange(true)) {
+        return;
+    }
+    state_->dispatcher->drain(base::limits::drain_max);
+    keep_checkpoint();
+}
+
+telemetry::Identity stdio_identity() {
+    telemetry::Identity identity;
+    identity.subject = "os:" + base::current_user();
+    identity.issuer = "os";
+    identity.proof = "os_user";
+    return identity;
+}
+
+telemetry::Identity loopback_identity() {
+    telemetry::Identity identity;
+    identity.subject = "loopback:anonymous";
+    identity.issuer = "loopback";
+    identity.proof = "none";
+    return identity;
+}
+
+} // namespace interlock::server
