@@ -14,19 +14,22 @@ namespace {
 base::Result<Output>
 run_checked(Context& context, const Tool& tool, const base::Json& arguments,
             const CallRequest& request, telemetry::Span& span) {
-    INTERLOCK_TRY(const Arguments accepted, validate_arguments(tool, arguments));
+    auto accepted = validate_arguments(tool, arguments);
+    if (!accepted) {
+        context.metrics.count(telemetry::Counter::schema_errors, {std::string{tool.name}});
+        return std::move(accepted).error();
+    }
     if (request.stop.stop_requested()) {
         return base::Error{base::Errc::cancelled, "The caller gave up before the tool ran.", ""};
     }
     const Call call{
         .identity = request.identity,
-        .arguments = accepted,
+        .arguments = *accepted,
         .stop = request.stop,
         .span = span,
         .id = request.id};
     INTERLOCK_TRY(Output output, tool.run(context, call));
     if (const auto conforms = check_schema(tool.output_schema(), output.structured); !conforms) {
-        context.metrics.count(telemetry::Counter::schema_errors, {std::string{tool.name}});
         base::log_error(
             "tool.schema_violation",
             {{"tool", std::string{tool.name}}, {"what", conforms.error().what}}

@@ -1,0 +1,432 @@
+// get_activity: sessions that need attention, worst first; how many are in which state; how much
+// of the connection limit is used.
+#include <optional>
+
+#include "base/limits.hpp"
+#include "base/text.hpp"
+#include "tools/catalog.hpp"
+#include "tools/lane.hpp"
+#include "tools/postgres/lock_facts.hpp"
+#include "tools/render.hpp"
+#include "tools/run.hpp"
+#include "tools/schema.hpp"
+#include "tools/targets.hpp"
+
+namespace interlock::tools {
+namespace {
+
+constexpr std::string_view tool_name = "get_activity";
+
+struct Threshold {
+    double warning;
+    double critical;
+};
+// Idle in a transaction: holds locks and the vacuum horizon for nothing.
+constexpr Threshold idle_in_transaction_seconds{5 * 60, 15 * 60};
+// Blocking others for this long makes an idle transaction a candidate for ending it.
+constexpr double idle_and_blocking_seconds = 2 * 60;
+// One statement: people notice after a minute.
+constexpr Threshold statement_seconds{60, 300};
+// One transaction at work: an OLTP one takes seconds; an hour pins vacuum in any case.
+constexpr Threshold transaction_seconds{5 * 60, 60 * 60};
+// Client sessions against what ordinary roles may open: all states count, idle ones hold a slot.
+constexpr Threshold connections_percent{70, 85};
+// More open idle transactions than this is a habit of an application.
+constexpr long long idle_in_transaction_count = 10;
+
+// Sessions of our own readers are left out everywhere. Without pg_read_all_stats PostgreSQL hides
+// backend_type and state of other roles' sessions; those are counted, not judged.
+constexpr db::Sql activity_sessions{"activity_sessions", R"sql(
+    with waiting as materialized (
+        select l.pid from pg_catalog.pg_locks l
+        where not l.granted and l.pid is not null
+        order by l.waitstart nulls last
+        limit 100
+    ), blocking as materialized (
+        select distinct b.pid
+        from waiting w
+        cross join lateral pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) b(pid)
+    ), sessions as (
+        select a.*, a.pid in (select b.pid from blocking b) as blocks_others,
+               extract(epoch from pg_catalog.clock_timestamp() - a.xact_start) as xact_seconds,
+               extract(epoch from pg_catalog.clock_timestamp() - a.query_start) as query_seconds,
+               extract(epoch from pg_catalog.clock_timestamp() - a.state_change) as state_seconds
+        from pg_catalog.pg_stat_activity a
+        left join pg_catalog.pg_roles r on r.oid = a.usesysid
+        where a.pid <> pg_catalog.pg_backend_pid()
+          and not coalesce(r.rolname = session_user
+                           and a.application_name like 'interlock:%', false)
+          and (a.backend_type in ('client backend', 'parallel worker', 'autovacuum worker',
+                                  'logical replication worker',
+                                  'logical replication apply worker')
+               or a.backend_type is null and a.usesysid is not null)
+    )
+    select s.pid, s.datname as database, s.usename as "user",
+           pg_catalog.left(s.application_name, 64) as application_name,
+           pg_catalog.host(s.client_addr) as client, s.backend_type, s.state,
+           s.wait_event_type || ': ' || s.wait_event as wait_event,
+           pg_catalog.round(s.xact_seconds, 3) as xact_seconds,
+           pg_catalog.round(s.query_seconds, 3) as query_seconds,
+           pg_catalog.round(s.state_seconds, 3) as state_seconds,
+           s.blocks_others,
+           case when s.backend_type is not null then pg_catalog.left(s.query, 2000) end as query
+    from sessions s
+    where case $1::text
+          when 'all' then true
+          when 'active' then s.state <> 'idle'
+          else s.blocks_others
+               or (s.state <> 'idle'
+                   and (s.xact_seconds >= $2::float8 or s.query_seconds >= $2::float8
+                        or s.wait_event_type = 'Lock'))
+          end
+    order by s.blocks_others desc, s.xact_start nulls last, s.query_start nulls last
+    limit $3::int)sql"};
+
+constexpr db::Sql activity_states{"activity_states", R"sql(
+    select case when a.backend_type is null then 'hidden' else coalesce(a.state, 'unknown')
+           end as state,
+           pg_catalog.count(*) as sessions,
+           pg_catalog.count(*) filter (where a.wait_event_type = 'Lock') as wait_for_lock,
+           pg_catalog.round(pg_catalog.max(extract(epoch from
+               pg_catalog.clock_timestamp() - a.xact_start)), 3) as oldest_xact_seconds,
+           pg_catalog.round(pg_catalog.max(extract(epoch from
+               pg_catalog.clock_timestamp() - a.state_change)), 3) as longest_in_state_seconds
+    from pg_catalog.pg_stat_activity a
+    left join pg_catalog.pg_roles r on r.oid = a.usesysid
+    where a.pid <> pg_catalog.pg_backend_pid()
+      and not coalesce(r.rolname = session_user and a.application_name like 'interlock:%', false)
+      and (a.backend_type = 'client backend'
+           or a.backend_type is null and a.usesysid is not null)
+    group by 1
+    order by 2 desc
+    limit 20)sql"};
+
+// reserved_connections exists from version 16 on.
+constexpr db::Sql connection_use{"connection_use", R"sql(
+    with used as (
+        select pg_catalog.count(*) as used
+        from pg_catalog.pg_stat_activity a
+        where a.usesysid is not null
+          and coalesce(a.backend_type, 'client backend') = 'client backend'
+    ), limits as (
+        select pg_catalog.current_setting('max_connections')::int as max_connections,
+               pg_catalog.current_setting('superuser_reserved_connections')::int
+               + coalesce(nullif(pg_catalog.current_setting('reserved_connections', true),
+                                 '')::int, 0) as reserved
+    )
+    select used, max_connections, reserved,
+           pg_catalog.round(100.0 * used
+                            / greatest(max_connections - reserved, 1), 1) as used_percent,
+           pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') as sees_all_sessions
+    from used, limits)sql"};
+
+const std::vector<Column>& session_columns() {
+    static const std::vector<Column> declared{
+        {.name = "pid", .type = ColumnType::integer},
+        {.name = "state"},
+        {.name = "xact_seconds", .type = ColumnType::real, .unit = "s",
+         .about = "Age of the transaction"},
+        {.name = "query_seconds", .type = ColumnType::real, .unit = "s",
+         .about = "Since the last statement began"},
+        {.name = "state_seconds", .type = ColumnType::real, .unit = "s",
+         .about = "Time in this state"},
+        {.name = "wait_event", .about = "Null: on CPU or not waiting"},
+        {.name = "blocks_others", .type = ColumnType::boolean},
+        {.name = "user", .untrusted = true},
+        {.name = "application_name", .untrusted = true},
+        {.name = "client"},
+        {.name = "database", .untrusted = true},
+        {.name = "backend_type"},
+        {.name = "query", .about = "Last statement, literals masked", .sql_text = true},
+    };
+    return declared;
+}
+
+const std::vector<Column>& state_columns() {
+    static const std::vector<Column> declared{
+        {.name = "state", .about = "'hidden': not visible to this role"},
+        {.name = "sessions", .type = ColumnType::integer},
+        {.name = "wait_for_lock", .type = ColumnType::integer},
+        {.name = "oldest_xact_seconds", .type = ColumnType::real, .unit = "s"},
+        {.name = "longest_in_state_seconds", .type = ColumnType::real, .unit = "s"},
+    };
+    return declared;
+}
+
+const std::vector<Column>& connection_columns() {
+    static const std::vector<Column> declared{
+        {.name = "used", .type = ColumnType::integer, .about = "Client sessions in every state"},
+        {.name = "max_connections", .type = ColumnType::integer},
+        {.name = "reserved", .type = ColumnType::integer, .about = "Kept for privileged roles"},
+        {.name = "used_percent", .type = ColumnType::real, .unit = "%",
+         .about = "Of what ordinary roles may use"},
+    };
+    return declared;
+}
+
+std::string output_schema() {
+    static const std::string schema = packet_schema(
+        {{"sessions", &session_columns()},
+         {"states", &state_columns()},
+         {"connections", &connection_columns()}}
+    );
+    return schema;
+}
+
+/// Severity of a value, or nothing below the warning.
+std::optional<Severity> judge(double value, const Threshold& threshold) {
+    if (value >= threshold.critical) {
+        return Severity::critical;
+    }
+    return value >= threshold.warning ? std::optional{Severity::warning} : std::nullopt;
+}
+
+std::string threshold_text(const Threshold& threshold, Severity severity) {
+    return seconds_text(severity == Severity::critical ? threshold.critical : threshold.warning);
+}
+
+void judge_idle_in_transaction(
+    const db::Table& sessions, std::size_t row, const std::string& object, Evidence& evidence
+) {
+    const double idle = sessions.real(row, "state_seconds").value_or(0);
+    const bool blocks = sessions.boolean(row, "blocks_others").value_or(false);
+    if (blocks && idle >= idle_and_blocking_seconds) {
+        evidence.findings.push_back(
+            {.severity = Severity::critical,
+             .object = object,
+             .value = seconds_text(idle) + " idle in a transaction",
+             .threshold = seconds_text(idle_and_blocking_seconds),
+             .meaning = "It blocks others while it does nothing: a candidate for ending it, with "
+                        "approval; diagnose names the runbook."}
+        );
+    } else if (const auto severity = judge(idle, idle_in_transaction_seconds)) {
+        evidence.findings.push_back(
+            {.severity = *severity,
+             .object = object,
+             .value = seconds_text(idle) + " idle in a transaction",
+             .threshold = threshold_text(idle_in_transaction_seconds, *severity),
+             .meaning = blocks ? "It blocks others while it does nothing."
+                               : "It blocks nobody now, but keeps its locks and holds vacuum back."}
+        );
+    }
+}
+
+void judge_at_work(
+    const db::Table& sessions, std::size_t row, const std::string& object, Evidence& evidence
+) {
+    const double statement = sessions.real(row, "query_seconds").value_or(0);
+    const double transaction = sessions.real(row, "xact_seconds").value_or(0);
+    const std::string wait = base::sanitize(sessions.text(row, "wait_event"));
+    if (const auto severity = judge(statement, statement_seconds)) {
+        evidence.findings.push_back(
+            {.severity = *severity,
+             .object = object,
+             .value = seconds_text(statement) + " in one statement",
+             .threshold = threshold_text(statement_seconds, *severity),
+             .meaning = wait.empty() ? "It is on a processor, not waiting: look at its plan."
+                                     : "It waits now (" + wait + ")."}
+        );
+    } else if (const auto long_severity = judge(transaction, transaction_seconds)) {
+        evidence.findings.push_back(
+            {.severity = *long_severity,
+             .object = object,
+             .value = seconds_text(transaction) + " in one transaction",
+             .threshold = threshold_text(transaction_seconds, *long_severity),
+             .meaning = "Its statements are short but its transaction is long: it keeps locks and "
+                        "holds vacuum back."}
+        );
+    }
+}
+
+void judge_sessions(const db::Table& sessions, Evidence& evidence) {
+    for (std::size_t row = 0; row < sessions.rows.size(); ++row) {
+        const std::string state = sessions.text(row, "state");
+        const std::string object = "backend " + sessions.text(row, "pid");
+        if (state.starts_with("idle in transaction")) {
+            judge_idle_in_transaction(sessions, row, object, evidence);
+        } else if (state == "active" && sessions.text(row, "backend_type") == "client backend") {
+            judge_at_work(sessions, row, object, evidence);
+        }
+    }
+}
+
+struct Totals {
+    long long sessions = 0;
+    long long hidden = 0;
+    long long waiting = 0;
+    long long idle_in_transaction = 0;
+};
+
+Totals judge_states(const db::Table& states, Evidence& evidence) {
+    Totals totals;
+    for (std::size_t row = 0; row < states.rows.size(); ++row) {
+        const std::string state = states.text(row, "state");
+        const long long sessions = states.integer(row, "sessions").value_or(0);
+        totals.sessions += sessions;
+        totals.waiting += states.integer(row, "wait_for_lock").value_or(0);
+        totals.hidden += state == "hidden" ? sessions : 0;
+        totals.idle_in_transaction += state.starts_with("idle in transaction") ? sessions : 0;
+    }
+    if (totals.idle_in_transaction > idle_in_transaction_count) {
+        evidence.findings.push_back(
+            {.severity = Severity::notice,
+             .object = "client sessions",
+             .value = std::to_string(totals.idle_in_transaction) + " idle in a transaction",
+             .threshold = std::to_string(idle_in_transaction_count),
+             .meaning = "An application leaves transactions open as a habit."}
+        );
+    }
+    if (totals.waiting > 0) {
+        evidence.findings.push_back(
+            {.severity = Severity::notice,
+             .object = "client sessions",
+             .value = std::to_string(totals.waiting) + " waiting for a lock",
+             .threshold = "",
+             .meaning = "get_blocking shows on whom, diagnose says why."}
+        );
+    }
+    return totals;
+}
+
+void judge_connections(const db::Table& use, Evidence& evidence) {
+    const double percent = use.real(0, "used_percent").value_or(0);
+    if (const auto severity = judge(percent, connections_percent)) {
+        const double limit = *severity == Severity::critical ? connections_percent.critical
+                                                             : connections_percent.warning;
+        evidence.findings.push_back(
+            {.severity = *severity,
+             .object = "connections",
+             .value = use.text(0, "used") + " of " + use.text(0, "max_connections") + " (" +
+                      use.text(0, "used_percent") + " % of what ordinary roles may use)",
+             .threshold = std::to_string(static_cast<int>(limit)) + " %",
+             .meaning = "New sessions are refused once the limit is reached; idle ones count."}
+        );
+    }
+}
+
+/// The table of a result, put into the packet; or the gap it leaves.
+const db::Table* take(
+    const base::Result<db::Rows>& result, const char* name, const std::vector<Column>& columns,
+    const char* would_tell, Evidence& evidence
+) {
+    EvidenceRows rows{.name = name, .columns = &columns, .cells = {}};
+    const db::Table* table = nullptr;
+    if (result) {
+        table = &result->table;
+        rows.cells = decode_rows(*table, columns);
+        if (result->cut) {
+            evidence.not_examined.push_back(
+                {std::string{name} + " beyond the first " + std::to_string(table->rows.size()),
+                 "limit: more than this call lists", would_tell}
+            );
+        }
+    } else {
+        evidence.not_examined.push_back(failed_check(name, result.error(), would_tell));
+    }
+    evidence.rows.push_back(std::move(rows));
+    return table;
+}
+
+Evidence assess(const db::ReadResults& results) {
+    Evidence evidence;
+    evidence.tool = tool_name;
+    const db::Table* sessions =
+        take(results[0], "sessions", session_columns(), "who needs attention", evidence);
+    const db::Table* states =
+        take(results[1], "states", state_columns(), "how many sessions are in which state",
+             evidence);
+    const db::Table* use = take(
+        results[2], "connections", connection_columns(), "how near the connection limit is",
+        evidence
+    );
+    Totals totals;
+    if (sessions != nullptr) {
+        judge_sessions(*sessions, evidence);
+    }
+    if (states != nullptr) {
+        totals = judge_states(*states, evidence);
+    }
+    const bool used_known = use != nullptr && !use->empty();
+    if (used_known) {
+        judge_connections(*use, evidence);
+    }
+    if (totals.hidden > 0 || (used_known && !use->boolean(0, "sees_all_sessions").value_or(false))) {
+        NotExamined gap = hidden_sessions_gap();
+        gap.what += " (" + std::to_string(totals.hidden) + " hidden)";
+        gap.would_tell = "which of them are long, idle in a transaction or waiting";
+        evidence.not_examined.push_back(std::move(gap));
+    }
+    evidence.summary =
+        states == nullptr
+            ? "Sessions could not be counted; see not examined."
+            : counted(totals.sessions - totals.hidden, "client session", "client sessions") +
+                  " examined" +
+                  (totals.hidden > 0 ? ", " + std::to_string(totals.hidden) + " hidden" : "") +
+                  ": " + counted(static_cast<long long>(evidence.findings.size()), "finding", "findings") +
+                  (used_known ? "; " + use->text(0, "used") + " of " +
+                                    use->text(0, "max_connections") + " connections used."
+                              : ".");
+    return evidence;
+}
+
+base::Result<Output> run(Context& context, const Call& call) {
+    INTERLOCK_TRY(
+        const std::string target, context.targets.resolve(call.arguments.text("target"))
+    );
+    const auto limit = static_cast<std::size_t>(call.arguments.integer("limit"));
+    const LaneRequest request{.target = target, .tool = tool_name};
+    INTERLOCK_TRY(
+        const LaneRead read,
+        read_lane(
+            context, call, request,
+            {{.sql = activity_sessions,
+              .parameters =
+                  {call.arguments.text("view"),
+                   std::to_string(call.arguments.integer("seconds_min")),
+                   std::to_string(limit + 1)},
+              .rows_max = limit},
+             {.sql = activity_states, .parameters = {}, .rows_max = 20},
+             {.sql = connection_use, .parameters = {}, .rows_max = 1}}
+        )
+    );
+    Evidence evidence = assess(read.results);
+    evidence.source = read.source;
+    return publish(context, call, std::move(evidence));
+}
+
+}  // namespace
+
+Tool get_activity() {
+    return {
+        .name = tool_name,
+        .title = "Sessions and connections",
+        .summary = "Shows sessions that need attention worst first, counts by state, and how much "
+                   "of the connection limit is used.",
+        .domain = "postgres",
+        .inputs =
+            {target_input(),
+             {.name = "view",
+              .about = "attention: long, waiting or blocking ones; active: all that are not idle; "
+                       "all.",
+              .choices = {"attention", "active", "all"},
+              .fallback = "attention",
+              .example = "active"},
+             {.name = "seconds_min",
+              .type = InputType::integer,
+              .about = "In view attention: shortest statement or transaction to list.",
+              .min = 0,
+              .max = 86'400,
+              .fallback = "5",
+              .example = "30"},
+             {.name = "limit",
+              .type = InputType::integer,
+              .about = "Most sessions to list.",
+              .min = 1,
+              .max = static_cast<long long>(base::limits::tool_rows_max),
+              .fallback = "50",
+              .example = "20"}},
+        .output_schema = output_schema,
+        .run = run};
+}
+
+}  // namespace interlock::tools

@@ -1,0 +1,292 @@
+// get_blocking: who waits for a lock, on whom, and the head of every chain of waits.
+#include <algorithm>
+
+#include "base/limits.hpp"
+#include "tools/catalog.hpp"
+#include "tools/lane.hpp"
+#include "tools/postgres/lock_facts.hpp"
+#include "tools/render.hpp"
+#include "tools/run.hpp"
+#include "tools/schema.hpp"
+#include "tools/targets.hpp"
+
+namespace interlock::tools {
+namespace {
+
+constexpr std::string_view tool_name = "get_blocking";
+
+// A chain this old is an event for people: shorter ones usually end by themselves.
+constexpr double chain_critical_seconds = 10;
+constexpr double chain_warning_seconds = 1;
+// A prepared transaction lives between two messages of a coordinator: minutes mean it was orphaned.
+constexpr double prepared_warning_seconds = 300;
+constexpr std::size_t shown_blockers_max = 10;  // in one cell
+
+const std::vector<Column>& chain_columns() {
+    static const std::vector<Column> declared{
+        {.name = "root_pid", .type = ColumnType::integer,
+         .about = "Backend that waits for nobody; null for a prepared transaction"},
+        {.name = "root_gid", .about = "Prepared transaction at the head", .untrusted = true},
+        {.name = "root_state", .about = "Null: hidden from this role"},
+        {.name = "root_user", .untrusted = true},
+        {.name = "root_application", .untrusted = true},
+        {.name = "root_xact_seconds", .type = ColumnType::real, .unit = "s"},
+        {.name = "victims", .type = ColumnType::integer, .about = "Sessions behind it, all levels"},
+        {.name = "depth", .type = ColumnType::integer},
+        {.name = "longest_wait_seconds", .type = ColumnType::real, .unit = "s"},
+        {.name = "root_query", .about = "Last statement, literals masked", .untrusted = true},
+    };
+    return declared;
+}
+
+const std::vector<Column>& wait_columns() {
+    static const std::vector<Column> declared{
+        {.name = "waiter_pid", .type = ColumnType::integer},
+        {.name = "blockers", .about = "Backends (pid) and prepared transactions (gid) in its way",
+         .untrusted = true},
+        {.name = "wait_seconds", .type = ColumnType::real, .unit = "s",
+         .about = "Since the wait began (pg_locks.waitstart)"},
+        {.name = "lock_type"},
+        {.name = "mode", .about = "Mode asked for"},
+        {.name = "relation", .untrusted = true},
+        {.name = "waiter_user", .untrusted = true},
+        {.name = "waiter_application", .untrusted = true},
+        {.name = "waiter_query", .about = "Literals masked", .untrusted = true},
+    };
+    return declared;
+}
+
+const std::vector<Column>& prepared_columns() {
+    static const std::vector<Column> declared{
+        {.name = "gid", .untrusted = true},
+        {.name = "owner", .untrusted = true},
+        {.name = "database", .untrusted = true},
+        {.name = "prepared", .type = ColumnType::timestamp},
+        {.name = "age_seconds", .type = ColumnType::real, .unit = "s"},
+    };
+    return declared;
+}
+
+std::string output_schema() {
+    static const std::string schema = packet_schema(
+        {{"chains", &chain_columns()},
+         {"waits", &wait_columns()},
+         {"prepared", &prepared_columns()}}
+    );
+    return schema;
+}
+
+db::Cell cell(double value) { return std::to_string(value); }
+db::Cell cell(const std::optional<double>& value) { return value ? cell(*value) : db::Cell{}; }
+db::Cell cell(const std::string& text) { return text.empty() ? db::Cell{} : db::Cell{text}; }
+
+std::string node_text(const LockNode& node) {
+    if (node.pid != 0) {
+        return "backend " + std::to_string(node.pid);
+    }
+    return node.gid.empty() ? "a prepared transaction" : "prepared transaction " + node.gid;
+}
+
+const LockSession* session_of(const LockFacts& facts, long long pid) {
+    const auto found = facts.sessions.find(pid);
+    return found == facts.sessions.end() ? nullptr : &found->second;
+}
+
+std::vector<db::Cell> chain_row(const LockFacts& facts, const LockChain& chain) {
+    const LockSession* root = session_of(facts, chain.root.pid);
+    const bool seen = root != nullptr && root->visible;
+    return {
+        chain.root.pid == 0 ? db::Cell{} : db::Cell{std::to_string(chain.root.pid)},
+        cell(chain.root.gid),
+        seen ? cell(root->state) : db::Cell{},
+        root == nullptr ? db::Cell{} : cell(root->user),
+        root == nullptr ? db::Cell{} : cell(root->application_name),
+        seen ? cell(root->xact_seconds) : db::Cell{},
+        std::to_string(chain.victims.size()),
+        std::to_string(chain.depth),
+        cell(chain.longest_wait_seconds),
+        seen ? cell(root->query) : db::Cell{}};
+}
+
+std::string blockers_text(const LockWait& wait) {
+    std::string out;
+    for (std::size_t i = 0; i < wait.blockers.size(); ++i) {
+        if (i == shown_blockers_max) {
+            return out + " and " + std::to_string(wait.blockers.size() - i) + " more";
+        }
+        const LockNode& node = wait.blockers[i];
+        out += (i == 0 ? "" : ", ") +
+               (node.pid != 0 ? std::to_string(node.pid) : "gid " + node.gid);
+    }
+    return out;
+}
+
+std::vector<db::Cell> wait_row(const LockFacts& facts, const LockWait& wait) {
+    const LockSession* waiter = session_of(facts, wait.waiter);
+    return {
+        std::to_string(wait.waiter),
+        cell(blockers_text(wait)),
+        cell(wait.wait_seconds),
+        cell(wait.lock_type),
+        cell(wait.mode),
+        cell(wait.relation),
+        waiter == nullptr ? db::Cell{} : cell(waiter->user),
+        waiter == nullptr ? db::Cell{} : cell(waiter->application_name),
+        waiter == nullptr ? db::Cell{} : cell(waiter->query)};
+}
+
+Finding judge_chain(const LockFacts& facts, const LockChain& chain) {
+    const double wait = chain.longest_wait_seconds;
+    Finding finding;
+    finding.severity = wait > chain_critical_seconds  ? Severity::critical
+                       : wait > chain_warning_seconds ? Severity::warning
+                                                      : Severity::notice;
+    finding.object = node_text(chain.root);
+    finding.value = counted(static_cast<long long>(chain.victims.size()), "session", "sessions") +
+                    " behind it, longest wait " + seconds_text(wait);
+    finding.threshold = seconds_text(chain_critical_seconds);
+    const LockSession* root = session_of(facts, chain.root.pid);
+    if (chain.root.pid == 0) {
+        finding.meaning = "The head of this chain is a prepared transaction: no session can be "
+                          "ended, somebody must commit it or roll it back.";
+    } else if (root == nullptr || !root->visible) {
+        finding.meaning = "The head of this chain; its state is hidden from this role.";
+    } else {
+        finding.meaning = "The head of this chain, state " + root->state + "; it waits for nobody.";
+    }
+    return finding;
+}
+
+void judge_prepared(const LockFacts& facts, Evidence& evidence) {
+    for (const PreparedTransaction& prepared : facts.prepared) {
+        if (prepared.age_seconds > prepared_warning_seconds) {
+            evidence.findings.push_back(
+                {.severity = Severity::warning,
+                 .object = "prepared transaction " + prepared.gid,
+                 .value = seconds_text(prepared.age_seconds),
+                 .threshold = seconds_text(prepared_warning_seconds),
+                 .meaning = "It keeps its locks, and keeps vacuum from cleaning up, until somebody "
+                            "ends it."}
+            );
+        }
+    }
+}
+
+std::string summary_of(const LockFacts& facts, const LockChains& chains) {
+    if (!facts.complete) {
+        return "Lock waits could not be read; see not examined.";
+    }
+    const std::string examined = counted(facts.clients, "client session", "client sessions");
+    if (facts.waits.empty()) {
+        return examined + " examined: none waits for a lock.";
+    }
+    const auto waiting = static_cast<long long>(facts.waits.size());
+    std::string summary = examined + " examined: " + std::to_string(waiting) +
+                          (waiting == 1 ? " waits" : " wait") + " for a lock, in " +
+                          counted(static_cast<long long>(chains.chains.size()), "chain", "chains");
+    if (!chains.chains.empty()) {
+        summary += "; the longest wait is " +
+                   seconds_text(chains.chains.front().longest_wait_seconds) + ", behind " +
+                   node_text(chains.chains.front().root);
+    }
+    return summary + ".";
+}
+
+Evidence assess(const LockFacts& facts, double wait_seconds_min, std::size_t limit) {
+    Evidence evidence;
+    evidence.tool = tool_name;
+    const LockChains chains = find_chains(facts);
+    EvidenceRows heads{.name = "chains", .columns = &chain_columns(), .cells = {}};
+    for (const LockChain& chain : chains.chains) {
+        evidence.findings.push_back(judge_chain(facts, chain));
+        heads.cells.push_back(chain_row(facts, chain));
+    }
+    judge_prepared(facts, evidence);
+    EvidenceRows waits{.name = "waits", .columns = &wait_columns(), .cells = {}};
+    std::size_t beyond = 0;
+    for (const LockWait& wait : facts.waits) {
+        if (wait.wait_seconds.value_or(0) < wait_seconds_min) {
+            continue;
+        }
+        if (waits.cells.size() == limit) {
+            ++beyond;
+            continue;
+        }
+        waits.cells.push_back(wait_row(facts, wait));
+    }
+    EvidenceRows prepared{.name = "prepared", .columns = &prepared_columns(), .cells = {}};
+    for (const PreparedTransaction& one : facts.prepared) {
+        prepared.cells.push_back(
+            {cell(one.gid), cell(one.owner), cell(one.database), cell(one.prepared),
+             cell(one.age_seconds)}
+        );
+    }
+    evidence.rows = {std::move(heads), std::move(waits), std::move(prepared)};
+    evidence.not_examined = facts.gaps;
+    if (!facts.sees_all_sessions) {
+        evidence.not_examined.push_back(hidden_sessions_gap());
+    }
+    if (beyond > 0) {
+        evidence.not_examined.push_back(
+            {std::to_string(beyond) + " more waits", "limit: the argument limit leaves them out",
+             "who else waits"}
+        );
+    }
+    if (!chains.rootless.empty()) {
+        evidence.not_examined.push_back(
+            {counted(static_cast<long long>(chains.rootless.size()), "wait", "waits") +
+                 " without a head",
+             "the head ended while it was read, or the sessions wait for each other (a deadlock "
+             "that PostgreSQL is about to resolve)",
+             "call again to see whether they stand"}
+        );
+    }
+    evidence.summary = summary_of(facts, chains);
+    return evidence;
+}
+
+base::Result<Output> run(Context& context, const Call& call) {
+    INTERLOCK_TRY(
+        const std::string target, context.targets.resolve(call.arguments.text("target"))
+    );
+    const LaneRequest request{.target = target, .tool = tool_name};
+    INTERLOCK_TRY(const LaneRead read, read_lane(context, call, request, lock_queries()));
+    Evidence evidence = assess(
+        decode_lock_facts(read.results),
+        static_cast<double>(call.arguments.integer("wait_ms_min")) / 1000,
+        static_cast<std::size_t>(call.arguments.integer("limit"))
+    );
+    evidence.source = read.source;
+    return publish(context, call, std::move(evidence));
+}
+
+}  // namespace
+
+Tool get_blocking() {
+    return {
+        .name = tool_name,
+        .title = "Lock waits and their roots",
+        .summary = "Shows who waits for a lock and for how long, and the session or prepared "
+                   "transaction at the head of each chain.",
+        .domain = "postgres",
+        .inputs =
+            {target_input(),
+             {.name = "wait_ms_min",
+              .type = InputType::integer,
+              .about = "Leave out single waits shorter than this; chains are always shown.",
+              .min = 0,
+              .max = 3'600'000,
+              .fallback = "0",
+              .example = "1000"},
+             {.name = "limit",
+              .type = InputType::integer,
+              .about = "Most waits to list, longest first.",
+              .min = 1,
+              .max = static_cast<long long>(base::limits::tool_rows_max),
+              .fallback = "50",
+              .example = "20"}},
+        .output_schema = output_schema,
+        .run = run};
+}
+
+}  // namespace interlock::tools
