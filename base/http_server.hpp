@@ -52,13 +52,24 @@ public:
     virtual void start_stream(unsigned status, HttpHeaders headers) = 0;
     virtual void write(std::string bytes) = 0;
     virtual void finish() = 0;
-    /// Requested when the client goes away before the answer is complete.
+    /// Requested when the client goes away before the answer is complete. Callbacks on it run on
+    /// the I/O thread and must not block.
     virtual std::stop_token gone() const = 0;
 };
 
+/// Runs on the I/O thread: takes the exchange, hands it to whoever answers, returns at once.
 using HttpHandler = std::function<void(std::shared_ptr<HttpExchange>)>;
 /// Looks at a request's headers before its body is read; a response refuses it and closes.
 using HttpGate = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
+
+/// Shortened in tests; operators get the limits.
+struct HttpDeadlines {
+    std::chrono::milliseconds header = limits::http_header_deadline;
+    std::chrono::milliseconds body = limits::http_body_deadline;
+    std::chrono::milliseconds idle = limits::http_idle_deadline;
+    std::chrono::milliseconds write = limits::http_write_deadline;
+    std::chrono::milliseconds linger = limits::http_linger_deadline;
+};
 
 struct HttpServerOptions {
     std::string address = "127.0.0.1";
@@ -67,6 +78,7 @@ struct HttpServerOptions {
     std::size_t connections_max = limits::http_connections_max;
     HttpGate gate;            // may be empty
     HttpHandler handler;
+    HttpDeadlines deadlines = {};
 };
 
 class HttpServer {
@@ -75,7 +87,8 @@ public:
     static Result<std::unique_ptr<HttpServer>> start(HttpServerOptions options);
     virtual ~HttpServer() = default;
     virtual unsigned short port() const = 0;
-    /// Stops accepting, waits up to `drain` for answers under way, closes.
+    /// Stops accepting, waits up to `drain` for answers under way, closes. Not to be called from
+    /// a handler. Exchanges may outlive the server; their answers then go nowhere.
     virtual void stop(std::chrono::milliseconds drain) = 0;
 };
 
