@@ -76,14 +76,14 @@ std::string find_sqlstate(std::string_view message) {
     return {};
 }
 
-/// libpq's text for people: without the source location, on one line.
+/// libpq's text for people: without the source location and its indented hints, on one line.
 std::string readable(std::string_view message) {
     std::string text;
     while (!message.empty()) {
         const auto end = std::min(message.find('\n'), message.size());
-        const auto line = base::trim(message.substr(0, end));
-        if (!line.empty() && !line.starts_with("LOCATION:")) {
-            text.append(text.empty() ? "" : "; ").append(line);
+        const auto line = message.substr(0, end);
+        if (!line.empty() && line[0] != '\t' && !line.starts_with("LOCATION:")) {
+            text.append(text.empty() ? "" : "; ").append(base::trim(line));
         }
         message.remove_prefix(std::min(end + 1, message.size()));
     }

@@ -20,11 +20,13 @@ std::string mask_literals(std::string_view sql);
 
 /// What a statement is, from its parse tree.
 struct StatementFacts {
-    int statements = 0;                 // how many the text holds
-    std::string kind;                   // node type of the first: "SelectStmt", "VacuumStmt", …
-    std::vector<std::string> functions; // called, as written: "pg_catalog.pg_terminate_backend"
-    std::vector<std::string>
-        relations;                    // read or written, as written: "pg_catalog.pg_stat_activity"
+    int statements = 0; // how many the text holds
+    std::string kind;   // node type of the first: "SelectStmt", "VacuumStmt", …
+    // Called, as written and quoted where needed: "pg_catalog.pg_terminate_backend". Operators and
+    // types outside pg_catalog run code too and stand here as "operator(app.+)", "type(app.t)".
+    std::vector<std::string> functions;
+    // Read or written, as written: "pg_catalog.pg_stat_activity". Names of WITH are not relations.
+    std::vector<std::string> relations;
     bool writes_rows = false;         // DML anywhere, also in a CTE, or SELECT INTO
     bool locks_rows = false;          // FOR UPDATE/SHARE
     std::vector<std::string> unknown; // node types this code does not know: policy must deny

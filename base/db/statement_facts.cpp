@@ -132,6 +132,7 @@ struct Name {
     std::string text;
     std::size_t parts = 0;
     std::string first;
+    std::string last;
 };
 
 /// A list of String nodes as a dotted name.
@@ -146,6 +147,7 @@ Name dotted(const Json* list) {
             continue;
         }
         const auto part = base::string_member(*string, "sval").value_or("");
+        name.last = part;
         if (name.parts++ == 0) {
             name.first = part;
         } else {
@@ -283,7 +285,7 @@ private:
     void add_operator(const Json* list) {
         const auto name = dotted(list);
         if (name.parts > 1 && name.first != "pg_catalog") {
-            add(facts_.functions, "operator(" + name.text + ")");
+            add(facts_.functions, "operator(" + quote(name.first) + "." + name.last + ")");
         }
     }
 
