@@ -1,0 +1,155 @@
+#include "base/json.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+namespace interlock::base {
+namespace {
+
+std::string nested(int depth) {
+    return std::string(static_cast<std::size_t>(depth), '[') +
+           std::string(static_cast<std::size_t>(depth), ']');
+}
+
+Errc code_of(std::string_view text) {
+    const auto parsed = parse_json(text);
+    REQUIRE_FALSE(parsed.ok());
+    return parsed.error().code;
+}
+
+} // namespace
+
+TEST_CASE("JSON is read and written without loss", "[base]") {
+    const std::string text =
+        R"({"a":[1,-2,3.5,true,false,null,"x\"y"],"b":{"c":{}},"d":18446744073709551615})";
+    const auto parsed = parse_json(text);
+    REQUIRE(parsed.ok());
+    CHECK(render_json(*parsed) == text);
+    CHECK(*parse_json(" 7 ") == Json(7));
+    CHECK(*parse_json(R"("\u00e9\ud83d\ude00")") == Json("\xc3\xa9\xf0\x9f\x98\x80"));
+}
+
+TEST_CASE("keys come back sorted, so the same value has the same bytes", "[base]") {
+    CHECK(render_json(*parse_json(R"({"b":1,"a":2})")) == R"({"a":2,"b":1})");
+    CHECK(render_json_pretty(*parse_json(R"({"a":[]})")) == "{\n  \"a\": []\n}");
+}
+
+TEST_CASE("a key named twice is refused, also when it is spelt with an escape", "[base]") {
+    CHECK(code_of(R"({"a":1,"a":2})") == Errc::invalid_input);
+    CHECK(code_of(R"({"a":1,"\u0061":2})") == Errc::invalid_input);
+    CHECK(code_of(R"([{"x":{"a":1,"b":2,"a":3}}])") == Errc::invalid_input);
+    CHECK(code_of(R"({"a":1,"a":)") == Errc::invalid_input);
+    CHECK(parse_json(R"([{"a":1},{"a":2}])").ok());
+    CHECK(parse_json(R"({"a":{"a":1}})").ok());
+}
+
+TEST_CASE("depth is allowed up to its limit and not beyond", "[base]") {
+    CHECK(parse_json(nested(64)).ok());
+    CHECK(code_of(nested(65)) == Errc::limit_exceeded);
+    CHECK(code_of(std::string(1'000'000, '[')) == Errc::limit_exceeded);
+    std::string objects;
+    for (int i = 0; i < 65; ++i) {
+        objects += R"({"a":)";
+    }
+    CHECK(code_of(objects) == Errc::limit_exceeded);
+    CHECK(parse_json("[[]]", 100, 2).ok());
+    CHECK_FALSE(parse_json("[[]]", 100, 1).ok());
+}
+
+TEST_CASE("size is allowed up to its limit and not beyond", "[base]") {
+    CHECK(parse_json("[1,2]", 5).ok());
+    CHECK(parse_json("[1,2]", 4).error().code == Errc::limit_exceeded);
+}
+
+TEST_CASE("what two parsers could read differently is refused", "[base]") {
+    using std::string;
+    const string text = GENERATE(
+        string("1e999999"),
+        string("[-1e999999]"),
+        string(R"("\ud800")"),
+        string(R"("\udc00")"),
+        string(R"("\ud800\u0041")"),
+        string("\"\xff\""),
+        string("\"\xc0\xaf\""),
+        string("\"\xed\xa0\x80\""),
+        string("\"\xf4\x90\x80\x80\""),
+        string("\"\xe2\x82\""),
+        string("\xef\xbb\xbf{}"),
+        string("{}\0", 3),
+        string("{}\0garbage", 10),
+        string("\"a\0b\"", 5),
+        string("\"a\nb\""),
+        string("\"a\tb\""),
+        string("{} {}"),
+        string("{}x"),
+        string(""),
+        string(" "),
+        string("{"),
+        string("[1,]"),
+        string(R"({"a":1,})"),
+        string(R"({a:1})"),
+        string("{'a':1}"),
+        string("01"),
+        string("+1"),
+        string(".5"),
+        string("1."),
+        string("0x10"),
+        string("NaN"),
+        string("Infinity"),
+        string("-Infinity"),
+        string("nul"),
+        string("True"),
+        string("[1 2]"),
+        string("// comment\n1"),
+        string("/* c */ 1"),
+        string(R"("\x41")"),
+        string(R"("\u12")"),
+        string("\"open")
+    );
+    CAPTURE(text);
+    CHECK(code_of(text) == Errc::invalid_input);
+}
+
+TEST_CASE("an escaped NUL in a string is data and is kept", "[base]") {
+    const auto parsed = parse_json(R"("a\u0000b")");
+    REQUIRE(parsed.ok());
+    CHECK(parsed->get<std::string>() == std::string("a\0b", 3));
+}
+
+TEST_CASE("an error names the place and never repeats the input", "[base]") {
+    const auto parsed = parse_json(R"({"password":"hunter2" "x":1})");
+    REQUIRE_FALSE(parsed.ok());
+    CHECK(parsed.error().what.find("at byte") != std::string::npos);
+    CHECK(parsed.error().what.find("hunter2") == std::string::npos);
+    const auto number = parse_json("1e999999");
+    CHECK(number.error().what.find("double") != std::string::npos);
+}
+
+TEST_CASE("text that is not UTF-8 is rendered with its bad bytes replaced", "[base]") {
+    CHECK(
+        render_json(Json("a\xff"
+                         "b")) == "\"a\xef\xbf\xbd"
+                                  "b\""
+    );
+}
+
+TEST_CASE("members are read without exceptions", "[base]") {
+    const Json value = *parse_json(
+        R"({"s":"x","i":-3,"u":18446744073709551615,"f":1.0,"t":true,"n":null,"o":{"k":1}})"
+    );
+    CHECK(string_member(value, "s") == "x");
+    CHECK(integer_member(value, "i") == -3);
+    CHECK(boolean_member(value, "t") == true);
+    REQUIRE(member(value, "o") != nullptr);
+    CHECK(integer_member(*member(value, "o"), "k") == 1);
+    CHECK(member(value, "n")->is_null());
+    CHECK_FALSE(integer_member(value, "u"));
+    CHECK_FALSE(integer_member(value, "f"));
+    CHECK_FALSE(string_member(value, "i"));
+    CHECK_FALSE(boolean_member(value, "s"));
+    CHECK(member(value, "absent") == nullptr);
+    CHECK(member(Json(3), "x") == nullptr);
+    CHECK(member(Json::array(), "x") == nullptr);
+}
+
+} // namespace interlock::base
