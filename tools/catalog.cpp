@@ -21,4 +21,4 @@ Input target_input() {
         .example = "main"};
 }
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -6,12 +6,12 @@
 
 namespace interlock::tools {
 
-Tool list_targets();  // tools/list_targets.cpp
-Tool diagnose();      // tools/diagnose.cpp
-Tool get_activity();  // tools/postgres/activity.cpp
-Tool get_blocking();  // tools/postgres/blocking.cpp
+Tool list_targets(); // tools/list_targets.cpp
+Tool diagnose();     // tools/diagnose.cpp
+Tool get_activity(); // tools/postgres/activity.cpp
+Tool get_blocking(); // tools/postgres/blocking.cpp
 
 /// The declaration of `target`, the same for every tool.
 Input target_input();
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -41,7 +41,7 @@ Diagnosis conclude(const Facts& facts, std::string id) {
     }
     diagnosis.causes = std::move(locks.causes);
     for (Cause& cause : diagnosis.causes) {
-        cause.evidence = {diagnosis.id};  // the sweep is kept under the diagnosis's own id
+        cause.evidence = {diagnosis.id}; // the sweep is kept under the diagnosis's own id
     }
     diagnosis.not_examined = std::move(locks.not_examined);
     for (NotExamined& gap : unexamined_families()) {
@@ -51,9 +51,7 @@ Diagnosis conclude(const Facts& facts, std::string id) {
 }
 
 base::Result<Output> run(Context& context, const Call& call) {
-    INTERLOCK_TRY(
-        const std::string target, context.targets.resolve(call.arguments.text("target"))
-    );
+    INTERLOCK_TRY(const std::string target, context.targets.resolve(call.arguments.text("target")));
     INTERLOCK_TRY(const Facts facts, sweep(context, call, target));
     Diagnosis diagnosis = conclude(facts, base::new_id(context.random, "ev"));
     const std::string seen = facts_json(facts);
@@ -65,19 +63,18 @@ base::Result<Output> run(Context& context, const Call& call) {
     const std::string problem = keep_whole(context, call, record, rendered.whole);
     if (!problem.empty()) {
         diagnosis.not_examined.push_back(
-            {"the sweep later", "it could not be stored: " + problem,
+            {"the sweep later",
+             "it could not be stored: " + problem,
              "what the diagnosis rests on, and evidence to cite in a plan"}
         );
         rendered = render_diagnosis(diagnosis, seen);
     }
     call.span.set("interlock.diagnosis.verdict", std::string{name(diagnosis.verdict)});
-    call.span.set(
-        "interlock.diagnosis.causes", static_cast<std::int64_t>(diagnosis.causes.size())
-    );
+    call.span.set("interlock.diagnosis.causes", static_cast<std::int64_t>(diagnosis.causes.size()));
     return std::move(rendered.output);
 }
 
-}  // namespace
+} // namespace
 
 Tool diagnose() {
     return {
@@ -91,4 +88,4 @@ Tool diagnose() {
         .run = run};
 }
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -3,13 +3,13 @@
 // "healthy" by accident. tools/render.hpp turns it into what the protocol carries.
 #pragma once
 
+#include "base/clock.hpp"
+#include "base/json.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/clock.hpp"
-#include "base/json.hpp"
 
 namespace interlock::tools {
 
@@ -19,10 +19,10 @@ const char* name(Severity severity);
 /// One judgement: a value held against a threshold.
 struct Finding {
     Severity severity = Severity::notice;
-    std::string object;     // "backend 4242", "relation app.orders"
-    std::string value;      // with its unit: "182 s"
-    std::string threshold;  // "120 s"
-    std::string meaning;    // one sentence
+    std::string object;    // "backend 4242", "relation app.orders"
+    std::string value;     // with its unit: "182 s"
+    std::string threshold; // "120 s"
+    std::string meaning;   // one sentence
 };
 
 /// A check that could not run, why, and what it would have told.
@@ -36,7 +36,7 @@ struct NotExamined {
 struct Cut {
     std::size_t rows = 0;
     std::size_t characters = 0;
-    std::string whole;  // evidence://<id>
+    std::string whole; // evidence://<id>
 };
 
 /// Where and how fresh.
@@ -45,8 +45,8 @@ struct Source {
     std::string database_role;
     std::string server_version;
     bool in_recovery = false;
-    std::optional<double> replay_lag_seconds;  // on a standby
-    std::string at;                            // RFC 3339
+    std::optional<double> replay_lag_seconds; // on a standby
+    std::string at;                           // RFC 3339
 };
 
 enum class ColumnType { text, integer, real, boolean, timestamp };
@@ -58,20 +58,20 @@ struct Column {
     ColumnType type = ColumnType::text;
     std::string_view unit = {};
     std::string_view about = {};
-    bool untrusted = false;  // text that a user of the database chose: marked as data in the packet
-    bool sql_text = false;   // untrusted, and literals are masked before anyone sees it
+    bool untrusted = false; // text that a user of the database chose: marked as data in the packet
+    bool sql_text = false;  // untrusted, and literals are masked before anyone sees it
 };
 
 struct EvidenceRows {
-    std::string name;  // "sessions", "edges"
+    std::string name; // "sessions", "edges"
     const std::vector<Column>* columns = nullptr;
-    std::vector<std::vector<std::optional<std::string>>> cells;  // text form, already sanitised
+    std::vector<std::vector<std::optional<std::string>>> cells; // text form, already sanitised
 };
 
 struct Evidence {
     std::string id;
     std::string tool;
-    std::string summary;  // one sentence
+    std::string summary; // one sentence
     std::vector<Finding> findings;
     std::vector<EvidenceRows> rows;
     std::vector<NotExamined> not_examined;
@@ -81,9 +81,9 @@ struct Evidence {
 
 /// A tool's answer as the protocol needs it: structuredContent and the text for a reader.
 struct Output {
-    std::string structured;  // JSON object text, valid against the tool's output schema
-    std::string text;        // at most limits::result_text_chars_max + marker line
+    std::string structured; // JSON object text, valid against the tool's output schema
+    std::string text;       // at most limits::result_text_chars_max + marker line
     bool is_error = false;
 };
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -1,20 +1,19 @@
 #include "tools/evidence_store.hpp"
 
-#include <algorithm>
-#include <filesystem>
-#include <mutex>
-#include <optional>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <nlohmann/json.hpp>
-
 #include "base/file.hpp"
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
 
 namespace interlock::tools {
 namespace {
@@ -24,7 +23,7 @@ namespace limits = base::limits;
 namespace fs = std::filesystem;
 
 constexpr std::string_view prefix = "ev_";
-constexpr std::size_t id_letters = 26;  // 128 bits in base32 (base/ids.hpp)
+constexpr std::size_t id_letters = 26; // 128 bits in base32 (base/ids.hpp)
 constexpr std::string_view suffix = ".json";
 constexpr std::size_t header_bytes_max = 16 * 1024;
 // Room made at once when the budget is used up, so that not every later put has to look again.
@@ -93,7 +92,7 @@ timespec to_timespec(base::Time time) {
 struct StoredFile {
     std::string path;
     std::size_t bytes = 0;
-    timespec used{};  // modification time: set by put and get, survives a restart
+    timespec used{}; // modification time: set by put and get, survives a restart
 };
 
 class EvidenceDirectory final : public EvidenceStore {
@@ -188,7 +187,7 @@ private:
             if (name.size() <= suffix.size() || !name.ends_with(suffix) ||
                 !is_id(std::string_view{name}.substr(0, name.size() - suffix.size())) ||
                 lstat(entry->path().c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
-                continue;  // not ours: never counted, never removed
+                continue; // not ours: never counted, never removed
             }
             out.push_back(
                 {entry->path().string(), static_cast<std::size_t>(facts.st_size), facts.st_mtim}
@@ -219,7 +218,7 @@ private:
             const bool in_the_way = full && (bytes_ + coming > budget_after_eviction ||
                                              files_ + 1 > files_after_eviction);
             if (!expired && !in_the_way) {
-                break;  // sorted by use: the rest is fresher
+                break; // sorted by use: the rest is fresher
             }
             std::error_code problem;
             if (fs::remove(file.path, problem)) {
@@ -231,13 +230,13 @@ private:
 
     std::string directory_;
     base::Clock& clock_;
-    std::mutex mutex_;  // guards the three counts and eviction; files are written atomically
+    std::mutex mutex_; // guards the three counts and eviction; files are written atomically
     std::size_t bytes_ = 0;
     std::size_t files_ = 0;
     int puts_since_look_ = 0;
 };
 
-}  // namespace
+} // namespace
 
 base::Result<std::unique_ptr<EvidenceStore>>
 open_evidence_directory(const std::string& directory, base::Clock& clock) {
@@ -246,4 +245,4 @@ open_evidence_directory(const std::string& directory, base::Clock& clock) {
     return store;
 }
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

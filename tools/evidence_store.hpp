@@ -3,23 +3,23 @@
 // and the approvers of a plan that cites it, may read it.
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "base/clock.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
 
+#include <memory>
+#include <string>
+#include <vector>
+
 namespace interlock::tools {
 
 struct StoredEvidence {
-    std::string id;       // ev_…
-    std::string subject;  // who asked
+    std::string id;      // ev_…
+    std::string subject; // who asked
     std::string tool;
     std::string target;
-    std::string created;  // RFC 3339
-    std::string body;     // the whole structured packet, JSON text
+    std::string created; // RFC 3339
+    std::string body;    // the whole structured packet, JSON text
 };
 
 class EvidenceStore {
@@ -36,4 +36,4 @@ public:
 base::Result<std::unique_ptr<EvidenceStore>>
 open_evidence_directory(const std::string& directory, base::Clock& clock);
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

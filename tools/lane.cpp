@@ -25,8 +25,12 @@ db::LaneSettings settings_for(const Call& call, const LaneRequest& request) {
 }
 
 /// Facts of the connection, and what the freshness query (the last result) says.
-Source source_of(const LaneRequest& request, const db::ServerFacts& facts,
-                 const base::Result<db::Rows>& fresh, base::Clock& clock) {
+Source source_of(
+    const LaneRequest& request,
+    const db::ServerFacts& facts,
+    const base::Result<db::Rows>& fresh,
+    base::Clock& clock
+) {
     Source source;
     source.target = request.target;
     source.server_version = facts.version;
@@ -42,7 +46,9 @@ Source source_of(const LaneRequest& request, const db::ServerFacts& facts,
 }
 
 base::Result<LaneRead> finish(
-    base::Clock& clock, const LaneRequest& request, const db::ServerFacts& facts,
+    base::Clock& clock,
+    const LaneRequest& request,
+    const db::ServerFacts& facts,
     db::ReadResults results
 ) {
     LaneRead out;
@@ -56,7 +62,9 @@ base::Result<LaneRead> finish(
 /// A connection may have died while it lay idle (a restarted server): such a read is safe to do
 /// again, once, on a new one.
 base::Result<LaneRead> read_replacing_dead(
-    Context& context, const Call& call, const LaneRequest& request,
+    Context& context,
+    const Call& call,
+    const LaneRequest& request,
     const std::vector<db::Query>& queries
 ) {
     for (bool again = false;; again = true) {
@@ -66,9 +74,7 @@ base::Result<LaneRead> read_replacing_dead(
         db::ReaderConnection& connection = loan->connection();
         auto results = connection.read(settings_for(call, request), queries, call.stop);
         if (results) {
-            return finish(
-                context.clock, request, connection.facts(), std::move(results).value()
-            );
+            return finish(context.clock, request, connection.facts(), std::move(results).value());
         }
         if (again || !connection.broken() ||
             results.error().code != base::Errc::target_unreachable) {
@@ -77,14 +83,15 @@ base::Result<LaneRead> read_replacing_dead(
     }
 }
 
-}  // namespace
+} // namespace
 
 base::Result<LaneRead> read_lane(
     Context& context, const Call& call, const LaneRequest& request, std::vector<db::Query> queries
 ) {
     auto span = context.tracer.start(
         std::string{queries.empty() ? freshness.name : queries.front().sql.name},
-        telemetry::SpanKind::client, call.span.context()
+        telemetry::SpanKind::client,
+        call.span.context()
     );
     span.set("db.system.name", std::string{"postgresql"});
     span.set("interlock.target", request.target);
@@ -104,4 +111,4 @@ NotExamined failed_check(std::string what, const base::Error& error, std::string
         .would_tell = std::move(would_tell)};
 }
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -2,26 +2,26 @@
 // time-outs), run the queries, say where and how fresh the answer is.
 #pragma once
 
+#include "base/db/reader_connection.hpp"
+#include "tools/targets.hpp"
+#include "tools/tool.hpp"
+
 #include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/db/reader_connection.hpp"
-#include "tools/targets.hpp"
-#include "tools/tool.hpp"
-
 namespace interlock::tools {
 
 struct LaneRequest {
-    std::string target;  // resolved name
+    std::string target; // resolved name
     std::string_view tool;
     Lane lane = Lane::ordinary;
     std::chrono::milliseconds statement_timeout = base::limits::statement_timeout;
 };
 
 struct LaneRead {
-    db::ReadResults results;  // one for each query, in order
+    db::ReadResults results; // one for each query, in order
     Source source;
     db::ServerFacts facts;
 };
@@ -32,7 +32,6 @@ base::Result<LaneRead> read_lane(
 );
 
 /// not_examined entry for a statement that failed.
-NotExamined
-failed_check(std::string what, const base::Error& error, std::string would_tell);
+NotExamined failed_check(std::string what, const base::Error& error, std::string would_tell);
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -2,20 +2,20 @@
 // `interlock doctor` prints, and the SQL `interlock init` shows for making such a role.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "base/db/reader_connection.hpp"
 #include "base/result.hpp"
+
+#include <string>
+#include <vector>
 
 namespace interlock::tools {
 
 struct LaneCheck {
-    std::string name;    // "not_superuser", "owns_nothing", "cannot_write_tables", …
+    std::string name; // "not_superuser", "owns_nothing", "cannot_write_tables", …
     bool passed = false;
-    bool required = true;   // a failing required check stops the server
-    std::string proof;   // what was asked and what came back
-    std::string remedy;  // SQL or step that mends it
+    bool required = true; // a failing required check stops the server
+    std::string proof;    // what was asked and what came back
+    std::string remedy;   // SQL or step that mends it
 };
 
 /// Catalog checks only; used at every server start and on reconnect.
@@ -28,11 +28,11 @@ base::Status require_narrow(const std::string& target, const std::vector<LaneChe
 struct InitOptions {
     std::string database;
     std::string diag_role = "interlock_diag";
-    std::string read_role;       // "" = not wanted
+    std::string read_role; // "" = not wanted
     std::string executor_role = "interlock_exec";
     int connection_limit = 6;
 };
 /// The SQL that makes the lane and the executor's role and ledger. Printed, never run.
 std::string init_sql(const InitOptions& options);
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

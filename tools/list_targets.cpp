@@ -1,9 +1,5 @@
 // list_targets: which databases this server may look at, whether they answer, and what the
 // caller's role may see there.
-#include <algorithm>
-#include <atomic>
-#include <thread>
-
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "tools/catalog.hpp"
@@ -11,6 +7,10 @@
 #include "tools/run.hpp"
 #include "tools/schema.hpp"
 #include "tools/targets.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
 
 namespace interlock::tools {
 namespace {
@@ -37,7 +37,8 @@ const std::vector<Column>& columns() {
         {.name = "database_role", .about = "Role this identity reads with"},
         {.name = "in_recovery", .type = ColumnType::boolean, .about = "True on a standby"},
         {.name = "replay_lag_seconds", .type = ColumnType::real, .unit = "s"},
-        {.name = "sees_all_sessions", .type = ColumnType::boolean,
+        {.name = "sees_all_sessions",
+         .type = ColumnType::boolean,
          .about = "False: sessions of other roles are hidden (pg_read_all_stats is missing)"},
         {.name = "problem", .about = "Why it is not reachable"},
     };
@@ -51,7 +52,7 @@ std::string output_schema() {
 
 /// What one target said.
 struct Probe {
-    base::Error error;  // when not reachable
+    base::Error error; // when not reachable
     bool reachable = false;
     db::ServerFacts facts;
     base::Result<db::Rows> said{base::Error{}};
@@ -67,8 +68,7 @@ Probe probe(Context& context, const Call& call, const std::string& target) {
     db::ReaderConnection& connection = (*loan)->connection();
     db::LaneSettings settings;
     settings.role = call.identity.database_role;
-    settings.application_name =
-        "interlock:" + std::string{tool_name} + ":" + call.identity.subject;
+    settings.application_name = "interlock:" + std::string{tool_name} + ":" + call.identity.subject;
     auto results = connection.read(
         settings, {{.sql = target_facts, .parameters = {}, .rows_max = 1}}, call.stop
     );
@@ -98,7 +98,7 @@ probe_all(Context& context, const Call& call, const std::vector<std::string>& na
         workers.emplace_back(work);
     }
     work();
-    workers.clear();  // joins
+    workers.clear(); // joins
     return probes;
 }
 
@@ -173,14 +173,13 @@ base::Result<Output> run(Context& context, const Call& call) {
     }
     evidence.rows.push_back(std::move(rows));
     evidence.summary =
-        names.empty()
-            ? "No target is configured."
-            : counted(static_cast<long long>(names.size()), "target is", "targets are") +
-                  " configured, " + std::to_string(reachable) + " reachable.";
+        names.empty() ? "No target is configured."
+                      : counted(static_cast<long long>(names.size()), "target is", "targets are") +
+                            " configured, " + std::to_string(reachable) + " reachable.";
     return publish(context, call, std::move(evidence));
 }
 
-}  // namespace
+} // namespace
 
 Tool list_targets() {
     return {
@@ -194,4 +193,4 @@ Tool list_targets() {
         .run = run};
 }
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -3,13 +3,13 @@
 // structured form stays valid JSON however much is left out.
 #pragma once
 
+#include "base/db/table.hpp"
+#include "tools/evidence.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/db/table.hpp"
-#include "tools/evidence.hpp"
 
 namespace interlock::tools {
 
@@ -18,7 +18,7 @@ std::vector<std::vector<db::Cell>>
 decode_rows(const db::Table& table, const std::vector<Column>& columns);
 
 struct Rendered {
-    std::string whole;  // the uncut packet, JSON text: what the evidence store keeps
+    std::string whole; // the uncut packet, JSON text: what the evidence store keeps
     Output output;
 };
 
@@ -52,4 +52,4 @@ std::string seconds_text(double seconds);
 /// "1 session", "3 sessions".
 std::string counted(long long count, std::string_view singular, std::string_view plural);
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -1,19 +1,23 @@
 #include "tools/run.hpp"
 
-#include <exception>
-#include <utility>
-
 #include "base/log.hpp"
 #include "tools/evidence_store.hpp"
 #include "tools/render.hpp"
 #include "tools/schema.hpp"
 
+#include <exception>
+#include <utility>
+
 namespace interlock::tools {
 namespace {
 
-base::Result<Output>
-run_checked(Context& context, const Tool& tool, const base::Json& arguments,
-            const CallRequest& request, telemetry::Span& span) {
+base::Result<Output> run_checked(
+    Context& context,
+    const Tool& tool,
+    const base::Json& arguments,
+    const CallRequest& request,
+    telemetry::Span& span
+) {
     auto accepted = validate_arguments(tool, arguments);
     if (!accepted) {
         context.metrics.count(telemetry::Counter::schema_errors, {std::string{tool.name}});
@@ -40,9 +44,13 @@ run_checked(Context& context, const Tool& tool, const base::Json& arguments,
 }
 
 /// Libraries may throw; nothing of that passes this fence.
-base::Result<Output>
-run_fenced(Context& context, const Tool& tool, const base::Json& arguments,
-           const CallRequest& request, telemetry::Span& span) {
+base::Result<Output> run_fenced(
+    Context& context,
+    const Tool& tool,
+    const base::Json& arguments,
+    const CallRequest& request,
+    telemetry::Span& span
+) {
     try {
         return run_checked(context, tool, arguments, request, span);
     } catch (const std::exception& problem) {
@@ -50,12 +58,13 @@ run_fenced(Context& context, const Tool& tool, const base::Json& arguments,
             "tool.exception", {{"tool", std::string{tool.name}}, {"what", problem.what()}}
         );
         return base::Error{
-            base::Errc::internal, "The tool failed through a defect of Interlock.",
+            base::Errc::internal,
+            "The tool failed through a defect of Interlock.",
             "Report it with the server's log of this moment."};
     }
 }
 
-}  // namespace
+} // namespace
 
 Output run_tool(
     Context& context, const Tool& tool, const base::Json& arguments, const CallRequest& request
@@ -79,15 +88,15 @@ Output run_tool(
     span.end();
     context.metrics.count(telemetry::Counter::tool_calls, {tool_name, outcome});
     context.metrics.observe(
-        telemetry::Histogram::payload_bytes, {tool_name, "out"},
+        telemetry::Histogram::payload_bytes,
+        {tool_name, "out"},
         static_cast<double>(output.structured.size() + output.text.size())
     );
     return output;
 }
 
-std::string keep_whole(
-    Context& context, const Call& call, const Evidence& evidence, const std::string& whole
-) {
+std::string
+keep_whole(Context& context, const Call& call, const Evidence& evidence, const std::string& whole) {
     const auto kept = context.evidence.put(
         {.id = evidence.id,
          .subject = call.identity.subject,
@@ -112,7 +121,8 @@ Output publish(Context& context, const Call& call, Evidence evidence) {
     const std::string problem = keep_whole(context, call, evidence, rendered.whole);
     if (!problem.empty()) {
         evidence.not_examined.push_back(
-            {"the whole result later", "it could not be stored: " + problem,
+            {"the whole result later",
+             "it could not be stored: " + problem,
              "what was cut from this answer, and evidence to cite in a plan"}
         );
         rendered = render_evidence(evidence);
@@ -120,11 +130,12 @@ Output publish(Context& context, const Call& call, Evidence evidence) {
     const std::size_t shown = rendered.output.structured.size();
     if (rendered.whole.size() > shown) {
         context.metrics.count(
-            telemetry::Counter::cut_bytes, {evidence.tool},
+            telemetry::Counter::cut_bytes,
+            {evidence.tool},
             static_cast<double>(rendered.whole.size() - shown)
         );
     }
     return std::move(rendered.output);
 }
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -2,20 +2,20 @@
 // output schema, count and time it. Never throws; whatever happens is an Output.
 #pragma once
 
+#include "base/json.hpp"
+#include "tools/tool.hpp"
+
 #include <optional>
 #include <stop_token>
 #include <string>
-
-#include "base/json.hpp"
-#include "tools/tool.hpp"
 
 namespace interlock::tools {
 
 struct CallRequest {
     const telemetry::Identity& identity;
     std::stop_token stop;
-    std::optional<telemetry::TraceContext> parent;  // the server's span
-    std::string id;                                 // call id, also in the audit
+    std::optional<telemetry::TraceContext> parent; // the server's span
+    std::string id;                                // call id, also in the audit
 };
 
 Output run_tool(
@@ -27,8 +27,7 @@ Output run_tool(
 Output publish(Context& context, const Call& call, Evidence evidence);
 
 /// Stores `whole` under `id` for the caller. Empty: kept; else why not.
-std::string keep_whole(
-    Context& context, const Call& call, const Evidence& evidence, const std::string& whole
-);
+std::string
+keep_whole(Context& context, const Call& call, const Evidence& evidence, const std::string& whole);
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -1,5 +1,7 @@
 #include "tools/schema.hpp"
 
+#include "base/json.hpp"
+
 #include <map>
 #include <memory>
 #include <mutex>
@@ -10,8 +12,6 @@
 #include <valijson/schema_parser.hpp>
 #include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
-
-#include "base/json.hpp"
 
 namespace interlock::tools {
 namespace {
@@ -38,7 +38,9 @@ Json closed_object(Json properties) {
         {"additionalProperties", false}};
 }
 
-Json array_of(Json items) { return {{"type", "array"}, {"items", std::move(items)}}; }
+Json array_of(Json items) {
+    return {{"type", "array"}, {"items", std::move(items)}};
+}
 
 const char* json_type(ColumnType type) {
     switch (type) {
@@ -126,7 +128,7 @@ std::shared_ptr<const Compiled> compiled(const std::string& text) {
     return slot;
 }
 
-}  // namespace
+} // namespace
 
 std::string
 output_schema_of(std::string_view properties, const std::vector<std::string>& required) {
@@ -145,7 +147,9 @@ output_schema_of(std::string_view properties, const std::vector<std::string>& re
     return base::render_json(schema);
 }
 
-std::string shared_properties() { return base::render_json(shared()); }
+std::string shared_properties() {
+    return base::render_json(shared());
+}
 
 std::string packet_schema(const std::vector<RowsShape>& rows) {
     Json properties = shared();
@@ -160,7 +164,8 @@ std::string packet_schema(const std::vector<RowsShape>& rows) {
          {"meaning", text_schema()}}
     ));
     properties["rows"] = rows_schema(rows);
-    properties["untrusted"] = array_of(text_schema("Column whose text users of the database chose"));
+    properties["untrusted"] =
+        array_of(text_schema("Column whose text users of the database chose"));
     return output_schema_of(
         base::render_json(properties),
         {"id", "summary", "findings", "rows", "untrusted", "not_examined", "source"}
@@ -196,4 +201,4 @@ base::Status check_schema(const std::string& schema, const std::string& document
     }
 }
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

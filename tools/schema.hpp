@@ -2,12 +2,12 @@
 // and document the rows, and the check of a real result against its own schema.
 #pragma once
 
+#include "base/result.hpp"
+#include "tools/evidence.hpp"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/result.hpp"
-#include "tools/evidence.hpp"
 
 namespace interlock::tools {
 
@@ -23,8 +23,7 @@ std::string packet_schema(const std::vector<RowsShape>& rows);
 /// Output schema of an object with `properties` (JSON text of a "properties" object), of which
 /// `required` are always there, or of an error (error_output). Every tool's output schema is made
 /// here, so that an error is as valid as an answer.
-std::string
-output_schema_of(std::string_view properties, const std::vector<std::string>& required);
+std::string output_schema_of(std::string_view properties, const std::vector<std::string>& required);
 
 /// Properties shared by packets, as JSON text to splice into `properties`: "source",
 /// "not_examined", "cut".
@@ -34,4 +33,4 @@ std::string shared_properties();
 /// `schema` must come from code. internal names the first violation.
 base::Status check_schema(const std::string& schema, const std::string& document);
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -1,14 +1,14 @@
 #include "tools/targets.hpp"
 
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "tools/lane_check.hpp"
+
 #include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <mutex>
 #include <utility>
-
-#include "base/limits.hpp"
-#include "base/log.hpp"
-#include "tools/lane_check.hpp"
 
 namespace interlock::tools {
 namespace {
@@ -28,7 +28,8 @@ public:
         const base::Ticks began = clock_.ticks();
         INTERLOCK_CHECK(wait_for_slot(lane, stop));
         metrics_.observe(
-            telemetry::Histogram::pool_wait_seconds, {address_.name},
+            telemetry::Histogram::pool_wait_seconds,
+            {address_.name},
             std::chrono::duration<double>(clock_.ticks() - began).count()
         );
         if (Connection ready = pop_idle()) {
@@ -57,7 +58,7 @@ public:
         if (keep) {
             idle_.push_back(std::move(connection));
         } else if (broken) {
-            dropped.swap(idle_);  // a server that dropped one most likely dropped them all
+            dropped.swap(idle_); // a server that dropped one most likely dropped them all
         }
         release(lane);
     }
@@ -100,7 +101,8 @@ private:
             --waiting_;
             if (stop.stop_requested()) {
                 return base::Error{
-                    base::Errc::cancelled, "The caller gave up while waiting for a connection.",
+                    base::Errc::cancelled,
+                    "The caller gave up while waiting for a connection.",
                     ""};
             }
             if (!in_time) {
@@ -152,17 +154,15 @@ private:
         );
     }
 
-    void show_use() {
-        metrics_.set(telemetry::Gauge::pool_in_use, {address_.name}, in_use_);
-    }
+    void show_use() { metrics_.set(telemetry::Gauge::pool_in_use, {address_.name}, in_use_); }
 
     const db::TargetAddress address_;
     base::Clock& clock_;
     telemetry::Metrics& metrics_;
-    std::mutex mutex_;  // guards all below
+    std::mutex mutex_; // guards all below
     std::condition_variable_any changed_;
     std::vector<Connection> idle_;
-    int in_use_ = 0;  // lent or being opened
+    int in_use_ = 0; // lent or being opened
     int ordinary_in_use_ = 0;
     std::size_t waiting_ = 0;
     std::chrono::milliseconds backoff_{0};
@@ -193,10 +193,10 @@ std::string joined(const std::vector<std::string>& names) {
     return out;
 }
 
-}  // namespace
+} // namespace
 
 struct Targets::State {
-    std::vector<std::string> names;  // in the order of the configuration
+    std::vector<std::string> names; // in the order of the configuration
     std::map<std::string, std::shared_ptr<Pool>> pools;
 };
 
@@ -215,7 +215,9 @@ Targets::Targets(
 
 Targets::~Targets() = default;
 
-std::vector<std::string> Targets::names() const { return state_->names; }
+std::vector<std::string> Targets::names() const {
+    return state_->names;
+}
 
 base::Result<std::string> Targets::resolve(const std::string& name) const {
     if (name.empty()) {
@@ -233,7 +235,8 @@ base::Result<std::string> Targets::resolve(const std::string& name) const {
     if (state_->pools.find(name) == state_->pools.end()) {
         // The name itself is not repeated: it is a caller's text.
         return base::Error{
-            base::Errc::not_found, "No target of that name is configured.",
+            base::Errc::not_found,
+            "No target of that name is configured.",
             state_->names.empty() ? "Configure one."
                                   : "Give target, one of: " + joined(state_->names) + "."};
     }
@@ -255,4 +258,4 @@ const db::TargetAddress* Targets::address(const std::string& name) const {
     return pool == state_->pools.end() ? nullptr : &pool->second->address();
 }
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

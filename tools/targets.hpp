@@ -2,15 +2,15 @@
 // never blocks another; a busy one answers target_busy past its bounded queue.
 #pragma once
 
-#include <memory>
-#include <stop_token>
-#include <string>
-#include <vector>
-
 #include "base/clock.hpp"
 #include "base/db/reader_connection.hpp"
 #include "base/result.hpp"
 #include "telemetry/metrics.hpp"
+
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
 
 namespace interlock::tools {
 
@@ -27,13 +27,15 @@ public:
 struct TargetStatus {
     std::string name;
     bool reachable = false;
-    std::string problem;  // when not reachable
+    std::string problem; // when not reachable
     db::ServerFacts facts;
 };
 
 class Targets {
 public:
-    Targets(std::vector<db::TargetAddress> addresses, base::Clock& clock, telemetry::Metrics& metrics);
+    Targets(
+        std::vector<db::TargetAddress> addresses, base::Clock& clock, telemetry::Metrics& metrics
+    );
     ~Targets();
     std::vector<std::string> names() const;
     /// `name` empty: the only target if there is exactly one, else invalid_arguments listing them.
@@ -48,4 +50,4 @@ private:
     std::unique_ptr<State> state_;
 };
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

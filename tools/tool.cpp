@@ -1,19 +1,19 @@
 #include "tools/tool.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 
 #include <nlohmann/json.hpp>
-
-#include "base/text.hpp"
 
 namespace interlock::tools {
 namespace {
 
 using base::Json;
 
-constexpr std::size_t problems_max = 5;        // told at once; more would bury the first
-constexpr std::size_t shown_value_chars = 60;  // of a refused value
-constexpr long long list_length_max = 20;      // when an input does not say
+constexpr std::size_t problems_max = 5;       // told at once; more would bury the first
+constexpr std::size_t shown_value_chars = 60; // of a refused value
+constexpr long long list_length_max = 20;     // when an input does not say
 
 std::string comma_list(const std::vector<std::string_view>& items) {
     std::string out;
@@ -34,7 +34,9 @@ std::string found(const Json& value) {
     return base::cut_middle(base::sanitize(base::render_json(value)), shown_value_chars);
 }
 
-long long list_max(const Input& input) { return input.max > 0 ? input.max : list_length_max; }
+long long list_max(const Input& input) {
+    return input.max > 0 ? input.max : list_length_max;
+}
 
 std::string expected(const Input& input) {
     switch (input.type) {
@@ -47,9 +49,8 @@ std::string expected(const Input& input) {
     case InputType::boolean:
         return "true or false";
     case InputType::text_list:
-        return "a list of " + std::to_string(input.min) + " to " +
-               std::to_string(list_max(input)) + " texts of at most " +
-               std::to_string(input.length_max) + " characters";
+        return "a list of " + std::to_string(input.min) + " to " + std::to_string(list_max(input)) +
+               " texts of at most " + std::to_string(input.length_max) + " characters";
     case InputType::object:
         return "an object";
     }
@@ -64,8 +65,7 @@ bool text_fits(const Input& input, const Json& value) {
     if (!input.choices.empty()) {
         return std::find(input.choices.begin(), input.choices.end(), text) != input.choices.end();
     }
-    return base::count_characters(text) <= input.length_max &&
-           text.find('\0') == std::string::npos;
+    return base::count_characters(text) <= input.length_max && text.find('\0') == std::string::npos;
 }
 
 bool fits(const Input& input, const Json& value) {
@@ -168,7 +168,8 @@ public:
     }
     bool any() const { return !problems_.empty(); }
     base::Error error(const Tool& tool) const {
-        std::string what = "The arguments of " + std::string{tool.name} + " do not fit its schema: ";
+        std::string what =
+            "The arguments of " + std::string{tool.name} + " do not fit its schema: ";
         for (std::size_t i = 0; i < problems_.size(); ++i) {
             what += (i == 0 ? "" : "; ") + problems_[i];
         }
@@ -203,13 +204,15 @@ Json parsed(const std::map<std::string, std::string, std::less<>>& values, std::
     return found_value == values.end() ? Json{} : Json::parse(found_value->second, nullptr, false);
 }
 
-}  // namespace
+} // namespace
 
 void Arguments::set(std::string name, std::string json_text) {
     values_[std::move(name)] = std::move(json_text);
 }
 
-bool Arguments::has(std::string_view name) const { return values_.find(name) != values_.end(); }
+bool Arguments::has(std::string_view name) const {
+    return values_.find(name) != values_.end();
+}
 
 std::string Arguments::text(std::string_view name) const {
     const Json value = parsed(values_, name);
@@ -251,9 +254,7 @@ std::string input_schema(const Tool& tool) {
         }
     }
     Json schema{
-        {"type", "object"},
-        {"properties", std::move(properties)},
-        {"additionalProperties", false}};
+        {"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
     if (!required.empty()) {
         schema["required"] = std::move(required);
     }
@@ -284,14 +285,17 @@ base::Result<Arguments> validate_arguments(const Tool& tool, const base::Json& a
         const Json* value = find_value(arguments, input);
         if (value == nullptr) {
             if (input.required) {
-                problems.add(path + ": expected " + expected(input) + ", found nothing",
-                             example_of(input));
+                problems.add(
+                    path + ": expected " + expected(input) + ", found nothing", example_of(input)
+                );
             } else if (!input.fallback.empty()) {
                 accepted.set(std::string{input.name}, base::render_json(fallback_value(input)));
             }
         } else if (!fits(input, *value)) {
-            problems.add(path + ": expected " + expected(input) + ", found " + found(*value),
-                         example_of(input));
+            problems.add(
+                path + ": expected " + expected(input) + ", found " + found(*value),
+                example_of(input)
+            );
         } else {
             accepted.set(std::string{input.name}, base::render_json(*value));
         }
@@ -303,7 +307,7 @@ base::Result<Arguments> validate_arguments(const Tool& tool, const base::Json& a
 }
 
 Output error_output(const base::Error& error) {
-    constexpr std::size_t sentence_chars_max = 2'000;  // a server's message may be of any length
+    constexpr std::size_t sentence_chars_max = 2'000; // a server's message may be of any length
     const auto safe = [](const std::string& text) {
         return base::cut_middle(base::sanitize(text), sentence_chars_max);
     };
@@ -321,4 +325,4 @@ Output error_output(const base::Error& error) {
     return output;
 }
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -2,14 +2,6 @@
 // validation, the decoder and the documentation.
 #pragma once
 
-#include <functional>
-#include <map>
-#include <optional>
-#include <stop_token>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "base/clock.hpp"
 #include "base/ids.hpp"
 #include "base/json.hpp"
@@ -18,6 +10,14 @@
 #include "telemetry/metrics.hpp"
 #include "telemetry/span.hpp"
 #include "tools/evidence.hpp"
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace interlock::tools {
 
@@ -31,12 +31,12 @@ struct Input {
     InputType type = InputType::text;
     bool required = false;
     std::string_view about = {};
-    long long min = 0;                       // integers; list length for text_list
+    long long min = 0; // integers; list length for text_list
     long long max = 0;
-    std::size_t length_max = 200;            // characters of text
-    std::vector<std::string_view> choices = {};  // enum for text
-    std::string_view fallback = {};          // default, in text form; "" = none
-    std::string_view example = {};           // shown when validation fails
+    std::size_t length_max = 200;               // characters of text
+    std::vector<std::string_view> choices = {}; // enum for text
+    std::string_view fallback = {};             // default, in text form; "" = none
+    std::string_view example = {};              // shown when validation fails
 };
 
 /// Validated arguments, by name; defaults filled in.
@@ -61,7 +61,7 @@ struct Call {
     const Arguments& arguments;
     std::stop_token stop;
     telemetry::Span& span;
-    std::string id;  // call id, also in the audit
+    std::string id; // call id, also in the audit
 };
 
 /// What tools work with; made once by the program.
@@ -75,14 +75,14 @@ struct Context {
 };
 
 struct Tool {
-    std::string_view name;     // ^[a-z_]{1,64}$
+    std::string_view name; // ^[a-z_]{1,64}$
     std::string_view title;
-    std::string_view summary;  // one ASCII sentence: what a model reads
-    std::string_view domain;   // "orientation" | "triage" | "postgres" | "planning"
-    bool read_only = true;     // readOnlyHint; false only for the two that touch the queue
+    std::string_view summary; // one ASCII sentence: what a model reads
+    std::string_view domain;  // "orientation" | "triage" | "postgres" | "planning"
+    bool read_only = true;    // readOnlyHint; false only for the two that touch the queue
     bool idempotent = true;
-    std::vector<Input> inputs = {};    // `target` is declared like any other
-    std::string (*output_schema)() = nullptr;  // JSON Schema text of structuredContent
+    std::vector<Input> inputs = {};           // `target` is declared like any other
+    std::string (*output_schema)() = nullptr; // JSON Schema text of structuredContent
     std::function<base::Result<Output>(Context&, const Call&)> run;
 };
 
@@ -99,4 +99,4 @@ const std::vector<Tool>& catalog();
 /// code in structuredContent.error.
 Output error_output(const base::Error& error);
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -3,13 +3,13 @@
 // database stands in objects, escaped, and decides nothing.
 #pragma once
 
+#include "tools/evidence.hpp"
+
 #include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "tools/evidence.hpp"
 
 namespace interlock::tools {
 
@@ -54,7 +54,7 @@ struct Cause {
 };
 
 struct Diagnosis {
-    std::string id;  // evidence id
+    std::string id; // evidence id
     std::string target;
     double window_seconds = 0;
     Verdict verdict = Verdict::insufficient_evidence;
@@ -75,4 +75,4 @@ RenderedDiagnosis render_diagnosis(const Diagnosis& diagnosis, const std::string
 /// The families this build does not look at.
 std::vector<NotExamined> unexamined_families();
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -1,5 +1,10 @@
 #include "tools/diagnosis/facts.hpp"
 
+#include "base/json.hpp"
+#include "base/limits.hpp"
+#include "tools/lane.hpp"
+#include "tools/targets.hpp"
+
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -7,11 +12,6 @@
 #include <thread>
 
 #include <nlohmann/json.hpp>
-
-#include "base/json.hpp"
-#include "base/limits.hpp"
-#include "tools/lane.hpp"
-#include "tools/targets.hpp"
 
 namespace interlock::tools {
 namespace {
@@ -38,12 +38,11 @@ public:
 private:
     std::stop_source source_;
     std::stop_callback<std::function<void()>> forward_;
-    std::jthread timer_;  // last: it ends first
+    std::jthread timer_; // last: it ends first
 };
 
-base::Result<LaneRead> look(
-    Context& context, const Call& call, const std::string& target, const std::stop_token& stop
-) {
+base::Result<LaneRead>
+look(Context& context, const Call& call, const std::string& target, const std::stop_token& stop) {
     const Call bounded{
         .identity = call.identity,
         .arguments = call.arguments,
@@ -61,8 +60,8 @@ base::Result<LaneRead> look(
 NotExamined budget_gap(const char* what) {
     return {
         .what = what,
-        .why = "timeout: the sweep's budget of " +
-               std::to_string(limits::diagnose_budget.count()) + " ms was used up",
+        .why = "timeout: the sweep's budget of " + std::to_string(limits::diagnose_budget.count()) +
+               " ms was used up",
         .would_tell = "whether the waits stand"};
 }
 
@@ -93,9 +92,7 @@ Json session_value(const LockSession& session) {
 Json wait_value(const LockWait& wait) {
     Json blockers = Json::array();
     for (const LockNode& node : wait.blockers) {
-        blockers.push_back(
-            node.pid != 0 ? Json{{"pid", node.pid}} : Json{{"gid", node.gid}}
-        );
+        blockers.push_back(node.pid != 0 ? Json{{"pid", node.pid}} : Json{{"gid", node.gid}});
     }
     Json out{
         {"waiter", wait.waiter},
@@ -135,7 +132,7 @@ Json look_value(const LockFacts& facts) {
         {"prepared", std::move(prepared)}};
 }
 
-}  // namespace
+} // namespace
 
 base::Result<Facts> sweep(Context& context, const Call& call, const std::string& target) {
     const Budget budget{call.stop, limits::diagnose_budget};
@@ -143,8 +140,8 @@ base::Result<Facts> sweep(Context& context, const Call& call, const std::string&
     auto first = look(context, call, target, budget.token());
     Facts facts;
     if (!first) {
-        const bool over = first.error().code == base::Errc::cancelled &&
-                          !call.stop.stop_requested();
+        const bool over =
+            first.error().code == base::Errc::cancelled && !call.stop.stop_requested();
         if (!over) {
             return std::move(first).error();
         }
@@ -169,9 +166,9 @@ base::Result<Facts> sweep(Context& context, const Call& call, const std::string&
         return base::Error{base::Errc::cancelled, "The caller gave up.", ""};
     }
     if (!second) {
-        facts.first.gaps.push_back(failed_check(
-            "a second look at the locks", second.error(), "whether the waits stand"
-        ));
+        facts.first.gaps.push_back(
+            failed_check("a second look at the locks", second.error(), "whether the waits stand")
+        );
         return facts;
     }
     facts.second = decode_lock_facts(second->results);
@@ -188,4 +185,4 @@ std::string facts_json(const Facts& facts) {
     return base::render_json({{"apart_seconds", facts.apart_seconds}, {"looks", std::move(looks)}});
 }
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -2,13 +2,13 @@
 // when anybody waits: a wait that is gone at the second look is nobody's incident.
 #pragma once
 
-#include <chrono>
-#include <optional>
-#include <string>
-
 #include "base/result.hpp"
 #include "tools/postgres/lock_facts.hpp"
 #include "tools/tool.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
 
 namespace interlock::tools {
 
@@ -17,8 +17,8 @@ inline constexpr std::chrono::milliseconds looks_apart{300};
 
 struct Facts {
     LockFacts first;
-    std::optional<LockFacts> second;  // absent: nobody waited, or it could not be read
-    double apart_seconds = 0;         // between the looks
+    std::optional<LockFacts> second; // absent: nobody waited, or it could not be read
+    double apart_seconds = 0;        // between the looks
     Source source;
 };
 
@@ -28,4 +28,4 @@ base::Result<Facts> sweep(Context& context, const Call& call, const std::string&
 /// The facts as JSON text, for the evidence store.
 std::string facts_json(const Facts& facts);
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -1,10 +1,10 @@
 #include "tools/diagnosis/locks.hpp"
 
+#include "tools/render.hpp"
+
 #include <algorithm>
 #include <map>
 #include <set>
-
-#include "tools/render.hpp"
 
 namespace interlock::tools {
 namespace {
@@ -22,7 +22,9 @@ constexpr double pause_seconds = 1;
 constexpr std::size_t objects_max = 10;
 constexpr const char* runbook_id = "release-blocking-session";
 
-std::string number(std::size_t count) { return std::to_string(count); }
+std::string number(std::size_t count) {
+    return std::to_string(count);
+}
 
 std::string sessions_text(std::size_t count) {
     return counted(static_cast<long long>(count), "session", "sessions");
@@ -33,7 +35,9 @@ const LockSession* session_of(const LockFacts& facts, long long pid) {
     return found == facts.sessions.end() ? nullptr : &found->second;
 }
 
-bool is_client(const LockSession& session) { return session.backend_type == "client backend"; }
+bool is_client(const LockSession& session) {
+    return session.backend_type == "client backend";
+}
 
 /// Why the runbook must not be aimed at a session; "" when it may.
 std::string out_of_reach(const LockSession& session) {
@@ -80,31 +84,35 @@ RunbookSuggestion release(const LockSession& session, const char* signal) {
 
 /// A queue behind strong table locks that themselves only wait.
 struct DdlQueue {
-    std::set<long long> requests;    // waiters for the strong lock, first come first
-    std::set<long long> victims;     // who waits only because of them
-    std::set<LockNode> roots;        // who the requests wait for
+    std::set<long long> requests; // waiters for the strong lock, first come first
+    std::set<long long> victims;  // who waits only because of them
+    std::set<LockNode> roots;     // who the requests wait for
     double longest_wait = 0;
-    double held = 0;                 // how long the longest holding root can have been in the way
+    double held = 0; // how long the longest holding root can have been in the way
 };
 
 /// The root of a chain, judged.
 struct Root {
     const LockChain* chain = nullptr;
-    const LockSession* session = nullptr;  // null for a prepared transaction or one not seen
-    std::set<long long> victims;           // without those of a DDL queue
-    double longest_wait = 0;               // of these
-    double held = 0;                       // no longer than the root's own transaction is old
+    const LockSession* session = nullptr; // null for a prepared transaction or one not seen
+    std::set<long long> victims;          // without those of a DDL queue
+    double longest_wait = 0;              // of these
+    double held = 0;                      // no longer than the root's own transaction is old
 };
 
 class LockJudge {
 public:
     explicit LockJudge(const Facts& facts)
-        : facts_{facts}, now_{facts.second ? *facts.second : facts.first} {}
+        : facts_{facts},
+          two_looks_{facts.second && facts.second->complete},
+          now_{two_looks_ ? *facts.second : facts.first},
+          before_{find_chains(facts.first)} {}
 
     LockJudgement judge() {
         out_.not_examined = now_.gaps;
-        if (facts_.second && !facts_.first.gaps.empty() && now_.gaps.empty()) {
-            out_.not_examined = facts_.first.gaps;
+        if (facts_.second && !two_looks_) {
+            const auto& gaps = facts_.second->gaps;
+            out_.not_examined.insert(out_.not_examined.end(), gaps.begin(), gaps.end());
         }
         if (!now_.sees_all_sessions) {
             out_.not_examined.push_back(hidden_sessions_gap());
@@ -124,7 +132,7 @@ public:
             if (stands(chain)) {
                 roots.push_back(look_at(chain));
             } else {
-                unexplained(chain.longest_wait_seconds, rotating_gap());
+                unstable(chain.longest_wait_seconds, rotating_gap());
             }
         }
         for (Root& root : roots) {
@@ -137,7 +145,7 @@ public:
             judge_queue(queue);
         }
         for (const long long waiter : chains.rootless) {
-            unexplained(wait_seconds(waiter), cycle_gap());
+            unstable(wait_seconds(waiter), cycle_gap());
         }
         return finish();
     }
@@ -152,19 +160,19 @@ private:
 
     /// The same root, in the same transaction, at the head of a chain in both looks.
     bool stands(const LockChain& chain) const {
-        if (!facts_.second) {
-            return true;  // one look: the age of the wait must speak
+        if (!two_looks_) {
+            return true; // one look: the age of the wait must speak
         }
-        const LockChains before = find_chains(facts_.first);
-        return std::any_of(before.chains.begin(), before.chains.end(), [&](const LockChain& other) {
+        const auto& before = before_.chains;
+        return std::any_of(before.begin(), before.end(), [&](const LockChain& other) {
             if (!(other.root == chain.root)) {
                 return false;
             }
             const LockSession* then = session_of(facts_.first, other.root.pid);
             const LockSession* now = session_of(now_, chain.root.pid);
             return then == nullptr || now == nullptr ||
-                   (then->backend_start == now->backend_start &&
-                    then->xact_start == now->xact_start);
+                   (then->backend_start == now->backend_start && then->xact_start == now->xact_start
+                   );
         });
     }
 
@@ -219,7 +227,8 @@ private:
             std::set<long long> next;
             for (const LockWait& wait : now_.waits) {
                 const bool waits = std::any_of(
-                    wait.blockers.begin(), wait.blockers.end(),
+                    wait.blockers.begin(),
+                    wait.blockers.end(),
                     [&](const LockNode& node) { return edge.count(node.pid) > 0; }
                 );
                 if (waits && pids.count(wait.waiter) == 0 && out.insert(wait.waiter).second) {
@@ -271,8 +280,9 @@ private:
     }
 
     static double age_of(const Root& root) {
-        return root.session != nullptr && root.session->xact_seconds ? *root.session->xact_seconds
-                                                                     : root.chain->longest_wait_seconds;
+        return root.session != nullptr && root.session->xact_seconds
+                   ? *root.session->xact_seconds
+                   : root.chain->longest_wait_seconds;
     }
 
     // ---- what it means
@@ -280,15 +290,17 @@ private:
     LockJudgement judge_quiet() {
         const std::string examined =
             counted(now_.clients, "client session", "client sessions") + " examined";
-        if (facts_.second) {
+        if (two_looks_) {
             return conclude(
-                LockState::quiet, examined + ": " + number(facts_.first.waits.size()) +
-                                      " waited for a lock for a moment, none any more."
+                LockState::quiet,
+                examined + ": " + number(facts_.first.waits.size()) +
+                    " waited for a lock for a moment, none any more."
             );
         }
         if (now_.clients == 0) {
             out_.not_examined.push_back(
-                {"lock waits of client sessions", "no client session is connected besides ours",
+                {"lock waits of client sessions",
+                 "no client session is connected besides ours",
                  "whether sessions block each other; and nobody being connected may itself be the "
                  "trouble"}
             );
@@ -299,7 +311,7 @@ private:
 
     void judge_root(const Root& root) {
         if (root.victims.empty()) {
-            return;  // all of them stand in a DDL queue
+            return; // all of them stand in a DDL queue
         }
         if (root.chain->root.pid == 0) {
             judge_prepared(root);
@@ -307,7 +319,8 @@ private:
             unexplained(
                 root.longest_wait,
                 {"the head of a chain (backend " + std::to_string(root.chain->root.pid) + ")",
-                 "it was not among the sessions that were read", "what it does"}
+                 "it was not among the sessions that were read",
+                 "what it does"}
             );
         } else if (!root.session->visible) {
             unexplained(
@@ -318,7 +331,7 @@ private:
                  "whether it is idle in a transaction or at work"}
             );
         } else if (root.held <= momentary_seconds) {
-            unexplained(root.longest_wait, rotating_gap());
+            unstable(root.longest_wait, rotating_gap());
         } else if (is_idle_in_transaction(*root.session)) {
             judge_idle(root);
         } else if (root.session->state == "active" ||
@@ -335,8 +348,7 @@ private:
         if (!session.state.starts_with("idle in transaction")) {
             return false;
         }
-        const LockSession* then =
-            facts_.second ? session_of(facts_.first, session.pid) : nullptr;
+        const LockSession* then = two_looks_ ? session_of(facts_.first, session.pid) : nullptr;
         const bool worked_between = then != nullptr && then->query_start != session.query_start;
         return !(worked_between && session.state_seconds.value_or(0) < pause_seconds);
     }
@@ -355,7 +367,7 @@ private:
                 {"diagnose", target_argument(), "whether the chain still stands when it is older"}
             );
         }
-        if (!facts_.second) {
+        if (!two_looks_) {
             cause.confidence -= 0.15;
             cause.against.emplace_back("It was seen in one look only.");
         }
@@ -371,12 +383,12 @@ private:
             direct += blocked_by_root(pid, root) ? 1 : 0;
         }
         cause.because.push_back(
-            sessions_text(root.victims.size()) +
-            (root.victims.size() == 1 ? " waits" : " wait") + " behind it (" + number(direct) +
-            " directly, depth " + std::to_string(root.chain->depth) + "); the longest wait is " +
+            sessions_text(root.victims.size()) + (root.victims.size() == 1 ? " waits" : " wait") +
+            " behind it (" + number(direct) + " directly, depth " +
+            std::to_string(root.chain->depth) + "); the longest wait is " +
             seconds_text(root.longest_wait) + "."
         );
-        if (facts_.second) {
+        if (two_looks_) {
             cause.because.push_back(
                 "It was at the head of the chain, in the same transaction, in two looks " +
                 seconds_text(facts_.apart_seconds) + " apart, and waits for nobody itself."
@@ -416,8 +428,8 @@ private:
         add_chain_facts(root, cause);
         if (root.held > incident_seconds && root.held <= patience_seconds) {
             cause.against.push_back(
-                "It has been in the way for " + seconds_text(root.held) +
-                ", under the " + seconds_text(patience_seconds) +
+                "It has been in the way for " + seconds_text(root.held) + ", under the " +
+                seconds_text(patience_seconds) +
                 " after which ending an idle transaction is usually worth the work it loses."
             );
         }
@@ -429,7 +441,8 @@ private:
         }
         suggest(session, "terminate", root.held, cause);
         cause.next.push_back(
-            {"get_activity", target_argument(),
+            {"get_activity",
+             target_argument(),
              "whether the same application leaves more transactions open"}
         );
         add_cause(std::move(cause), root.held);
@@ -449,8 +462,7 @@ private:
         const double transaction = session.xact_seconds.value_or(0);
         cause.because.push_back(
             "Backend " + std::to_string(session.pid) + " is at work; its statement began " +
-            seconds_text(statement) + " ago, its transaction " + seconds_text(transaction) +
-            " ago."
+            seconds_text(statement) + " ago, its transaction " + seconds_text(transaction) + " ago."
         );
         if (transaction > statement + pause_seconds) {
             cause.because.emplace_back(
@@ -474,7 +486,8 @@ private:
         }
         suggest(session, "cancel", root.held, cause);
         cause.next.push_back(
-            {"get_activity", target_argument(),
+            {"get_activity",
+             target_argument(),
              "how long its statement has run and what it waits for: what it has done is lost if "
              "it is cancelled"}
         );
@@ -487,12 +500,13 @@ private:
             unexplained(
                 root.longest_wait,
                 {"which prepared transaction is at the head of a chain",
-                 "its lock was not among those that were read", "its gid, owner and age"}
+                 "its lock was not among those that were read",
+                 "its gid, owner and age"}
             );
             return;
         }
         if (root.longest_wait <= momentary_seconds) {
-            unexplained(root.longest_wait, rotating_gap());
+            unstable(root.longest_wait, rotating_gap());
             return;
         }
         Cause cause = new_cause("lock.prepared_xact", 0.95, root.longest_wait);
@@ -506,7 +520,8 @@ private:
             "either is final."
         );
         cause.next.push_back(
-            {"get_blocking", target_argument(),
+            {"get_blocking",
+             target_argument(),
              "its gid, owner and age, to ask the owner of the distributed transaction"}
         );
         add_cause(std::move(cause), root.longest_wait);
@@ -515,7 +530,8 @@ private:
     CauseObject prepared_object(const std::string& gid, Cause& cause) const {
         CauseObject object{.kind = "prepared_transaction", .name = gid, .fields = {{"gid", gid}}};
         const auto known = std::find_if(
-            now_.prepared.begin(), now_.prepared.end(),
+            now_.prepared.begin(),
+            now_.prepared.end(),
             [&](const PreparedTransaction& one) { return one.gid == gid; }
         );
         if (known == now_.prepared.end()) {
@@ -569,7 +585,8 @@ private:
         }
         add_relations(queue.requests, cause);
         cause.next.push_back(
-            {"get_blocking", target_argument(),
+            {"get_blocking",
+             target_argument(),
              "after the request is cancelled: that the queue is gone, and whether the session in "
              "front is still there before it is tried again with lock_timeout"}
         );
@@ -581,7 +598,8 @@ private:
             const LockSession* front = session_of(now_, node.pid);
             if (node.pid == 0) {
                 cause.objects.push_back(
-                    {.kind = "prepared_transaction", .name = node.gid,
+                    {.kind = "prepared_transaction",
+                     .name = node.gid,
                      .fields = {{"gid", node.gid}}}
                 );
                 cause.because.emplace_back("A prepared transaction is in front of the request.");
@@ -628,13 +646,26 @@ private:
             "whether a session lock was leaked, and by which application"};
     }
 
+    /// Somebody stands at the head, and what it is cannot be told.
     void unexplained(double wait, NotExamined gap) {
-        if (wait <= momentary_seconds) {
-            return;
+        if (wait > momentary_seconds) {
+            unexplained_max_ = std::max(unexplained_max_, wait);
+            tell(std::move(gap));
         }
-        unexplained_max_ = std::max(unexplained_max_, wait);
+    }
+
+    /// Nobody stands at the head for long: a matter for an incident only when the waits are old.
+    void unstable(double wait, NotExamined gap) {
+        if (wait > momentary_seconds) {
+            unstable_max_ = std::max(unstable_max_, wait);
+            tell(std::move(gap));
+        }
+    }
+
+    void tell(NotExamined gap) {
         const bool told = std::any_of(
-            out_.not_examined.begin(), out_.not_examined.end(),
+            out_.not_examined.begin(),
+            out_.not_examined.end(),
             [&](const NotExamined& other) { return other.what == gap.what; }
         );
         if (!told) {
@@ -644,9 +675,7 @@ private:
 
     // ---- the answer
 
-    void add_cause(Cause cause, double held) {
-        ranked_.emplace_back(held, std::move(cause));
-    }
+    void add_cause(Cause cause, double held) { ranked_.emplace_back(held, std::move(cause)); }
 
     LockJudgement conclude(LockState state, std::string summary) {
         out_.state = state;
@@ -673,32 +702,46 @@ private:
                     " of an incident."
             );
         }
-        if (unexplained_max_ > momentary_seconds) {
+        if (unexplained_max_ > 0 || unstable_max_ > incident_seconds) {
             return conclude(
                 LockState::unexplained,
-                waiting + " for locks, the longest for " + seconds_text(unexplained_max_) +
+                waiting + " for locks, the longest for " +
+                    seconds_text(std::max(unexplained_max_, unstable_max_)) +
                     ", but what is at the head is not one of the causes this build can tell; see "
                     "not examined."
             );
         }
+        if (unstable_max_ > 0) {
+            return conclude(
+                LockState::degraded,
+                waiting + " for locks, the longest for " + seconds_text(unstable_max_) +
+                    ", and no one session stands at the head."
+            );
+        }
         return conclude(
-            LockState::quiet, waiting + " for locks, none longer than " +
-                                  seconds_text(momentary_seconds) + ": ordinary for a busy database."
+            LockState::quiet,
+            waiting + " for locks, none longer than " + seconds_text(momentary_seconds) +
+                ": ordinary for a busy database."
         );
     }
 
     const Facts& facts_;
+    const bool two_looks_;
     const LockFacts& now_;
+    const LockChains before_;
     std::map<long long, const LockWait*> wait_of_;
     std::vector<DdlQueue> queues_;
     std::vector<std::pair<double, Cause>> ranked_;
     double held_max_ = 0;
     double unexplained_max_ = 0;
+    double unstable_max_ = 0;
     LockJudgement out_;
 };
 
-}  // namespace
+} // namespace
 
-LockJudgement judge_locks(const Facts& facts) { return LockJudge{facts}.judge(); }
+LockJudgement judge_locks(const Facts& facts) {
+    return LockJudge{facts}.judge();
+}
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -1,7 +1,5 @@
 // get_activity: sessions that need attention, worst first; how many are in which state; how much
 // of the connection limit is used.
-#include <optional>
-
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "tools/catalog.hpp"
@@ -11,6 +9,8 @@
 #include "tools/run.hpp"
 #include "tools/schema.hpp"
 #include "tools/targets.hpp"
+
+#include <optional>
 
 namespace interlock::tools {
 namespace {
@@ -55,7 +55,7 @@ constexpr db::Sql activity_sessions{"activity_sessions", R"sql(
         left join pg_catalog.pg_roles r on r.oid = a.usesysid
         where a.pid <> pg_catalog.pg_backend_pid()
           and not coalesce(r.rolname = session_user
-                           and a.application_name like 'interlock:%', false)
+                           and a.application_name ~ '^interlock(:|$)', false)
           and (a.backend_type in ('client backend', 'parallel worker', 'autovacuum worker',
                                   'logical replication worker',
                                   'logical replication apply worker')
@@ -94,7 +94,7 @@ constexpr db::Sql activity_states{"activity_states", R"sql(
     from pg_catalog.pg_stat_activity a
     left join pg_catalog.pg_roles r on r.oid = a.usesysid
     where a.pid <> pg_catalog.pg_backend_pid()
-      and not coalesce(r.rolname = session_user and a.application_name like 'interlock:%', false)
+      and not coalesce(r.rolname = session_user and a.application_name ~ '^interlock(:|$)', false)
       and (a.backend_type = 'client backend'
            or a.backend_type is null and a.usesysid is not null)
     group by 1
@@ -124,11 +124,17 @@ const std::vector<Column>& session_columns() {
     static const std::vector<Column> declared{
         {.name = "pid", .type = ColumnType::integer},
         {.name = "state"},
-        {.name = "xact_seconds", .type = ColumnType::real, .unit = "s",
+        {.name = "xact_seconds",
+         .type = ColumnType::real,
+         .unit = "s",
          .about = "Age of the transaction"},
-        {.name = "query_seconds", .type = ColumnType::real, .unit = "s",
+        {.name = "query_seconds",
+         .type = ColumnType::real,
+         .unit = "s",
          .about = "Since the last statement began"},
-        {.name = "state_seconds", .type = ColumnType::real, .unit = "s",
+        {.name = "state_seconds",
+         .type = ColumnType::real,
+         .unit = "s",
          .about = "Time in this state"},
         {.name = "wait_event", .about = "Null: on CPU or not waiting"},
         {.name = "blocks_others", .type = ColumnType::boolean},
@@ -158,7 +164,9 @@ const std::vector<Column>& connection_columns() {
         {.name = "used", .type = ColumnType::integer, .about = "Client sessions in every state"},
         {.name = "max_connections", .type = ColumnType::integer},
         {.name = "reserved", .type = ColumnType::integer, .about = "Kept for privileged roles"},
-        {.name = "used_percent", .type = ColumnType::real, .unit = "%",
+        {.name = "used_percent",
+         .type = ColumnType::real,
+         .unit = "%",
          .about = "Of what ordinary roles may use"},
     };
     return declared;
@@ -306,8 +314,11 @@ void judge_connections(const db::Table& use, Evidence& evidence) {
 
 /// The table of a result, put into the packet; or the gap it leaves.
 const db::Table* take(
-    const base::Result<db::Rows>& result, const char* name, const std::vector<Column>& columns,
-    const char* would_tell, Evidence& evidence
+    const base::Result<db::Rows>& result,
+    const char* name,
+    const std::vector<Column>& columns,
+    const char* would_tell,
+    Evidence& evidence
 ) {
     EvidenceRows rows{.name = name, .columns = &columns, .cells = {}};
     const db::Table* table = nullptr;
@@ -317,7 +328,8 @@ const db::Table* take(
         if (result->cut) {
             evidence.not_examined.push_back(
                 {std::string{name} + " beyond the first " + std::to_string(table->rows.size()),
-                 "limit: more than this call lists", would_tell}
+                 "limit: more than this call lists",
+                 would_tell}
             );
         }
     } else {
@@ -332,11 +344,14 @@ Evidence assess(const db::ReadResults& results) {
     evidence.tool = tool_name;
     const db::Table* sessions =
         take(results[0], "sessions", session_columns(), "who needs attention", evidence);
-    const db::Table* states =
-        take(results[1], "states", state_columns(), "how many sessions are in which state",
-             evidence);
+    const db::Table* states = take(
+        results[1], "states", state_columns(), "how many sessions are in which state", evidence
+    );
     const db::Table* use = take(
-        results[2], "connections", connection_columns(), "how near the connection limit is",
+        results[2],
+        "connections",
+        connection_columns(),
+        "how near the connection limit is",
         evidence
     );
     Totals totals;
@@ -350,7 +365,8 @@ Evidence assess(const db::ReadResults& results) {
     if (used_known) {
         judge_connections(*use, evidence);
     }
-    if (totals.hidden > 0 || (used_known && !use->boolean(0, "sees_all_sessions").value_or(false))) {
+    if (totals.hidden > 0 ||
+        (used_known && !use->boolean(0, "sees_all_sessions").value_or(false))) {
         NotExamined gap = hidden_sessions_gap();
         gap.what += " (" + std::to_string(totals.hidden) + " hidden)";
         gap.would_tell = "which of them are long, idle in a transaction or waiting";
@@ -362,7 +378,8 @@ Evidence assess(const db::ReadResults& results) {
             : counted(totals.sessions - totals.hidden, "client session", "client sessions") +
                   " examined" +
                   (totals.hidden > 0 ? ", " + std::to_string(totals.hidden) + " hidden" : "") +
-                  ": " + counted(static_cast<long long>(evidence.findings.size()), "finding", "findings") +
+                  ": " +
+                  counted(static_cast<long long>(evidence.findings.size()), "finding", "findings") +
                   (used_known ? "; " + use->text(0, "used") + " of " +
                                     use->text(0, "max_connections") + " connections used."
                               : ".");
@@ -370,15 +387,15 @@ Evidence assess(const db::ReadResults& results) {
 }
 
 base::Result<Output> run(Context& context, const Call& call) {
-    INTERLOCK_TRY(
-        const std::string target, context.targets.resolve(call.arguments.text("target"))
-    );
+    INTERLOCK_TRY(const std::string target, context.targets.resolve(call.arguments.text("target")));
     const auto limit = static_cast<std::size_t>(call.arguments.integer("limit"));
     const LaneRequest request{.target = target, .tool = tool_name};
     INTERLOCK_TRY(
         const LaneRead read,
         read_lane(
-            context, call, request,
+            context,
+            call,
+            request,
             {{.sql = activity_sessions,
               .parameters =
                   {call.arguments.text("view"),
@@ -394,7 +411,7 @@ base::Result<Output> run(Context& context, const Call& call) {
     return publish(context, call, std::move(evidence));
 }
 
-}  // namespace
+} // namespace
 
 Tool get_activity() {
     return {
@@ -429,4 +446,4 @@ Tool get_activity() {
         .run = run};
 }
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -1,6 +1,4 @@
 // get_blocking: who waits for a lock, on whom, and the head of every chain of waits.
-#include <algorithm>
-
 #include "base/limits.hpp"
 #include "tools/catalog.hpp"
 #include "tools/lane.hpp"
@@ -9,6 +7,8 @@
 #include "tools/run.hpp"
 #include "tools/schema.hpp"
 #include "tools/targets.hpp"
+
+#include <algorithm>
 
 namespace interlock::tools {
 namespace {
@@ -20,11 +20,12 @@ constexpr double chain_critical_seconds = 10;
 constexpr double chain_warning_seconds = 1;
 // A prepared transaction lives between two messages of a coordinator: minutes mean it was orphaned.
 constexpr double prepared_warning_seconds = 300;
-constexpr std::size_t shown_blockers_max = 10;  // in one cell
+constexpr std::size_t shown_blockers_max = 10; // in one cell
 
 const std::vector<Column>& chain_columns() {
     static const std::vector<Column> declared{
-        {.name = "root_pid", .type = ColumnType::integer,
+        {.name = "root_pid",
+         .type = ColumnType::integer,
          .about = "Backend that waits for nobody; null for a prepared transaction"},
         {.name = "root_gid", .about = "Prepared transaction at the head", .untrusted = true},
         {.name = "root_state", .about = "Null: hidden from this role"},
@@ -42,9 +43,12 @@ const std::vector<Column>& chain_columns() {
 const std::vector<Column>& wait_columns() {
     static const std::vector<Column> declared{
         {.name = "waiter_pid", .type = ColumnType::integer},
-        {.name = "blockers", .about = "Backends (pid) and prepared transactions (gid) in its way",
+        {.name = "blockers",
+         .about = "Backends (pid) and prepared transactions (gid) in its way",
          .untrusted = true},
-        {.name = "wait_seconds", .type = ColumnType::real, .unit = "s",
+        {.name = "wait_seconds",
+         .type = ColumnType::real,
+         .unit = "s",
          .about = "Since the wait began (pg_locks.waitstart)"},
         {.name = "lock_type"},
         {.name = "mode", .about = "Mode asked for"},
@@ -76,9 +80,15 @@ std::string output_schema() {
     return schema;
 }
 
-db::Cell cell(double value) { return std::to_string(value); }
-db::Cell cell(const std::optional<double>& value) { return value ? cell(*value) : db::Cell{}; }
-db::Cell cell(const std::string& text) { return text.empty() ? db::Cell{} : db::Cell{text}; }
+db::Cell cell(double value) {
+    return std::to_string(value);
+}
+db::Cell cell(const std::optional<double>& value) {
+    return value ? cell(*value) : db::Cell{};
+}
+db::Cell cell(const std::string& text) {
+    return text.empty() ? db::Cell{} : db::Cell{text};
+}
 
 std::string node_text(const LockNode& node) {
     if (node.pid != 0) {
@@ -115,8 +125,8 @@ std::string blockers_text(const LockWait& wait) {
             return out + " and " + std::to_string(wait.blockers.size() - i) + " more";
         }
         const LockNode& node = wait.blockers[i];
-        out += (i == 0 ? "" : ", ") +
-               (node.pid != 0 ? std::to_string(node.pid) : "gid " + node.gid);
+        out +=
+            (i == 0 ? "" : ", ") + (node.pid != 0 ? std::to_string(node.pid) : "gid " + node.gid);
     }
     return out;
 }
@@ -217,7 +227,10 @@ Evidence assess(const LockFacts& facts, double wait_seconds_min, std::size_t lim
     EvidenceRows prepared{.name = "prepared", .columns = &prepared_columns(), .cells = {}};
     for (const PreparedTransaction& one : facts.prepared) {
         prepared.cells.push_back(
-            {cell(one.gid), cell(one.owner), cell(one.database), cell(one.prepared),
+            {cell(one.gid),
+             cell(one.owner),
+             cell(one.database),
+             cell(one.prepared),
              cell(one.age_seconds)}
         );
     }
@@ -228,7 +241,8 @@ Evidence assess(const LockFacts& facts, double wait_seconds_min, std::size_t lim
     }
     if (beyond > 0) {
         evidence.not_examined.push_back(
-            {std::to_string(beyond) + " more waits", "limit: the argument limit leaves them out",
+            {std::to_string(beyond) + " more waits",
+             "limit: the argument limit leaves them out",
              "who else waits"}
         );
     }
@@ -246,9 +260,7 @@ Evidence assess(const LockFacts& facts, double wait_seconds_min, std::size_t lim
 }
 
 base::Result<Output> run(Context& context, const Call& call) {
-    INTERLOCK_TRY(
-        const std::string target, context.targets.resolve(call.arguments.text("target"))
-    );
+    INTERLOCK_TRY(const std::string target, context.targets.resolve(call.arguments.text("target")));
     const LaneRequest request{.target = target, .tool = tool_name};
     INTERLOCK_TRY(const LaneRead read, read_lane(context, call, request, lock_queries()));
     Evidence evidence = assess(
@@ -260,7 +272,7 @@ base::Result<Output> run(Context& context, const Call& call) {
     return publish(context, call, std::move(evidence));
 }
 
-}  // namespace
+} // namespace
 
 Tool get_blocking() {
     return {
@@ -289,4 +301,4 @@ Tool get_blocking() {
         .run = run};
 }
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

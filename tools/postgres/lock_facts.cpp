@@ -1,17 +1,17 @@
 #include "tools/postgres/lock_facts.hpp"
 
-#include <algorithm>
-#include <array>
-#include <charconv>
-
 #include "base/db/sql_text.hpp"
 #include "base/text.hpp"
 #include "tools/lane.hpp"
 
+#include <algorithm>
+#include <array>
+#include <charconv>
+
 namespace interlock::tools {
 namespace {
 
-constexpr std::size_t sessions_max = 1'000;  // that hold a lock; more are told as a gap
+constexpr std::size_t sessions_max = 1'000; // that hold a lock; more are told as a gap
 constexpr std::size_t prepared_max = 200;
 
 // One row a waiter: a queue of n waiters on one row has n*n/2 edges, but only n waiters. The
@@ -93,7 +93,7 @@ constexpr db::Sql lock_sessions{"lock_sessions", R"sql(
            extract(epoch from pg_catalog.clock_timestamp() - a.state_change) as state_seconds,
            pg_catalog.left(a.query, 1000) as query,
            coalesce(r.rolsuper, false) as superuser,
-           coalesce(r.rolname = session_user and a.application_name like 'interlock:%', false)
+           coalesce(r.rolname = session_user and a.application_name ~ '^interlock(:|$)', false)
                as ours
     from pg_catalog.pg_stat_activity a
     left join pg_catalog.pg_roles r on r.oid = a.usesysid
@@ -107,7 +107,7 @@ constexpr db::Sql lock_coverage{"lock_coverage", R"sql(
                where a.usesysid is not null
                  and coalesce(a.backend_type, 'client backend') = 'client backend'
                  and not coalesce(r.rolname = session_user
-                                  and a.application_name like 'interlock:%', false)) as clients,
+                                  and a.application_name ~ '^interlock(:|$)', false)) as clients,
            pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') as sees_all_sessions
     from pg_catalog.pg_stat_activity a
     left join pg_catalog.pg_roles r on r.oid = a.usesysid
@@ -129,7 +129,7 @@ std::vector<long long> read_pids(const std::string& list) {
         at = next < end ? next + 1 : end;
     }
     std::sort(out.begin(), out.end());
-    out.erase(std::unique(out.begin(), out.end()), out.end());  // parallel workers repeat a leader
+    out.erase(std::unique(out.begin(), out.end()), out.end()); // parallel workers repeat a leader
     return out;
 }
 
@@ -163,7 +163,10 @@ LockSession read_session(const db::Table& table, std::size_t row, bool sees_all)
 
 /// What was read, or the reason why not as a gap.
 const db::Table* table_of(
-    const db::ReadResults& results, Position position, LockFacts& facts, const char* what,
+    const db::ReadResults& results,
+    Position position,
+    LockFacts& facts,
+    const char* what,
     const char* would_tell
 ) {
     const auto& result = results[position];
@@ -174,7 +177,8 @@ const db::Table* table_of(
     if (result->cut) {
         facts.gaps.push_back(
             {std::string{what} + " beyond the first " + std::to_string(result->table.rows.size()),
-             "budget: more rows than one look reads", would_tell}
+             "budget: more rows than one look reads",
+             would_tell}
         );
     }
     return &result->table;
@@ -207,9 +211,8 @@ void name_prepared_blockers(const db::Table& table, LockFacts& facts) {
         }
     }
     for (LockWait& wait : facts.waits) {
-        const bool nameless = std::erase_if(wait.blockers, [](const LockNode& node) {
-                                  return node.pid == 0;
-                              }) > 0;
+        const bool nameless =
+            std::erase_if(wait.blockers, [](const LockNode& node) { return node.pid == 0; }) > 0;
         if (!nameless) {
             continue;
         }
@@ -230,13 +233,12 @@ void drop_own_waits(LockFacts& facts) {
     });
 }
 
-}  // namespace
+} // namespace
 
 std::vector<db::Query> lock_queries() {
     const auto query = [](db::Sql sql, std::size_t rows) {
         // One more than is kept, so that a cut is noticed.
-        return db::Query{
-            .sql = sql, .parameters = {std::to_string(rows + 1)}, .rows_max = rows};
+        return db::Query{.sql = sql, .parameters = {std::to_string(rows + 1)}, .rows_max = rows};
     };
     return {
         query(lock_waits, base::limits::tool_rows_max),
@@ -282,7 +284,10 @@ LockFacts decode_lock_facts(const db::ReadResults& results) {
         }
     }
     if (const auto* table = table_of(
-            results, blockers_at, facts, "locks of prepared transactions",
+            results,
+            blockers_at,
+            facts,
+            "locks of prepared transactions",
             "which prepared transaction blocks"
         )) {
         name_prepared_blockers(*table, facts);
@@ -304,7 +309,7 @@ LockChains find_chains(const LockFacts& facts) {
     out.rootless = waiters;
     for (const auto& [node, direct] : waits_on) {
         if (node.pid != 0 && waiters.count(node.pid) > 0) {
-            continue;  // waits itself: inside a chain, not its root
+            continue; // waits itself: inside a chain, not its root
         }
         LockChain chain{.root = node, .victims = {}, .depth = 0, .longest_wait_seconds = 0};
         std::vector<LockNode> level{node};
@@ -331,7 +336,8 @@ LockChains find_chains(const LockFacts& facts) {
         out.chains.push_back(std::move(chain));
     }
     std::stable_sort(
-        out.chains.begin(), out.chains.end(),
+        out.chains.begin(),
+        out.chains.end(),
         [](const LockChain& a, const LockChain& b) {
             return a.longest_wait_seconds > b.longest_wait_seconds;
         }
@@ -343,17 +349,30 @@ bool lock_modes_conflict(std::string_view left, std::string_view right) {
     // https://www.postgresql.org/docs/current/explicit-locking.html, table of conflicting modes:
     // row i holds a bit for each mode that i conflicts with.
     constexpr std::array<std::string_view, 8> modes{
-        "AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExclusiveLock",
-        "ShareLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"};
+        "AccessShareLock",
+        "RowShareLock",
+        "RowExclusiveLock",
+        "ShareUpdateExclusiveLock",
+        "ShareLock",
+        "ShareRowExclusiveLock",
+        "ExclusiveLock",
+        "AccessExclusiveLock"};
     constexpr std::array<unsigned, 8> conflicts{
-        0b10000000, 0b11000000, 0b11110000, 0b11111000,
-        0b11101100, 0b11111100, 0b11111110, 0b11111111};
+        0b10000000,
+        0b11000000,
+        0b11110000,
+        0b11111000,
+        0b11101100,
+        0b11111100,
+        0b11111110,
+        0b11111111};
     const auto a = std::find(modes.begin(), modes.end(), left);
     const auto b = std::find(modes.begin(), modes.end(), right);
     if (a == modes.end() || b == modes.end()) {
         return true;
     }
-    return (conflicts[static_cast<std::size_t>(a - modes.begin())] >> (b - modes.begin()) & 1U) != 0;
+    return (conflicts[static_cast<std::size_t>(a - modes.begin())] >> (b - modes.begin()) & 1U) !=
+           0;
 }
 
 NotExamined hidden_sessions_gap() {
@@ -363,4 +382,4 @@ NotExamined hidden_sessions_gap() {
         .would_tell = "whether a blocker is idle in a transaction or at work"};
 }
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -3,6 +3,9 @@
 // from joining lock tables by type. A prepared transaction blocks as pid 0; it is named by its gid.
 #pragma once
 
+#include "base/db/reader_connection.hpp"
+#include "tools/evidence.hpp"
+
 #include <map>
 #include <optional>
 #include <set>
@@ -10,9 +13,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "base/db/reader_connection.hpp"
-#include "tools/evidence.hpp"
 
 namespace interlock::tools {
 
@@ -25,17 +25,17 @@ struct LockSession {
     std::string client;
     std::string backend_type;
     std::string state;
-    std::string wait_event;     // "Lock: transactionid"
-    std::string backend_start;  // UTC, microseconds: 2026-11-21T03:00:00.000000Z
-    std::string xact_start;     // the same; "" outside a transaction
+    std::string wait_event;    // "Lock: transactionid"
+    std::string backend_start; // UTC, microseconds: 2026-11-21T03:00:00.000000Z
+    std::string xact_start;    // the same; "" outside a transaction
     std::string query_start;
     std::optional<double> xact_seconds;
     std::optional<double> query_seconds;
     std::optional<double> state_seconds;
     std::string query;
     bool superuser = false;
-    bool ours = false;     // a reader of Interlock
-    bool visible = false;  // false: the role may not see its state
+    bool ours = false;    // a reader of Interlock
+    bool visible = false; // false: the role may not see its state
 };
 
 /// A holder at the head of a wait: a backend, or a prepared transaction (pid 0, gid set).
@@ -49,27 +49,27 @@ struct LockNode {
 struct LockWait {
     long long waiter = 0;
     std::vector<LockNode> blockers;
-    std::string lock_type;  // "relation", "transactionid", "tuple", "advisory", …
-    std::string mode;       // as it was asked for
-    std::string relation;   // schema-qualified and quoted; "" when the lock has none
-    std::optional<double> wait_seconds;  // since pg_locks.waitstart; absent in the first instant
+    std::string lock_type;              // "relation", "transactionid", "tuple", "advisory", …
+    std::string mode;                   // as it was asked for
+    std::string relation;               // schema-qualified and quoted; "" when the lock has none
+    std::optional<double> wait_seconds; // since pg_locks.waitstart; absent in the first instant
 };
 
 struct PreparedTransaction {
     std::string gid;
     std::string owner;
     std::string database;
-    std::string prepared;  // UTC
+    std::string prepared; // UTC
     double age_seconds = 0;
 };
 
 struct LockFacts {
-    std::vector<LockWait> waits;  // longest first
+    std::vector<LockWait> waits; // longest first
     std::map<long long, LockSession> sessions;
-    std::vector<PreparedTransaction> prepared;  // oldest first
-    long long clients = 0;                      // client sessions besides ours
+    std::vector<PreparedTransaction> prepared; // oldest first
+    long long clients = 0;                     // client sessions besides ours
     bool sees_all_sessions = false;
-    bool complete = false;           // the waits could be read
+    bool complete = false; // the waits could be read
     std::vector<NotExamined> gaps;
 };
 
@@ -80,7 +80,7 @@ LockFacts decode_lock_facts(const db::ReadResults& results);
 /// A tree of waits below one root that waits for nobody.
 struct LockChain {
     LockNode root;
-    std::set<long long> victims;  // directly or not
+    std::set<long long> victims; // directly or not
     int depth = 0;
     double longest_wait_seconds = 0;
 };
@@ -99,4 +99,4 @@ bool lock_modes_conflict(std::string_view left, std::string_view right);
 /// Why sessions of other roles cannot be judged.
 NotExamined hidden_sessions_gap();
 
-}  // namespace interlock::tools
+} // namespace interlock::tools

@@ -1,0 +1,586 @@
+#include "tools/lane_check.hpp"
+
+#include "base/text.hpp"
+
+#include <array>
+
+namespace interlock::tools {
+namespace {
+
+// The login role, and every role it could become by SET ROLE without having its rights already:
+// what any of them may do, a caller of this credential may do.
+constexpr std::string_view judged_roles = R"sql(
+    with judged as (
+        select r.oid, r.rolname from pg_catalog.pg_roles r where r.rolname = session_user
+        union all
+        select r.oid, r.rolname from pg_catalog.pg_roles r
+        where r.rolname <> session_user
+          and pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER')
+          and not pg_catalog.pg_has_role(session_user, r.oid, 'USAGE')
+    ), reachable as (
+        select r.* from pg_catalog.pg_roles r
+        where pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER')
+    ), looked_at(name, bad) as ()sql";
+
+// A check that looked at nothing proves nothing: how many things were looked at is part of it.
+constexpr std::string_view verdict = R"sql()
+    select pg_catalog.count(*) as examined,
+           pg_catalog.count(*) filter (where bad) as offences,
+           pg_catalog.left(pg_catalog.string_agg(name, ', ') filter (where bad), 300) as names
+    from looked_at)sql";
+
+/// One question to the catalogs; `looked_at` selects (name, bad).
+struct Question {
+    const char* name;
+    bool required;
+    int version_min; // server_version_num; 0 = every supported
+    std::string_view looked_at;
+    const char* meaning; // what the names are
+    const char* remedy;
+};
+
+constexpr std::array questions{
+    Question{
+        "not_superuser",
+        true,
+        0,
+        "select r.rolname::text, r.rolsuper from reachable r",
+        "superuser roles",
+        "Use a role of its own: interlock init prints the SQL."},
+    Question{
+        "cannot_create_roles_or_databases",
+        true,
+        0,
+        "select r.rolname::text, r.rolcreatedb or r.rolcreaterole from reachable r",
+        "roles with CREATEDB or CREATEROLE",
+        "ALTER ROLE … NOCREATEDB NOCREATEROLE, or use a role of its own."},
+    Question{
+        "cannot_replicate",
+        true,
+        0,
+        "select r.rolname::text, r.rolreplication from reachable r",
+        "roles with REPLICATION",
+        "ALTER ROLE … NOREPLICATION."},
+    Question{
+        "cannot_bypass_row_security",
+        true,
+        0,
+        "select r.rolname::text, r.rolbypassrls from reachable r",
+        "roles with BYPASSRLS",
+        "ALTER ROLE … NOBYPASSRLS."},
+    Question{
+        "no_powerful_membership",
+        true,
+        0,
+        R"sql(select r.rolname::text, pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER')
+                   from pg_catalog.pg_roles r
+                   where r.rolname in (
+                       'pg_signal_backend', 'pg_signal_autovacuum_worker', 'pg_write_all_data',
+                       'pg_read_server_files', 'pg_write_server_files',
+                       'pg_execute_server_program', 'pg_checkpoint', 'pg_maintain',
+                       'pg_create_subscription'))sql",
+        "predefined roles that act or read files",
+        "REVOKE the membership."},
+    Question{
+        "owns_nothing",
+        true,
+        0,
+        R"sql(select d.classid::pg_catalog.regclass::text, true
+                   from pg_catalog.pg_shdepend d
+                   where d.deptype = 'o' and d.refclassid = 'pg_catalog.pg_authid'::regclass
+                     and d.refobjid in (select oid from reachable)
+                   union all
+                   select rolname::text, false from reachable)sql",
+        "objects owned (by catalog)",
+        "REASSIGN OWNED to the application's owner, or use a role of its own."},
+    Question{
+        "cannot_create_in_databases",
+        true,
+        0,
+        R"sql(select d.datname::text,
+                          exists (select 1 from judged j
+                                  where pg_catalog.has_database_privilege(j.oid, d.oid, 'CREATE'))
+                   from pg_catalog.pg_database d)sql",
+        "databases with CREATE",
+        "REVOKE CREATE ON DATABASE … FROM the role (or PUBLIC)."},
+    Question{
+        "cannot_create_in_schemas",
+        true,
+        0,
+        R"sql(select n.nspname::text,
+                          exists (select 1 from judged j
+                                  where pg_catalog.has_schema_privilege(j.oid, n.oid, 'CREATE'))
+                   from pg_catalog.pg_namespace n
+                   where n.nspname !~ '^pg_(toast_)?temp_')sql",
+        "schemas with CREATE",
+        "REVOKE CREATE ON SCHEMA … FROM the role, or FROM PUBLIC (the default of schema "
+        "public up to version 14)."},
+    // pg_settings alone is writable by everybody: an UPDATE of it is a SET of one's own session.
+    Question{
+        "cannot_write_tables",
+        true,
+        0,
+        R"sql(select c.oid::pg_catalog.regclass::text,
+                          exists (select 1 from judged j
+                                  where pg_catalog.has_table_privilege(j.oid, c.oid,
+                                            'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES')
+                                     or pg_catalog.has_any_column_privilege(j.oid, c.oid,
+                                            'INSERT, UPDATE, REFERENCES'))
+                   from pg_catalog.pg_class c
+                   where c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relpersistence <> 't'
+                     and c.oid <> 'pg_catalog.pg_settings'::regclass)sql",
+        "tables and views with a right to write",
+        "REVOKE INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES ON … FROM the role."},
+    Question{
+        "cannot_maintain_tables",
+        true,
+        170'000,
+        R"sql(select c.oid::pg_catalog.regclass::text,
+                          exists (select 1 from judged j
+                                  where pg_catalog.has_table_privilege(j.oid, c.oid, 'MAINTAIN'))
+                   from pg_catalog.pg_class c
+                   where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't')sql",
+        "tables with MAINTAIN",
+        "REVOKE MAINTAIN ON … FROM the role."},
+    Question{
+        "cannot_write_sequences",
+        true,
+        0,
+        R"sql(select c.oid::pg_catalog.regclass::text,
+                          exists (select 1 from judged j
+                                  where pg_catalog.has_sequence_privilege(j.oid, c.oid,
+                                                                          'USAGE, UPDATE'))
+                   from pg_catalog.pg_class c
+                   where c.relkind = 'S' and c.relpersistence <> 't'
+                   union all
+                   select rolname::text, false from judged)sql",
+        "sequences with USAGE or UPDATE",
+        "REVOKE USAGE, UPDATE ON SEQUENCE … FROM the role."},
+    Question{
+        "cannot_run_server_functions",
+        true,
+        0,
+        R"sql(select p.oid::pg_catalog.regprocedure::text,
+                          exists (select 1 from judged j
+                                  where pg_catalog.has_function_privilege(j.oid, p.oid, 'EXECUTE'))
+                   from pg_catalog.pg_proc p
+                   where p.pronamespace = 'pg_catalog'::regnamespace
+                     and p.proname in (
+                         'pg_reload_conf', 'pg_rotate_logfile', 'pg_switch_wal', 'pg_promote',
+                         'pg_create_restore_point', 'pg_wal_replay_pause', 'pg_wal_replay_resume',
+                         'pg_start_backup', 'pg_stop_backup', 'pg_backup_start', 'pg_backup_stop',
+                         'pg_stat_reset', 'pg_stat_reset_shared', 'pg_stat_reset_slru',
+                         'pg_read_file', 'pg_read_binary_file', 'pg_stat_file', 'pg_ls_dir',
+                         'lo_import', 'lo_export', 'pg_log_backend_memory_contexts',
+                         'pg_replication_origin_create', 'pg_replication_origin_drop',
+                         'pg_replication_origin_advance'))sql",
+        "server functions with EXECUTE",
+        "REVOKE EXECUTE ON FUNCTION … FROM the role."},
+    Question{
+        "cannot_alter_system",
+        true,
+        150'000,
+        R"sql(select p.parname,
+                          exists (select 1 from judged j
+                                  where pg_catalog.has_parameter_privilege(j.oid, p.parname,
+                                                                           'ALTER SYSTEM'))
+                   from pg_catalog.pg_parameter_acl p
+                   union all
+                   select rolname::text, false from judged)sql",
+        "settings with ALTER SYSTEM",
+        "REVOKE ALTER SYSTEM ON PARAMETER … FROM the role."},
+    // The rest weakens the lane without breaking it: our statements are fixed, read only and
+    // always rolled back.
+    Question{
+        "cannot_create_temporary_tables",
+        false,
+        0,
+        R"sql(select d.datname::text,
+                          exists (select 1 from judged j
+                                  where pg_catalog.has_database_privilege(j.oid, d.oid, 'TEMP'))
+                   from pg_catalog.pg_database d
+                   where d.datname = pg_catalog.current_database())sql",
+        "databases with TEMPORARY",
+        "REVOKE TEMPORARY ON DATABASE … FROM PUBLIC."},
+    Question{
+        "cannot_make_large_objects",
+        false,
+        0,
+        R"sql(select p.oid::pg_catalog.regprocedure::text,
+                          exists (select 1 from judged j
+                                  where pg_catalog.has_function_privilege(j.oid, p.oid, 'EXECUTE'))
+                          and pg_catalog.current_setting('server_version_num')::int < 160000
+                   from pg_catalog.pg_proc p
+                   where p.pronamespace = 'pg_catalog'::regnamespace
+                     and p.proname in ('lo_create', 'lo_creat', 'lo_from_bytea', 'lo_put',
+                                       'lo_unlink', 'lo_truncate'))sql",
+        "large-object functions that a read-only transaction of this version allows",
+        "REVOKE EXECUTE ON FUNCTION … FROM PUBLIC, if no application needs large objects."},
+    Question{
+        "cannot_run_with_owner_rights",
+        false,
+        0,
+        R"sql(select p.oid::pg_catalog.regprocedure::text,
+                          exists (select 1 from judged j
+                                  where pg_catalog.has_function_privilege(j.oid, p.oid, 'EXECUTE'))
+                   from pg_catalog.pg_proc p
+                   where p.prosecdef or p.proname ~ '^dblink'
+                   union all
+                   select rolname::text, false from judged)sql",
+        "SECURITY DEFINER and dblink functions with EXECUTE",
+        "REVOKE EXECUTE ON FUNCTION … FROM PUBLIC and grant it to who needs it."},
+    Question{
+        "reads_no_user_tables",
+        false,
+        0,
+        R"sql(select c.oid::pg_catalog.regclass::text,
+                          exists (select 1 from judged j
+                                  where pg_catalog.has_table_privilege(j.oid, c.oid, 'SELECT'))
+                   from pg_catalog.pg_class c
+                   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+                   where c.relkind in ('r', 'p', 'm', 'f') and c.relpersistence <> 't'
+                     and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
+                   union all
+                   select rolname::text, false from judged)sql",
+        "tables of users that can be read",
+        "Diagnosis needs no table data: leave the role with pg_monitor only."},
+    Question{
+        "sees_all_sessions",
+        false,
+        0,
+        R"sql(select 'pg_read_all_stats',
+                          not pg_catalog.pg_has_role(session_user, 'pg_read_all_stats', 'USAGE'))sql",
+        "missing memberships",
+        "GRANT pg_monitor TO the role."},
+};
+
+std::string question_text(const Question& question) {
+    return std::string{judged_roles} + std::string{question.looked_at} + std::string{verdict};
+}
+
+LaneCheck answer(const Question& question, const base::Result<db::Rows>& result) {
+    LaneCheck check;
+    check.name = question.name;
+    check.required = question.required;
+    check.remedy = question.remedy;
+    if (!result) {
+        check.proof = "could not be asked: " + result.error().what;
+        return check;
+    }
+    const db::Table& table = result->table;
+    const long long examined = table.empty() ? 0 : table.integer(0, "examined").value_or(0);
+    const long long offences = table.empty() ? 0 : table.integer(0, "offences").value_or(0);
+    check.passed = examined > 0 && offences == 0;
+    check.proof = std::to_string(offences) + " " + question.meaning + ", of " +
+                  std::to_string(examined) + " looked at";
+    if (offences > 0) {
+        check.proof += ": " + base::sanitize(table.text(0, "names"));
+    }
+    return check;
+}
+
+// ---- trying
+
+/// An attempt that must be refused. Every one is harmless even where it is allowed: nothing is
+/// executed by a plain EXPLAIN, and the transaction is read only and always rolled back.
+struct Attempt {
+    std::string name;
+    bool required;
+    std::string sql;
+    std::string means;
+    std::string remedy;
+};
+
+constexpr db::Sql tables_to_try{"tables_to_try", R"sql(
+    select pg_catalog.format('%I.%I', n.nspname, c.relname) as name
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p') and c.relpersistence <> 't'
+      and n.nspname <> 'information_schema' and n.nspname !~ '^pg_toast'
+    order by n.nspname = 'pg_catalog', pg_catalog.has_schema_privilege(n.oid, 'USAGE') desc,
+             c.reltuples desc, c.oid
+    limit 3)sql"};
+
+std::vector<Attempt> attempts(const std::vector<std::string>& tables) {
+    std::vector<Attempt> out;
+    for (const std::string& table : tables) {
+        // Plain EXPLAIN runs nothing but checks the right to do it.
+        out.push_back(
+            {"refuses_delete",
+             true,
+             "explain delete from " + table + " where false",
+             "the right to delete rows of " + base::sanitize(table),
+             "REVOKE DELETE from the role."}
+        );
+    }
+    if (!tables.empty()) {
+        out.push_back(
+            {"transaction_is_read_only",
+             true,
+             "explain analyze delete from " + tables.front() + " where false",
+             "running a change in our transaction",
+             "Report this defect of Interlock."}
+        );
+    }
+    out.push_back(
+        {"transaction_stays_read_only",
+         true,
+         "select pg_catalog.set_config('transaction_read_only', 'off', true)",
+         "making our transaction read-write",
+         "Report this defect of Interlock."}
+    );
+    out.push_back(
+        {"refuses_ddl",
+         true,
+         "create table interlock_must_not_exist (x int)",
+         "sending a CREATE TABLE",
+         "Report this defect of Interlock."}
+    );
+    out.push_back(
+        {"refuses_server_files",
+         true,
+         "select pg_catalog.pg_read_file('PG_VERSION')",
+         "reading a file of the server",
+         "REVOKE EXECUTE on pg_read_file from the role."}
+    );
+    out.push_back(
+        {"refuses_large_objects",
+         false,
+         "select pg_catalog.lo_create(0)",
+         "making a large object (rolled back)",
+         "REVOKE EXECUTE ON FUNCTION pg_catalog.lo_create(oid) FROM PUBLIC, if no application "
+         "needs large objects."}
+    );
+    return out;
+}
+
+LaneCheck try_it(db::ReaderConnection& connection, const Attempt& attempt) {
+    LaneCheck check;
+    check.name = attempt.name;
+    check.required = attempt.required;
+    check.remedy = attempt.remedy;
+    db::LaneSettings settings;
+    settings.application_name = "interlock:doctor";
+    const auto results = connection.read(
+        settings,
+        {{.sql = {.name = "attempt", .text = attempt.sql}, .parameters = {}, .rows_max = 1}},
+        {}
+    );
+    const std::string tried = "tried " + attempt.means + ": ";
+    if (!results) {
+        check.proof = tried + "no answer: " + results.error().what;
+    } else if (results->front()) {
+        check.proof = tried + "it was allowed";
+    } else {
+        const base::Error& error = results->front().error();
+        check.passed = error.code == base::Errc::permission_denied ||
+                       error.code == base::Errc::refused_by_guard;
+        check.proof = tried + (check.passed ? "refused. " : "failed otherwise. ") + error.what;
+    }
+    return check;
+}
+
+base::Result<std::vector<std::string>> find_tables(db::ReaderConnection& connection) {
+    db::LaneSettings settings;
+    settings.application_name = "interlock:doctor";
+    INTERLOCK_TRY(
+        const auto results,
+        connection.read(settings, {{.sql = tables_to_try, .parameters = {}, .rows_max = 3}}, {})
+    );
+    if (!results.front()) {
+        return results.front().error();
+    }
+    std::vector<std::string> names;
+    const db::Table& table = results.front()->table;
+    for (std::size_t row = 0; row < table.rows.size(); ++row) {
+        names.push_back(table.text(row, "name"));
+    }
+    return names;
+}
+
+// ---- init
+
+std::string quoted(const std::string& name, char mark) {
+    std::string out(1, mark);
+    for (const char c : name) {
+        out += c;
+        if (c == mark) {
+            out += c;
+        }
+    }
+    return out + mark;
+}
+std::string identifier(const std::string& name) {
+    return quoted(name, '"');
+}
+std::string literal(const std::string& text) {
+    return quoted(text, '\'');
+}
+
+/// CREATE ROLE has no IF NOT EXISTS.
+std::string create_role(const std::string& role, const char* options) {
+    return "do $interlock$ begin\n"
+           "    if not exists (select from pg_catalog.pg_roles where rolname = " +
+           literal(role) +
+           ") then\n"
+           "        create role " +
+           identifier(role) + " " + options +
+           ";\n"
+           "    end if;\n"
+           "end $interlock$;\n";
+}
+
+std::string diag_sql(const InitOptions& options) {
+    const std::string role = identifier(options.diag_role);
+    std::string sql = "-- 1. The role that looks: pg_monitor and nothing else.\n";
+    sql += create_role(options.diag_role, "login");
+    sql += "alter role " + role + " login connection limit " +
+           std::to_string(options.connection_limit) + ";\n";
+    sql += "grant pg_monitor to " + role + ";\n";
+    sql += "grant connect on database " + identifier(options.database) + " to " + role + ";\n";
+    for (const char* setting :
+         {"default_transaction_read_only = on",
+          "statement_timeout = '30s'",
+          "lock_timeout = '500ms'",
+          "idle_in_transaction_session_timeout = '10s'",
+          "search_path = pg_catalog"}) {
+        sql += "alter role " + role + " set " + setting + ";\n";
+    }
+    sql += "\n"
+           "-- Up to version 14 everybody may create objects in schema public, this role too. The\n"
+           "-- lane needs that right gone. An application that creates tables in public without\n"
+           "-- owning it needs a grant of its own first: grant create on schema public to ...;\n"
+           "do $interlock$ begin\n"
+           "    if exists (select from pg_catalog.pg_namespace where nspname = 'public') and\n"
+           "       pg_catalog.has_schema_privilege(" +
+           literal(options.diag_role) +
+           ", 'public', 'create') then\n"
+           "        revoke create on schema public from public;\n"
+           "    end if;\n"
+           "end $interlock$;\n";
+    return sql;
+}
+
+std::string read_sql(const InitOptions& options) {
+    if (options.read_role.empty()) {
+        return {};
+    }
+    const std::string role = identifier(options.read_role);
+    return "\n-- 2. The role that reads approved views, taken by SET ROLE for callers mapped to "
+           "it.\n" +
+           create_role(options.read_role, "nologin") + "grant " + role + " to " +
+           identifier(options.diag_role) +
+           ";\n"
+           "-- For each approved view: grant usage on schema S to " +
+           role + "; grant select on S.V to " + role + ";\n";
+}
+
+std::string executor_sql(const InitOptions& options) {
+    const std::string role = identifier(options.executor_role);
+    return "\n-- 3. The role of the executor, which alone may act: it signals client sessions and\n"
+           "--    keeps a ledger of what it did, so that nothing is done twice.\n" +
+           create_role(options.executor_role, "login") + "alter role " + role +
+           " login connection limit " + std::to_string(options.connection_limit) +
+           ";\n"
+           "grant pg_monitor to " +
+           role +
+           ";\n"
+           "grant pg_signal_backend to " +
+           role +
+           ";\n"
+           "grant connect on database " +
+           identifier(options.database) + " to " + role +
+           ";\n"
+           "create schema if not exists interlock_exec;\n"
+           "create table if not exists interlock_exec.ledger (\n"
+           "    plan_digest text not null,\n"
+           "    step int not null,\n"
+           "    direction text not null,\n"
+           "    fence bigint not null,\n"
+           "    executor text not null,\n"
+           "    at timestamptz not null default pg_catalog.clock_timestamp(),\n"
+           "    primary key (plan_digest, step, direction)\n"
+           ");\n"
+           "revoke all on schema interlock_exec from public;\n"
+           "revoke all on interlock_exec.ledger from public;\n"
+           "alter schema interlock_exec owner to " +
+           role +
+           ";\n"
+           "alter table interlock_exec.ledger owner to " +
+           role + ";\n";
+}
+
+} // namespace
+
+base::Result<std::vector<LaneCheck>> check_lane(db::ReaderConnection& connection) {
+    const int version = connection.facts().version_number;
+    std::vector<const Question*> asked;
+    std::vector<std::string> texts;
+    for (const Question& question : questions) {
+        if (version >= question.version_min) {
+            asked.push_back(&question);
+            texts.push_back(question_text(question));
+        }
+    }
+    std::vector<db::Query> queries;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        queries.push_back(
+            {.sql = {.name = asked[i]->name, .text = texts[i]}, .parameters = {}, .rows_max = 1}
+        );
+    }
+    db::LaneSettings settings;
+    settings.application_name = "interlock:lane_check";
+    INTERLOCK_TRY(const db::ReadResults results, connection.read(settings, queries, {}));
+    std::vector<LaneCheck> checks;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        checks.push_back(answer(*asked[i], results[i]));
+    }
+    return checks;
+}
+
+base::Result<std::vector<LaneCheck>> check_lane_by_trying(const db::TargetAddress& address) {
+    INTERLOCK_TRY(const auto connection, db::ReaderConnection::open(address));
+    INTERLOCK_TRY(std::vector<LaneCheck> checks, check_lane(*connection));
+    INTERLOCK_TRY(const std::vector<std::string> tables, find_tables(*connection));
+    for (const Attempt& attempt : attempts(tables)) {
+        checks.push_back(try_it(*connection, attempt));
+    }
+    return checks;
+}
+
+base::Status require_narrow(const std::string& target, const std::vector<LaneCheck>& checks) {
+    for (const LaneCheck& check : checks) {
+        if (check.required && !check.passed) {
+            return base::Error{
+                base::Errc::permission_denied,
+                "The credential of target " + target + " is not narrow (" + check.name +
+                    "): " + check.proof + ".",
+                check.remedy + " interlock doctor prints every check."};
+        }
+    }
+    return base::done;
+}
+
+std::string init_sql(const InitOptions& options) {
+    return "-- The narrow lane of Interlock to database " + identifier(options.database) +
+           ", for PostgreSQL 14 to 18.\n"
+           "-- Run it connected to that database, as a superuser or the provider's administrator.\n"
+           "-- It may be run again.\n"
+           "set client_min_messages = warning;\n\n" +
+           diag_sql(options) + read_sql(options) + executor_sql(options) +
+           "\n-- Passwords: set them in psql, where they are sent hashed and stay out of files:\n"
+           "--   \\password " +
+           options.diag_role +
+           "\n"
+           "--   \\password " +
+           options.executor_role +
+           "\n"
+           "-- Advised where applications allow it; they hold for everybody:\n"
+           "--   revoke temporary on database " +
+           identifier(options.database) +
+           " from public;\n"
+           "--   revoke create on database " +
+           identifier(options.database) + " from public;\n";
+}
+
+} // namespace interlock::tools
