@@ -13,8 +13,8 @@
 #include <map>
 #include <poll.h>
 #include <pwd.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +50,11 @@ public:
 private:
     int number_ = -1;
 };
+
+/// The system call itself: glibc 2.36 declares its wrapper without C linkage.
+int open_pidfd(pid_t pid) {
+    return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
 
 struct Pipe {
     Descriptor read;
@@ -324,7 +329,7 @@ void kill_hard(pid_t pid) {
 
 /// Waits for the end of a child without reaping it.
 Result<bool> has_ended_by(pid_t pid, Ticks end) {
-    const Descriptor process(::pidfd_open(pid, 0));
+    const Descriptor process(open_pidfd(pid));
     if (!process.valid()) {
         return failed("The child process cannot be watched", errno);
     }
@@ -400,7 +405,7 @@ struct Conversation {
 /// Moves bytes until the child has ended. Its end counts, not that of its pipes: a grandchild may
 /// keep those open for ever.
 Status converse(Conversation& talk, pid_t pid, milliseconds deadline, const std::string& program) {
-    const Descriptor process(::pidfd_open(pid, 0));
+    const Descriptor process(open_pidfd(pid));
     if (!process.valid()) {
         return failed("The child process cannot be watched", errno);
     }
