@@ -109,12 +109,13 @@ inline constexpr std::size_t step_detail_bytes_max = 64 * 1024;   // of one step
 inline constexpr std::size_t plans_listed_max = 1'000;    // of one list
 inline constexpr std::size_t desk_plans_shown_max = 200;  // of one page of the desk
 inline constexpr std::size_t desk_requests_waiting_max = 64;  // then 503; people click slowly
-inline constexpr std::size_t presentation_bytes_max = 64 * 1024;  // \u escapes, six bytes each
+inline constexpr std::size_t presentation_bytes_max = 256 * 1024;  // \u escapes, six bytes each
 inline constexpr std::size_t hypothesis_chars_max = 4'000;  // what a person reads before deciding
 inline constexpr std::size_t plan_line_chars_max = 200;     // titles, ids
+inline constexpr std::size_t contract_line_chars_max = 1'000;  // one sentence or two for people
 inline constexpr std::size_t evidence_cited_max = 32;       // evidence ids of one plan
-inline constexpr std::size_t blast_radius_sentences_max = 32;
-inline constexpr std::size_t blast_radius_chars_max = 1'000;  // of one sentence
+inline constexpr std::size_t blast_radius_sentences_max = 80;  // five a step
+inline constexpr std::size_t blast_radius_chars_max = 2'000;  // of one sentence
 inline constexpr std::size_t plan_steps_max = 16;           // more is not one decision
 inline constexpr std::size_t plan_checks_max = 32;          // preconditions, recovery, guardrails
 inline constexpr milliseconds step_lock_timeout_max{30'000};  // a waiter stops those behind it

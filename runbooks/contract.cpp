@@ -44,7 +44,7 @@ std::string read_line(Decoder& in, const std::string& key) {
     const bool plain = std::all_of(line.begin(), line.end(), [](char c) {
         return (c >= ' ' && c <= '~') || c == '\n';
     });
-    if (!plain || line.size() > base::limits::blast_radius_chars_max) {
+    if (!plain || line.size() > base::limits::contract_line_chars_max) {
         in.fail(key, "expected printable ASCII text of at most 1000 characters");
     }
     while (!line.empty() && line.back() == '\n') {
