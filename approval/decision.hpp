@@ -46,7 +46,7 @@ struct SignedDecision {
 struct ApproverKeys {
     std::string allowed_signers;
     std::string revoked_keys; // "" = none
-    /// Subjects that are the same person: {person, subjects…}; compared case-insensitively.
+    /// Subjects that are the same person: {person, subjects...}; compared case-insensitively.
     std::vector<std::vector<std::string>> people;
 };
 
@@ -58,7 +58,7 @@ sign_decision(const DecisionStatement& statement, const std::string& key_path);
 struct VerifiedDecision {
     DecisionStatement statement;
     runbooks::Assurance assurance = runbooks::Assurance::ssh_key;
-    std::string key_fingerprint; // SHA256:…
+    std::string key_fingerprint; // SHA256:...
 };
 /// The approver must be written literally in allowed_signers, on a line with the key that signed:
 /// patterns there name nobody, or one key could vote under many names. hardware_key needs an sk-

@@ -29,7 +29,7 @@ struct StoredDecision {
 };
 
 struct StoredPlan {
-    std::string id; // plan_…
+    std::string id; // plan_...
     PlanState state = PlanState::pending;
     long long version = 0;    // grows with every change; compare-and-set
     std::string bytes;        // the plan's exact bytes
@@ -86,9 +86,6 @@ struct PlanFilter {
     std::size_t count_max = 100;
 };
 
-/// The queue's file in a state directory.
-inline constexpr std::string_view queue_file_name = "queue.db";
-
 class Queue {
 public:
     /// `lease_lifetime`: how long a claim lasts without renewal, by the store's clock.
@@ -110,7 +107,7 @@ public:
     );
 
     // What people may do (CLI, desk). Verifies before it records; see decision.hpp.
-    /// Counts one verified decision: requester ≠ approver, one vote per person, nonce unused,
+    /// Counts one verified decision: requester is not approver, one vote per person, nonce unused,
     /// digest equal to the stored bytes' own, not expired by the store's clock. Returns the new
     /// state.
     base::Result<PlanState> decide(const SignedDecision& decision, const ApproverKeys& keys);
@@ -124,7 +121,7 @@ public:
     base::Result<std::string> log_position();
 
     // What the executor may do. Each checks fence, state and version.
-    /// APPROVED → CLAIMED and the target's lease, in one transaction; conflict when another plan
+    /// APPROVED -> CLAIMED and the target's lease, in one transaction; conflict when another plan
     /// holds the lease_key or somebody else was first. `verified_digest` is what the executor
     /// verified: it must still be the stored one.
     base::Result<Claim> claim(

@@ -12,9 +12,9 @@
 namespace interlock::approval {
 
 struct SshSignature {
-    std::string key_type;      // "ssh-ed25519", "sk-ssh-ed25519@openssh.com", …
+    std::string key_type;      // "ssh-ed25519", "sk-ssh-ed25519@openssh.com", ...
     std::string key_base64;    // as it stands in allowed_signers
-    std::string fingerprint;   // "SHA256:…", as ssh-keygen prints it
+    std::string fingerprint;   // "SHA256:...", as ssh-keygen prints it
     std::string signed_for;    // namespace
     bool security_key = false; // an sk- key
     bool touched = false;      // sk-: the token says that a person was present

@@ -1,0 +1,19 @@
+// The desk's pages: plain HTML, no scripts. Every byte that is not ours goes through one function
+// that makes it harmless (see text()).
+#pragma once
+
+#include "approval/desk/plan_view.hpp"
+#include "base/result.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace interlock::desk {
+
+std::string queue_page(const std::vector<PlanView>& plans);
+std::string plan_page(const PlanView& plan);
+std::string error_page(const base::Error& error);
+extern const std::string_view style_sheet;
+
+} // namespace interlock::desk

@@ -1,0 +1,27 @@
+// Reads plans for the desk. Opens the queue for reading only, once for every question: nothing is
+// kept open, nothing can be written, and a queue that is not there yet is told, not fatal.
+#pragma once
+
+#include "approval/queue.hpp"
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "base/result.hpp"
+
+#include <string>
+#include <vector>
+
+namespace interlock::desk {
+
+class PlanSource {
+public:
+    PlanSource(std::string queue_path, base::Clock& clock, base::Random& random);
+    base::Result<std::vector<approval::StoredPlan>> list() const;
+    base::Result<approval::StoredPlan> get(const std::string& plan_id) const;
+
+private:
+    std::string queue_path_;
+    base::Clock& clock_;
+    base::Random& random_;
+};
+
+} // namespace interlock::desk
