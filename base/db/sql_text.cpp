@@ -21,6 +21,7 @@ constexpr std::string_view unreadable = "<unreadable statement>";
 
 // Token numbers of libpg_query's pg_query.proto, which are those of PostgreSQL 15's grammar.
 namespace token_number {
+constexpr std::uint64_t uident = 259;
 constexpr std::uint64_t fconst = 260;
 constexpr std::uint64_t sconst = 261;
 constexpr std::uint64_t usconst = 262;
@@ -134,6 +135,10 @@ std::size_t byte_offset(std::string_view sql, std::size_t index) {
     return std::min(at, sql.size());
 }
 
+bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+}
+
 Scan scan(const std::string& sql) {
     const auto result = pg_query_scan(sql.c_str());
     Scan found;
@@ -144,17 +149,26 @@ Scan scan(const std::string& sql) {
         found.tokens = read_tokens({result.pbuf.data, result.pbuf.len});
     }
     pg_query_free_scan_result(result);
-    for (const auto& token : found.tokens) {
+    for (std::size_t i = 0; i < found.tokens.size(); ++i) {
+        auto& token = found.tokens[i];
         if (token.start > token.end || token.end > sql.size()) {
             return {{}, std::size_t{0}};
+        }
+        // The scanner tells only the U of U&"name"; the rest reaches to the next token.
+        if (token.number == token_number::uident) {
+            const bool last = i + 1 == found.tokens.size();
+            token.end = std::max(token.end, last ? sql.size() : found.tokens[i + 1].start);
+            while (token.end > token.start && is_space(sql[token.end - 1])) {
+                --token.end;
+            }
         }
     }
     return found;
 }
 
-/// An upper bound of how deep the lexer will nest comments, in one pass. It ignores quotes, so it
-/// may count a comment that is part of a string, and never counts too few: every "/*" opens, and a
-/// "*/" whose slash may open the next comment gives that slash back.
+/// How deep the lexer will nest comments, in one pass that ignores quotes: it may count a comment
+/// that is part of a string, and counts at most one too few (when such a one seems to be closed by
+/// the operator in front of a real comment).
 int comment_depth_max(std::string_view sql) {
     int depth = 0;
     int deepest = 0;
@@ -164,6 +178,7 @@ int comment_depth_max(std::string_view sql) {
             ++i;
         } else if (sql[i] == '*' && sql[i + 1] == '/' && depth > 0) {
             --depth;
+            ++i;
         }
     }
     return deepest;
