@@ -105,7 +105,7 @@ private:
     bool pass_gate();
     bool charge(std::size_t bytes);
     void dispatch();
-    void answer_and_close(const HttpResponse& response);
+    void answer_and_close(HttpResponse response);
     void complete();
     void send(std::string bytes);
     void write_some();
@@ -407,7 +407,8 @@ void Connection::abandon(std::uint64_t exchange) {
     }
 }
 
-void Connection::answer_and_close(const HttpResponse& response) {
+/// Takes the answer by value: it may live in the reader that ends here.
+void Connection::answer_and_close(HttpResponse response) {
     close_ = true;
     deadline_.reset();
     reader_.reset();
