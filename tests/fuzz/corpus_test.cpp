@@ -1,11 +1,11 @@
 // Runs every fuzz body over its corpus: inputs that once failed, and one of each interesting kind.
+#include "tests/fuzz/fuzz.hpp"
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <string>
-
-#include "tests/fuzz/fuzz.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -18,7 +18,7 @@ std::map<std::string, FuzzBody>& targets() {
     return all;
 }
 
-}  // namespace
+} // namespace
 
 FuzzTarget::FuzzTarget(const char* name, FuzzBody body) {
     targets()[name] = body;
@@ -41,4 +41,4 @@ TEST_CASE("every fuzz target holds on its whole corpus", "[fuzz]") {
     }
 }
 
-}  // namespace interlock::test
+} // namespace interlock::test

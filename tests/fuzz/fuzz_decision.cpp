@@ -11,6 +11,6 @@ void read_decision(std::string_view input) {
     }
 }
 
-}  // namespace
+} // namespace
 
 INTERLOCK_FUZZ_TARGET(decision, read_decision)

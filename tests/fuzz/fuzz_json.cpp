@@ -12,11 +12,12 @@ void read_and_render(std::string_view input) {
     if (!value) {
         return;
     }
-    const auto again = base::parse_json(base::render_json(*value), 8 * base::limits::json_bytes_max);
+    const auto again =
+        base::parse_json(base::render_json(*value), 8 * base::limits::json_bytes_max);
     interlock::test::must_hold(again.ok());
     interlock::test::must_hold(again.value() == value.value());
 }
 
-}  // namespace
+} // namespace
 
 INTERLOCK_FUZZ_TARGET(json, read_and_render)

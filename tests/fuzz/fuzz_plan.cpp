@@ -12,6 +12,6 @@ void read_plan(std::string_view input) {
     (void)runbooks::parse_presentation(input);
 }
 
-}  // namespace
+} // namespace
 
 INTERLOCK_FUZZ_TARGET(plan, read_plan)

@@ -16,6 +16,6 @@ void mask_and_judge(std::string_view input) {
     }
 }
 
-}  // namespace
+} // namespace
 
 INTERLOCK_FUZZ_TARGET(sql_text, mask_and_judge)

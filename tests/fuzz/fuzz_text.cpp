@@ -21,6 +21,6 @@ void make_harmless(std::string_view input) {
     }
 }
 
-}  // namespace
+} // namespace
 
 INTERLOCK_FUZZ_TARGET(text, make_harmless)

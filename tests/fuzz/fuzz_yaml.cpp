@@ -18,6 +18,6 @@ void read_contract(std::string_view input) {
     }
 }
 
-}  // namespace
+} // namespace
 
 INTERLOCK_FUZZ_TARGET(yaml, read_contract)
