@@ -71,6 +71,9 @@ inline constexpr milliseconds tcp_user_timeout{15'000};  // a dead network is no
 inline constexpr std::size_t sql_bytes_max = 16 * 1024;
 inline constexpr int sql_comment_depth_max = 32;
 inline constexpr std::size_t sql_tokens_max = 4'000;
+// The lexer rereads a run of operator characters (of comments, too) at every token in it: the sum
+// of the squares of the runs' lengths. 8 M are some 10 ms; a banner of 200 asterisks is 40 k.
+inline constexpr std::size_t sql_operator_steps_max = 8'000'000;
 inline constexpr int sql_tree_depth_max = 4'000;      // of a parse tree in JSON; real ones stay below 200
 inline constexpr std::size_t sql_tree_bytes_max = std::size_t{16} << 20;  // 16 KiB of SQL make about 2 MiB
 inline constexpr std::size_t sql_parse_stack_bytes = std::size_t{64} << 20;  // the parser recurses
@@ -146,7 +149,7 @@ inline constexpr std::size_t span_queue_max = 8'192;      // then spans are drop
 inline constexpr std::size_t span_batch_max = 64;         // spans in one line of the span file
 inline constexpr std::size_t span_attributes_max = 64;    // then dropped and counted in the span
 inline constexpr std::size_t span_text_bytes_max = 1'024; // a name, message or attribute value
-inline constexpr std::size_t audit_queue_max = 512;       // callers waiting for a leaf, then refused
+inline constexpr std::size_t audit_queue_max = 512;       // callers waiting; then refused
 inline constexpr std::size_t audit_verify_rows = 32;      // read at once: 32 payloads of 1 MiB
 inline constexpr std::size_t audit_problems_max = 1'000;  // told one by one; the rest is counted
 inline constexpr std::size_t audit_read_max = 1'000;      // records of one read_audit
