@@ -83,7 +83,7 @@ struct Tool {
     bool idempotent = true;
     std::vector<Input> inputs = {};           // `target` is declared like any other
     std::string (*output_schema)() = nullptr; // JSON Schema text of structuredContent
-    std::function<base::Result<Output>(Context&, const Call&)> run;
+    std::function<base::Result<Output>(Context&, const Call&)> run = {};
 };
 
 /// JSON Schema text of a tool's inputs (root object, additionalProperties false).

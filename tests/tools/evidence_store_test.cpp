@@ -1,0 +1,170 @@
+#include "base/file.hpp"
+#include "base/limits.hpp"
+#include "tests/support/fakes.hpp"
+#include "tools/evidence_store.hpp"
+
+#include <filesystem>
+
+#include <catch2/catch.hpp>
+
+namespace tools = interlock::tools;
+namespace base = interlock::base;
+namespace limits = interlock::base::limits;
+using interlock::test::ManualClock;
+using interlock::test::TemporaryDirectory;
+
+namespace {
+
+std::string id_of(int number) {
+    std::string letters(26, 'a');
+    for (std::size_t i = 25; number > 0; --i, number /= 26) {
+        letters[i] = static_cast<char>('a' + number % 26);
+    }
+    return "ev_" + letters;
+}
+
+struct StoreBench {
+    TemporaryDirectory directory;
+    ManualClock clock;
+    std::unique_ptr<tools::EvidenceStore> store = open();
+
+    std::unique_ptr<tools::EvidenceStore> open() {
+        auto opened = tools::open_evidence_directory(directory.path() + "/evidence", clock);
+        REQUIRE(opened.ok());
+        return std::move(opened).value();
+    }
+    base::Status put(int number, std::string body, const std::string& subject = "os:ann") {
+        return store->put(
+            {.id = id_of(number),
+             .subject = subject,
+             .tool = "get_activity",
+             .target = "main",
+             .created = base::format_time(clock.now()),
+             .body = std::move(body)}
+        );
+    }
+    std::string path(int number) const {
+        return directory.path() + "/evidence/" + id_of(number) + ".json";
+    }
+};
+
+} // namespace
+
+TEST_CASE("stored evidence comes back byte for byte, also after a restart", "[tools]") {
+    StoreBench bench;
+    const std::string body = std::string{"{\"a\":\"line\\n\"}\n\0tail", 18};
+    REQUIRE(bench.put(1, body).ok());
+    bench.store = bench.open();
+    const auto got = bench.store->get(id_of(1), "os:ann");
+    REQUIRE(got.ok());
+    CHECK(got->body == body);
+    CHECK(got->tool == "get_activity");
+    CHECK(got->target == "main");
+    CHECK(bench.store->owns(id_of(1), "os:ann"));
+}
+
+TEST_CASE("unknown, foreign and expired evidence answer alike", "[tools]") {
+    StoreBench bench;
+    REQUIRE(bench.put(1, "{}").ok());
+    const auto unknown = bench.store->get(id_of(2), "os:ann");
+    const auto foreign = bench.store->get(id_of(1), "os:bob");
+    bench.clock.advance(limits::evidence_lifetime + std::chrono::seconds{1});
+    const auto expired = bench.store->get(id_of(1), "os:ann");
+    for (const auto* result : {&unknown, &foreign, &expired}) {
+        REQUIRE_FALSE(result->ok());
+        CHECK(result->error().code == base::Errc::not_found);
+        CHECK(result->error().remedy == unknown.error().remedy);
+    }
+    CHECK_FALSE(bench.store->owns(id_of(1), "os:bob"));
+}
+
+TEST_CASE("an id that is not one never reaches the file system", "[tools]") {
+    StoreBench bench;
+    REQUIRE(base::write_file_atomically(bench.directory.path() + "/secret.json", "{}\nx").ok());
+    for (const std::string id :
+         {"../secret",
+          "ev_../../secret",
+          "",
+          "ev_",
+          "/etc/passwd",
+          "ev_AAAAAAAAAAAAAAAAAAAAAAAAAA",
+          "ev_aaaaaaaaaaaaaaaaaaaaaaaaa1",
+          "ev_aaaaaaaaaaaaaaaaaaaaaaaaaaa",
+          "ev_aaaaaaaaaaaaaaaaaaaaaaaa/a"}) {
+        INFO(id);
+        const auto got = bench.store->get(id, "os:ann");
+        REQUIRE_FALSE(got.ok());
+        CHECK(got.error().code == base::Errc::not_found);
+        CHECK_FALSE(bench.store
+                        ->put(
+                            {.id = id,
+                             .subject = "os:ann",
+                             .tool = "t",
+                             .target = "m",
+                             .created = base::format_time(bench.clock.now()),
+                             .body = "{}"}
+                        )
+                        .ok());
+    }
+}
+
+TEST_CASE("a result larger than one may be is refused and says so", "[tools]") {
+    StoreBench bench;
+    const auto put = bench.put(1, std::string(limits::evidence_bytes_max + 1, 'x'));
+    REQUIRE_FALSE(put.ok());
+    CHECK(put.error().code == base::Errc::limit_exceeded);
+    CHECK_FALSE(std::filesystem::exists(bench.path(1)));
+}
+
+TEST_CASE("the least recently used goes first when the budget is used up", "[tools]") {
+    StoreBench bench;
+    const std::string body(limits::evidence_bytes_max - 1024, 'x');
+    const int fit = static_cast<int>(limits::evidence_store_bytes_max / limits::evidence_bytes_max);
+    for (int i = 1; i <= fit; ++i) {
+        bench.clock.advance(std::chrono::seconds{1});
+        REQUIRE(bench.put(i, body).ok());
+    }
+    bench.clock.advance(std::chrono::seconds{1});
+    REQUIRE(bench.store->get(id_of(1), "os:ann").ok()); // used again: not the oldest any more
+    bench.clock.advance(std::chrono::seconds{1});
+    REQUIRE(bench.put(fit + 1, body).ok());
+    CHECK(bench.store->owns(id_of(1), "os:ann"));
+    CHECK_FALSE(bench.store->owns(id_of(2), "os:ann"));
+    CHECK(bench.store->owns(id_of(fit + 1), "os:ann"));
+    std::size_t bytes = 0;
+    for (const auto& file :
+         std::filesystem::directory_iterator{bench.directory.path() + "/evidence"}) {
+        bytes += file.file_size();
+    }
+    CHECK(bytes <= limits::evidence_store_bytes_max);
+}
+
+TEST_CASE("what is past its lifetime is removed from the directory", "[tools]") {
+    StoreBench bench;
+    REQUIRE(bench.put(1, "{}").ok());
+    bench.clock.advance(limits::evidence_lifetime + std::chrono::hours{1});
+    bench.store = bench.open();
+    CHECK_FALSE(std::filesystem::exists(bench.path(1)));
+}
+
+TEST_CASE("a damaged or foreign file is not evidence and is not removed", "[tools]") {
+    StoreBench bench;
+    REQUIRE(bench.put(1, "{\"a\":1}").ok());
+    REQUIRE(base::write_file_atomically(bench.path(1), "no header here").ok());
+    CHECK_FALSE(bench.store->get(id_of(1), "os:ann").ok());
+    REQUIRE(bench.put(2, "{}").ok());
+    std::filesystem::copy_file(bench.path(2), bench.path(3));
+    CHECK_FALSE(bench.store->get(id_of(3), "os:ann").ok()); // its header names another id
+    const std::string other = bench.directory.path() + "/evidence/notes.txt";
+    REQUIRE(base::write_file_atomically(other, "keep").ok());
+    bench.clock.advance(limits::evidence_lifetime * 2);
+    bench.store = bench.open();
+    CHECK(std::filesystem::exists(other));
+}
+
+TEST_CASE("two processes may share a directory", "[tools]") {
+    StoreBench bench;
+    const auto second = bench.open();
+    REQUIRE(bench.put(1, "{}").ok());
+    CHECK(second->owns(id_of(1), "os:ann"));
+}

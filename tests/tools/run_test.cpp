@@ -1,0 +1,133 @@
+#include "tests/tools/bench.hpp"
+#include "tools/run.hpp"
+
+#include <stdexcept>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+namespace tools = interlock::tools;
+namespace base = interlock::base;
+using nlohmann::json;
+
+namespace {
+
+std::string schema() {
+    return tools::output_schema_of(R"({"n":{"type":"integer"}})", {"n"});
+}
+
+struct Pipeline {
+    interlock::test::TemporaryDirectory directory;
+    interlock::test::ManualClock clock;
+    interlock::test::CountingRandom random;
+    interlock::telemetry::Metrics metrics;
+    interlock::telemetry::Tracer tracer{interlock::telemetry::null_span_sink(), clock, random};
+    tools::Targets targets{{}, clock, metrics};
+    std::unique_ptr<tools::EvidenceStore> store =
+        tools::open_evidence_directory(directory.path(), clock).value();
+    interlock::telemetry::Identity identity{};
+    tools::Context context{targets, *store, metrics, tracer, clock, random};
+
+    tools::Output
+    run(std::function<base::Result<tools::Output>(tools::Context&, const tools::Call&)> body,
+        const std::string& arguments = "{}") {
+        const tools::Tool tool{
+            .name = "sample",
+            .title = "",
+            .summary = "",
+            .domain = "postgres",
+            .inputs = {},
+            .output_schema = schema,
+            .run = std::move(body)};
+        return tools::run_tool(
+            context,
+            tool,
+            json::parse(arguments),
+            {.identity = identity, .stop = {}, .parent = std::nullopt, .id = "c"}
+        );
+    }
+};
+
+std::string code_of(const tools::Output& output) {
+    REQUIRE(output.is_error);
+    return json::parse(output.structured)["error"]["code"];
+}
+
+} // namespace
+
+TEST_CASE("a result that fits its schema passes", "[tools]") {
+    Pipeline pipeline;
+    const auto output = pipeline.run([](auto&, auto&) -> base::Result<tools::Output> {
+        return tools::Output{.structured = R"({"n":1})", .text = "one", .is_error = false};
+    });
+    CHECK_FALSE(output.is_error);
+    CHECK(output.text == "one");
+    CHECK_THAT(pipeline.metrics.render(), Catch::Contains("outcome=\"ok\""));
+}
+
+TEST_CASE("a result that breaks its schema never leaves", "[tools]") {
+    Pipeline pipeline;
+    const auto output = pipeline.run([](auto&, auto&) -> base::Result<tools::Output> {
+        return tools::Output{.structured = R"({"n":"1"})", .text = "", .is_error = false};
+    });
+    CHECK(code_of(output) == "internal");
+}
+
+TEST_CASE("arguments that do not fit never reach the tool", "[tools]") {
+    Pipeline pipeline;
+    bool reached = false;
+    const auto output = pipeline.run(
+        [&](auto&, auto&) -> base::Result<tools::Output> {
+            reached = true;
+            return tools::Output{};
+        },
+        R"({"surprise":1})"
+    );
+    CHECK_FALSE(reached);
+    CHECK(code_of(output) == "invalid_arguments");
+}
+
+TEST_CASE("an error and an exception of a tool are outputs", "[tools]") {
+    Pipeline pipeline;
+    CHECK(code_of(pipeline.run([](auto&, auto&) -> base::Result<tools::Output> {
+              return base::Error{base::Errc::timeout, "Slow.", "Wait."};
+          })) == "timeout");
+    const auto output = pipeline.run([](auto&, auto&) -> base::Result<tools::Output> {
+        throw std::runtime_error("password=hunter2");
+    });
+    CHECK(code_of(output) == "internal");
+    CHECK(output.text.find("hunter2") == std::string::npos);
+}
+
+TEST_CASE("a packet is stored whole under the id it shows", "[tools]") {
+    Pipeline pipeline;
+    pipeline.identity.subject = "os:ann";
+    auto span = pipeline.tracer.start("t", interlock::telemetry::SpanKind::internal, std::nullopt);
+    const tools::Arguments none;
+    const tools::Call call{
+        .identity = pipeline.identity, .arguments = none, .stop = {}, .span = span, .id = "c"};
+    tools::Evidence evidence;
+    evidence.tool = "sample";
+    evidence.summary = "All well.";
+    const auto output = tools::publish(pipeline.context, call, evidence);
+    const json packet = json::parse(output.structured);
+    const auto stored = pipeline.store->get(packet["id"], "os:ann");
+    REQUIRE(stored.ok());
+    CHECK(json::parse(stored->body)["summary"] == "All well.");
+    CHECK_THAT(output.text, Catch::Contains(packet["id"].get<std::string>()));
+}
+
+TEST_CASE("a whole that cannot be kept is told, and the answer is given", "[tools]") {
+    Pipeline pipeline;
+    (void)base::remove_recursively(pipeline.directory.path());
+    auto span = pipeline.tracer.start("t", interlock::telemetry::SpanKind::internal, std::nullopt);
+    const tools::Arguments none;
+    const tools::Call call{
+        .identity = pipeline.identity, .arguments = none, .stop = {}, .span = span, .id = "c"};
+    tools::Evidence evidence;
+    evidence.tool = "sample";
+    evidence.summary = "All well.";
+    const json packet = json::parse(tools::publish(pipeline.context, call, evidence).structured);
+    CHECK(packet["summary"] == "All well.");
+    CHECK(packet["not_examined"][0]["what"] == "the whole result later");
+}

@@ -1,0 +1,157 @@
+#include "base/limits.hpp"
+#include "tests/lab/lab.hpp"
+#include "tests/lab/session.hpp"
+#include "tests/support/fakes.hpp"
+#include "tools/targets.hpp"
+
+#include <thread>
+
+#include <catch2/catch.hpp>
+
+namespace tools = interlock::tools;
+namespace base = interlock::base;
+namespace lab = interlock::lab;
+namespace limits = interlock::base::limits;
+using interlock::test::ManualClock;
+
+namespace {
+
+struct Pool {
+    base::SystemClock clock;
+    interlock::telemetry::Metrics metrics;
+    tools::Targets targets;
+    explicit Pool(std::vector<interlock::db::TargetAddress> addresses)
+        : targets{std::move(addresses), clock, metrics} {}
+};
+
+interlock::db::TargetAddress nowhere(const std::string& name) {
+    return {.name = name, .conninfo = "host=/nonexistent dbname=x user=x", .password_file = ""};
+}
+
+} // namespace
+
+TEST_CASE("the only target need not be named", "[tools]") {
+    Pool one{{nowhere("main")}};
+    CHECK(one.targets.resolve("").value() == "main");
+    CHECK(one.targets.resolve("main").value() == "main");
+}
+
+TEST_CASE("with several targets one must be named, and they are listed", "[tools]") {
+    Pool two{{nowhere("a"), nowhere("b")}};
+    const auto unnamed = two.targets.resolve("");
+    REQUIRE_FALSE(unnamed.ok());
+    CHECK(unnamed.error().code == base::Errc::invalid_arguments);
+    CHECK_THAT(unnamed.error().remedy, Catch::Contains("a, b"));
+    const auto unknown = two.targets.resolve("<script>");
+    REQUIRE_FALSE(unknown.ok());
+    CHECK(unknown.error().code == base::Errc::not_found);
+    CHECK(unknown.error().what.find("script") == std::string::npos);
+    CHECK(two.targets.address("a") != nullptr);
+    CHECK(two.targets.address("c") == nullptr);
+}
+
+TEST_CASE("no target at all is told", "[tools]") {
+    Pool none{{}};
+    CHECK_THAT(none.targets.resolve("").error().what, Catch::Contains("No target"));
+}
+
+TEST_CASE("a dead target is asked again only after a growing pause", "[tools]") {
+    ManualClock clock;
+    interlock::telemetry::Metrics metrics;
+    tools::Targets targets{{nowhere("dead")}, clock, metrics};
+    const auto attempt = [&] {
+        const auto loan = targets.borrow("dead", tools::Lane::ordinary, {});
+        REQUIRE_FALSE(loan.ok());
+        CHECK(loan.error().code == base::Errc::target_unreachable);
+        return loan.error().remedy.find("next attempt") != std::string::npos;
+    };
+    CHECK_FALSE(attempt()); // tried
+    CHECK(attempt());       // not tried: backing off
+    clock.advance(limits::reconnect_backoff_min);
+    CHECK_FALSE(attempt());
+    clock.advance(limits::reconnect_backoff_min);
+    CHECK(attempt()); // the pause has doubled
+    for (int i = 0; i < 20; ++i) {
+        clock.advance(limits::reconnect_backoff_max);
+        CHECK_FALSE(attempt());
+    }
+}
+
+TEST_CASE("connections are reused, bounded, and one is kept for triage", "[tools][live]") {
+    lab::Database database;
+    lab::apply_lane(database);
+    Pool pool{{database.address("interlock_diag")}};
+    auto first = pool.targets.borrow("lab", tools::Lane::ordinary, {});
+    REQUIRE(first.ok());
+    const int pid = (*first)->connection().backend_pid();
+    first->reset();
+    auto again = pool.targets.borrow("lab", tools::Lane::ordinary, {});
+    REQUIRE(again.ok());
+    CHECK((*again)->connection().backend_pid() == pid);
+    auto second = pool.targets.borrow("lab", tools::Lane::ordinary, {});
+    auto third = pool.targets.borrow("lab", tools::Lane::ordinary, {});
+    REQUIRE(second.ok());
+    REQUIRE(third.ok());
+
+    auto triage = pool.targets.borrow("lab", tools::Lane::triage, {});
+    CHECK(triage.ok());
+    std::stop_source stop;
+    stop.request_stop();
+    const auto stopped = pool.targets.borrow("lab", tools::Lane::ordinary, stop.get_token());
+    REQUIRE_FALSE(stopped.ok());
+    CHECK(stopped.error().code == base::Errc::cancelled);
+    const auto busy = pool.targets.borrow("lab", tools::Lane::ordinary, {});
+    REQUIRE_FALSE(busy.ok());
+    CHECK(busy.error().code == base::Errc::target_busy);
+}
+
+TEST_CASE("a waiting caller gets the connection that comes back", "[tools][live]") {
+    lab::Database database;
+    lab::apply_lane(database);
+    Pool pool{{database.address("interlock_diag")}};
+    std::vector<std::unique_ptr<tools::BorrowedConnection>> loans;
+    for (int i = 0; i < limits::pool_connections - limits::pool_triage_reserved; ++i) {
+        auto loan = pool.targets.borrow("lab", tools::Lane::ordinary, {});
+        REQUIRE(loan.ok());
+        loans.push_back(std::move(loan).value());
+    }
+    bool served = false;
+    {
+        std::jthread waiter{
+            [&] { served = pool.targets.borrow("lab", tools::Lane::ordinary, {}).ok(); }};
+        loans.pop_back();
+    }
+    CHECK(served);
+}
+
+TEST_CASE("a connection whose credential was given rights is refused", "[tools][live]") {
+    lab::Database database;
+    lab::apply_lane(database);
+    database.sql("create table public.t (x int); grant insert on public.t to interlock_diag");
+    Pool pool{{database.address("interlock_diag")}};
+    const auto refused = pool.targets.borrow("lab", tools::Lane::ordinary, {});
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == base::Errc::permission_denied);
+    CHECK_THAT(refused.error().what, Catch::Contains("cannot_write_tables"));
+}
+
+TEST_CASE("connections that died while idle are replaced", "[tools][live]") {
+    lab::Database database;
+    lab::apply_lane(database);
+    Pool pool{{database.address("interlock_diag")}};
+    int pid = 0;
+    {
+        auto loan = pool.targets.borrow("lab", tools::Lane::ordinary, {});
+        REQUIRE(loan.ok());
+        pid = (*loan)->connection().backend_pid();
+        database.sql("select pg_terminate_backend(" + std::to_string(pid) + ")");
+        REQUIRE(lab::wait_until([&] {
+            return database.scalar(
+                       "select count(*) from pg_stat_activity where pid = " + std::to_string(pid)
+                   ) == "0";
+        }));
+    }
+    auto loan = pool.targets.borrow("lab", tools::Lane::ordinary, {});
+    REQUIRE(loan.ok());
+    CHECK((*loan)->connection().backend_pid() != pid);
+}
