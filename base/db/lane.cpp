@@ -112,9 +112,11 @@ private:
     const std::vector<const Query*>& queries_;
     base::Clock& clock_;
     PqWait wait_;
-    std::size_t discarded_ = 0;         // bytes of rows past rows_max
-    bool cut_cancel_sent_ = false;      // for the statement being received
-    bool cut_cancel_may_stray_ = false; // sent, and that statement ended without it
+    std::size_t discarded_ = 0;    // bytes of rows past rows_max
+    bool cut_cancel_sent_ = false; // for the statement being received
+    // Sent for an earlier one. PostgreSQL signals the process and its group, so that even a cancel
+    // that hit its statement may hit another.
+    bool cut_cancel_may_stray_ = false;
 };
 
 bool Lane::send_one(const Sql& sql, const std::vector<Cell>& parameters) {
@@ -182,12 +184,13 @@ void Lane::take_row(const PGresult* result, std::size_t rows_max, Rows& rows) {
 base::Status
 Lane::take(const PGresult* result, const Sql& sql, std::size_t rows_max, Reply& reply) {
     auto& table = reply.rows.table;
-    if (table.columns.empty()) {
+    const auto status = PQresultStatus(result);
+    if (table.columns.empty() && (status == PGRES_SINGLE_TUPLE || status == PGRES_TUPLES_OK)) {
         for (int i = 0; i < PQnfields(result); ++i) {
             table.columns.emplace_back(PQfname(result, i));
         }
     }
-    switch (PQresultStatus(result)) {
+    switch (status) {
     case PGRES_SINGLE_TUPLE:
         take_row(result, rows_max, reply.rows);
         wait_.row_read();
@@ -278,9 +281,8 @@ base::Status Lane::receive_query(const Query& query, LaneOutcome& outcome) {
     }
     if (cut_cancel_sent_ && answer.state == "57014") {
         answer.error.reset(); // the cancel we sent: what we have is what was wanted
-    } else {
-        cut_cancel_may_stray_ = cut_cancel_may_stray_ || cut_cancel_sent_;
     }
+    cut_cancel_may_stray_ = cut_cancel_may_stray_ || cut_cancel_sent_;
     if (answer.error) {
         outcome.results.emplace_back(std::move(*answer.error));
     } else if (answer.skipped) {

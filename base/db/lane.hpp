@@ -9,7 +9,8 @@
 // An error skips to the next sync. If the transaction never began, was ended, or could not take its
 // role, there is no savepoint, ROLLBACK TO fails, and the statement behind it is skipped: it can
 // never run outside the lane. ROLLBACK TO also undoes the failure and the settings of the statement
-// before it, so that neither reaches the next.
+// before it, so that neither reaches the next. (PREPARE TRANSACTION alone would leave something
+// behind: an empty prepared transaction. reader_connection.cpp lets no such statement come here.)
 #pragma once
 
 #include "base/clock.hpp"

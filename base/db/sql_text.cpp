@@ -184,6 +184,17 @@ int comment_depth_max(std::string_view sql) {
     return deepest;
 }
 
+std::size_t operator_steps(std::string_view sql) {
+    constexpr std::string_view operator_characters = "~!@#^&|`?+-*/%<=>";
+    std::size_t steps = 0;
+    std::size_t run = 0;
+    for (const char c : sql) {
+        run = operator_characters.find(c) == std::string_view::npos ? 0 : run + 1;
+        steps += 2 * run;
+    }
+    return steps;
+}
+
 bool is_literal(std::uint64_t number) {
     namespace n = token_number;
     return number == n::fconst || number == n::sconst || number == n::usconst ||
@@ -275,6 +286,12 @@ base::Status check_sql_caps(std::string_view sql) {
                 std::to_string(limits::sql_comment_depth_max) + ".",
             "Remove the comments."};
     }
+    if (operator_steps(sql) > limits::sql_operator_steps_max) {
+        return Error{
+            Errc::limit_exceeded,
+            "The statement holds too long a run of operator characters.",
+            "Remove comments that stand one after another."};
+    }
     // Text that cannot be lexed has no tokens to count; the parser will say what is wrong with it.
     const auto count = scan(std::string{sql}).tokens.size();
     if (count > limits::sql_tokens_max) {
@@ -292,7 +309,8 @@ std::string mask_literals(std::string_view sql) {
     bool whole = sql.size() <= limits::sql_bytes_max;
     std::string text{base::cut_bytes(sql, limits::sql_bytes_max)};
     if (text.find('\0') != std::string::npos ||
-        comment_depth_max(text) > limits::sql_comment_depth_max) {
+        comment_depth_max(text) > limits::sql_comment_depth_max ||
+        operator_steps(text) > limits::sql_operator_steps_max) {
         return std::string{unreadable};
     }
     for (int attempt = 0; attempt < attempts_max; ++attempt) {

@@ -165,7 +165,10 @@ TEST_CASE("masking hostile text is quick", "[db]") {
           repeat("(", 100'000),
           repeat("'", 99'999),
           repeat("$a", 50'000),
-          repeat("/*", 30) + repeat("*/", 30) + repeat("/**/", 4'000)}) {
+          repeat("/*", 30) + repeat("*/", 30) + repeat("/**/", 4'000),
+          repeat("+", 16'000),
+          repeat("/**/ ", 3'000),
+          repeat("+*", 8'000)}) {
         std::string masked;
         CHECK(seconds_of([&] { masked = mask_literals(hostile); }) < 0.5);
     }
@@ -185,6 +188,7 @@ TEST_CASE("ordinary statements pass the caps", "[db]") {
     CHECK(check_sql_caps("select 'ü', /* /* a */ */ 2").ok());
     CHECK(check_sql_caps("select 'unterminated").ok()); // the parser's to tell
     CHECK(check_sql_caps(repeat("/*", 32) + repeat("*/", 32)).ok());
+    CHECK(check_sql_caps("/" + repeat("*", 500) + "/ select 1 -- " + repeat("=", 500)).ok());
 }
 
 TEST_CASE("each cap refuses what is past it", "[db]") {
@@ -196,6 +200,8 @@ TEST_CASE("each cap refuses what is past it", "[db]") {
         {repeat("/*", 33) + repeat("*/", 33), Errc::limit_exceeded},
         {repeat("/*", 8'000), Errc::limit_exceeded},
         {repeat("/*/ ", 33), Errc::limit_exceeded},
+        {repeat("/**/", 4'000), Errc::limit_exceeded},
+        {"select 1 " + repeat("+", 4'000) + " 1", Errc::limit_exceeded},
         {"select 1" + repeat("+1", 2'000), Errc::limit_exceeded}};
     for (const auto& [sql, code] : expected) {
         CAPTURE(sql.substr(0, 40));

@@ -1,0 +1,527 @@
+#include "base/clock.hpp"
+#include "base/db/reader_connection.hpp"
+#include "tests/lab/lab.hpp"
+#include "tests/lab/session.hpp"
+#include "tests/lab/topology.hpp"
+#include "tests/support/fakes.hpp"
+
+#include <sys/resource.h>
+#include <thread>
+
+#include <catch2/catch.hpp>
+
+namespace interlock::db {
+namespace {
+
+using base::Errc;
+using std::chrono::milliseconds;
+namespace limits = base::limits;
+
+std::unique_ptr<ReaderConnection> open(const TargetAddress& address) {
+    auto connection = ReaderConnection::open(address);
+    if (!connection) {
+        FAIL(base::to_text(connection.error()));
+    }
+    return std::move(*connection);
+}
+
+LaneSettings named(const std::string& name) {
+    LaneSettings settings;
+    settings.application_name = name;
+    return settings;
+}
+
+Query query(std::string_view text, std::vector<Cell> parameters = {}) {
+    return {{"test_query", text}, std::move(parameters)};
+}
+
+ReadResults
+read(ReaderConnection& connection, const std::vector<Query>& queries, LaneSettings settings = {}) {
+    auto results = connection.read(settings, queries, {});
+    if (!results) {
+        FAIL(base::to_text(results.error()));
+    }
+    REQUIRE(results->size() == queries.size());
+    return std::move(*results);
+}
+
+std::string
+scalar(ReaderConnection& connection, std::string_view text, LaneSettings settings = {}) {
+    auto results = read(connection, {query(text)}, std::move(settings));
+    if (!results[0]) {
+        FAIL(base::to_text(results[0].error()));
+    }
+    return results[0]->table.rows.at(0).at(0).value_or("NULL");
+}
+
+TEST_CASE("the facts of a server are read at connect", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    const auto& facts = connection->facts();
+    CHECK(facts.version_number >= 140'000);
+    CHECK(facts.version.find('.') != std::string::npos);
+    CHECK(facts.database == database.name());
+    CHECK(facts.login_role == "postgres");
+    CHECK_FALSE(facts.in_recovery);
+    CHECK(
+        facts.system_identifier ==
+        database.scalar("select system_identifier from pg_control_system()")
+    );
+    CHECK(
+        database.scalar(
+            "select application_name from pg_stat_activity where pid = " +
+            std::to_string(connection->backend_pid())
+        ) == "interlock"
+    );
+}
+
+TEST_CASE("values come in the server's text, NULL apart from empty", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    const auto results = read(
+        *connection,
+        {query(
+            "select 1 as n, null as nothing, '' as empty, true as yes, 'é€𝄞' as wide, "
+            "'{a,NULL}'::text[] as list, $1::text as bound, $2::int as number, $3::text as absent",
+            {"'; drop table t --", "7", std::nullopt}
+        )}
+    );
+    const auto& table = results[0]->table;
+    CHECK(table.columns.size() == 9);
+    CHECK(table.integer(0, "n") == 1);
+    CHECK(table.at(0, "nothing") == std::nullopt);
+    CHECK(table.at(0, "empty") == "");
+    CHECK(table.boolean(0, "yes") == true);
+    CHECK(table.text(0, "wide") == "é€𝄞");
+    CHECK(table.text(0, "list") == "{a,NULL}");
+    CHECK(table.text(0, "bound") == "'; drop table t --");
+    CHECK(table.integer(0, "number") == 7);
+    CHECK(table.at(0, "absent") == std::nullopt);
+    CHECK_FALSE(results[0]->cut);
+}
+
+TEST_CASE("a statement without rows still names its columns", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    const auto results = read(*connection, {query("select 1 as a, 2 as b where false")});
+    CHECK(results[0]->table.columns == std::vector<std::string>{"a", "b"});
+    CHECK(results[0]->table.empty());
+}
+
+TEST_CASE("text of a database in another encoding arrives as UTF-8", "[db][live]") {
+    lab::run_sql(
+        lab::primary(),
+        "postgres",
+        "create database latin encoding 'LATIN1' locale 'C' template template0"
+    );
+    {
+        const auto connection = open({"latin", lab::primary().conninfo("postgres", "latin"), {}});
+        CHECK(scalar(*connection, "select pg_catalog.chr(233)") == "é");
+    }
+    lab::run_sql(lab::primary(), "postgres", "drop database latin with (force)");
+}
+
+TEST_CASE("one failing statement does not hide the others", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    const auto results = read(
+        *connection,
+        {query("select 1"),
+         query("select 1/0"),
+         query("select no_such_function()"),
+         query("this is no sql"),
+         query("select 5")}
+    );
+    CHECK(results[0].ok());
+    CHECK(results[1].error().code == Errc::invalid_input);
+    CHECK(results[1].error().what.find("22012") != std::string::npos);
+    CHECK(results[2].error().code == Errc::not_supported);
+    CHECK(results[3].error().code == Errc::invalid_input);
+    REQUIRE(results[4].ok());
+    CHECK(results[4]->table.rows[0][0] == "5");
+    CHECK(connection->clean());
+}
+
+TEST_CASE("only single reads are sent", "[db][live]") {
+    const lab::Database database;
+    database.sql("create table t (a int)");
+    const auto connection = open(database.address());
+    for (const auto* text :
+         {"set transaction read write",
+          "commit",
+          "rollback",
+          "commit; drop table t",
+          "drop table t",
+          "insert into t values (1)",
+          "prepare transaction 'x'",
+          "set role postgres",
+          "vacuum",
+          "listen x",
+          "copy t to stdout",
+          "do 'begin end'",
+          "select 1; select 2",
+          "",
+          "discard all",
+          "lock table t",
+          "begin",
+          "savepoint x"}) {
+        CAPTURE(text);
+        const auto results = read(*connection, {query(text)});
+        REQUIRE_FALSE(results[0].ok());
+        CHECK(results[0].error().code == Errc::refused_by_guard);
+    }
+    for (const auto* text :
+         {"table public.t", "values (1)", "show work_mem", "explain select * from public.t"}) {
+        CAPTURE(text);
+        CHECK(read(*connection, {query(text)})[0].ok());
+    }
+}
+
+TEST_CASE("a read that tries to write is refused by the server", "[db][live]") {
+    const lab::Database database;
+    database.sql("create table t (a int); create sequence s; create function f() returns int "
+                 "language sql volatile as 'insert into public.t values (1) returning a'");
+    const auto connection = open(database.address());
+    for (const auto* text :
+         {"with x as (insert into public.t values (1) returning a) select * from x",
+          "select public.f()",
+          "explain analyze insert into public.t values (1)",
+          "select nextval('public.s')",
+          "select 1 as a into public.evil",
+          "select * from public.t for update",
+          "select set_config('transaction_read_only', 'off', true)",
+          "select pg_catalog.set_config('transaction_read_only', 'off', false)"}) {
+        CAPTURE(text);
+        const auto results = read(*connection, {query(text), query("select public.f()")});
+        CHECK_FALSE(results[0].ok());
+        CHECK_FALSE(results[1].ok());
+    }
+    CHECK(database.scalar("select count(*) from t") == "0");
+    CHECK(connection->clean());
+}
+
+TEST_CASE("the lane's settings hold during a read and are gone after it", "[db][live]") {
+    const lab::Database database;
+    database.sql("drop role if exists reader_role; create role reader_role");
+    const auto connection = open(database.address());
+    auto settings = named("interlock:get_activity:anna");
+    settings.role = "reader_role";
+    settings.statement_timeout = milliseconds{1'234};
+    settings.lock_timeout = milliseconds{321};
+    settings.idle_timeout = milliseconds{4'321};
+    constexpr std::string_view text =
+        "select concat_ws('|', current_user, current_setting('application_name'), "
+        "current_setting('statement_timeout'), current_setting('lock_timeout'), "
+        "current_setting('idle_in_transaction_session_timeout'), current_setting('search_path'), "
+        "current_setting('jit'), current_setting('max_parallel_workers_per_gather'), "
+        "current_setting('transaction_read_only'), current_setting('TimeZone'))";
+    CHECK(
+        scalar(*connection, text, settings) ==
+        "reader_role|interlock:get_activity:anna|1234ms|321ms|4321ms|pg_catalog|off|0|on|UTC"
+    );
+    CHECK(scalar(*connection, text) == "postgres||5s|500ms|10s|pg_catalog|off|0|on|UTC");
+    CHECK(
+        database.scalar(
+            "select application_name || ' ' || state from pg_stat_activity where pid = " +
+            std::to_string(connection->backend_pid())
+        ) == "interlock idle"
+    );
+    CHECK(connection->clean());
+    database.sql("drop role reader_role");
+}
+
+TEST_CASE("a setting made by one statement does not reach the next", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    const auto results = read(
+        *connection,
+        {query("select set_config('statement_timeout', '0', false), "
+               "set_config('search_path', 'public', true), set_config('role', 'pg_monitor', true)"),
+         query("select current_setting('statement_timeout') || current_setting('search_path') || "
+               "current_user")}
+    );
+    CHECK(results[1]->table.rows[0][0] == "5spg_catalogpostgres");
+    CHECK(connection->clean());
+}
+
+TEST_CASE("an application name is cut to what PostgreSQL keeps", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    const auto name = scalar(
+        *connection,
+        "select current_setting('application_name')",
+        named("a\n\xc3\xa9\x1b;" + std::string(100, 'x'))
+    );
+    CHECK(name == "a????;" + std::string(57, 'x'));
+}
+
+TEST_CASE("a role that may not be taken ends the read before its work", "[db][live]") {
+    const lab::Database database;
+    database.sql("drop role if exists plain_login; create role plain_login login");
+    {
+        const auto connection = open(database.address("plain_login"));
+        auto settings = named("x");
+        settings.role = "postgres";
+        const auto refused = connection->read(settings, {query("select 1")}, {});
+        REQUIRE_FALSE(refused.ok());
+        CHECK(refused.error().code == Errc::permission_denied);
+        CHECK_FALSE(connection->broken());
+        CHECK(scalar(*connection, "select current_user") == "plain_login");
+    }
+    database.sql("drop role plain_login");
+}
+
+TEST_CASE("a session lock makes a connection unclean", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    CHECK(connection->clean());
+    CHECK(read(*connection, {query("select pg_catalog.pg_advisory_lock(42)")})[0].ok());
+    CHECK_FALSE(connection->clean());
+    CHECK(connection->broken());
+}
+
+TEST_CASE("too many rows are cut and told", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    auto many = query("select generate_series(1, 300)");
+    auto exact = query("select generate_series(1, 3)");
+    auto none = query("select generate_series(1, 3)");
+    exact.rows_max = 3;
+    none.rows_max = 0;
+    const auto results = read(*connection, {many, exact, none, query("select 7")});
+    CHECK(results[0]->table.rows.size() == limits::tool_rows_max);
+    CHECK(results[0]->cut);
+    CHECK(results[1]->table.rows.size() == 3);
+    CHECK_FALSE(results[1]->cut);
+    CHECK(results[2]->table.empty());
+    CHECK(results[2]->cut);
+    CHECK(results[3]->table.rows[0][0] == "7");
+}
+
+TEST_CASE("a result of millions of rows is stopped at the server", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    const auto endless = query("select repeat('x', 200), generate_series(1, 100000000)");
+    base::SystemClock clock;
+    const auto began = clock.ticks();
+    const auto results = read(
+        *connection,
+        {endless, query("select 1 as one"), endless, query("select 2 as two"), query("select 3")}
+    );
+    CHECK(clock.ticks() - began < std::chrono::seconds{10});
+    CHECK(results[0]->cut);
+    CHECK(results[0]->table.rows.size() == limits::tool_rows_max);
+    CHECK(results[1]->table.rows[0][0] == "1");
+    CHECK(results[2]->cut);
+    CHECK(results[3]->table.rows[0][0] == "2");
+    CHECK(results[4]->table.rows[0][0] == "3");
+    CHECK(connection->clean());
+}
+
+TEST_CASE("a cancel for a cut result never costs the next statement", "[db][live]") {
+    // About the size at which the cancel is sent: sometimes it comes too late and hits the next.
+    const lab::Database database;
+    const auto connection = open(database.address());
+    for (int rows = 4'500; rows < 7'000; rows += 100) {
+        const auto text =
+            "select repeat('x', 250) from generate_series(1, " + std::to_string(rows) + ")";
+        const auto results =
+            read(*connection, {query(text), query("select 1"), query(text), query("select 2")});
+        CAPTURE(rows);
+        for (const auto& result : results) {
+            INFO((result ? "" : base::to_text(result.error())));
+            REQUIRE(result.ok());
+        }
+        CHECK(results[1]->table.rows[0][0] == "1");
+        CHECK(results[3]->table.rows[0][0] == "2");
+    }
+    CHECK(connection->clean());
+}
+
+TEST_CASE("a long cell is cut on a character", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    const auto results = read(*connection, {query("select repeat('é', 1000000) as a, 'b' as b")});
+    const auto& cell = *results[0]->table.at(0, "a");
+    CHECK(cell.size() <= limits::reader_cell_bytes_max);
+    CHECK(cell.size() >= limits::reader_cell_bytes_max - 1);
+    CHECK(results[0]->cut);
+    CHECK(results[0]->table.text(0, "b") == "b");
+}
+
+TEST_CASE("a huge row costs the connection, not the memory", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    rusage before{};
+    ::getrusage(RUSAGE_SELF, &before);
+    const auto results =
+        connection->read({}, {query("select repeat('x', 200000000)"), query("select 1")}, {});
+    rusage after{};
+    ::getrusage(RUSAGE_SELF, &after);
+    REQUIRE_FALSE(results.ok());
+    CHECK(results.error().code == Errc::limit_exceeded);
+    CHECK(connection->broken());
+    CHECK(after.ru_maxrss - before.ru_maxrss < 48 * 1024);
+}
+
+TEST_CASE("a statement that runs too long is a timeout", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    LaneSettings settings;
+    settings.statement_timeout = milliseconds{100};
+    const auto results =
+        read(*connection, {query("select pg_catalog.pg_sleep(30)"), query("select 1")}, settings);
+    CHECK(results[0].error().code == Errc::timeout);
+    CHECK(results[0].error().what.find("57014") != std::string::npos);
+    CHECK(results[1].ok());
+}
+
+TEST_CASE("a lock not granted in time is a timeout of its own", "[db][live]") {
+    const lab::Database database;
+    database.sql("create table t (a int)");
+    lab::Session holder{database.conninfo()};
+    holder.run("begin; lock table t in access exclusive mode");
+    const auto connection = open(database.address());
+    const auto results = read(*connection, {query("select * from public.t"), query("select 1")});
+    CHECK(results[0].error().code == Errc::timeout);
+    CHECK(results[0].error().what.find("55P03") != std::string::npos);
+    CHECK(results[1].ok());
+}
+
+TEST_CASE("a stop request ends the statement on the server", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    std::stop_source source;
+    auto settings = named("to-be-stopped");
+    settings.statement_timeout = std::chrono::seconds{30};
+    const auto running = [&] {
+        return database.scalar(
+            "select count(*) from pg_stat_activity where application_name = 'to-be-stopped' "
+            "and state = 'active'"
+        );
+    };
+    base::Result<ReadResults> results = ReadResults{};
+    {
+        const std::jthread caller{[&] {
+            results = connection->read(
+                settings,
+                {query("select pg_catalog.pg_sleep(20)"),
+                 query("select pg_catalog.pg_sleep(20)"),
+                 query("select pg_catalog.pg_sleep(20)")},
+                source.get_token()
+            );
+        }};
+        CHECK(lab::wait_until([&] { return running() == "1"; }));
+        source.request_stop();
+        CHECK(lab::wait_until([&] { return running() == "0"; }, std::chrono::seconds{3}));
+    }
+    REQUIRE_FALSE(results.ok());
+    CHECK(results.error().code == Errc::cancelled);
+    CHECK_FALSE(connection->broken());
+    CHECK(connection->clean());
+    CHECK(scalar(*connection, "select 1") == "1");
+}
+
+TEST_CASE("a call that is stopped before it begins sends nothing", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    std::stop_source source;
+    source.request_stop();
+    const auto results = connection->read({}, {query("select 1")}, source.get_token());
+    CHECK(results.error().code == Errc::cancelled);
+    CHECK(scalar(*connection, "select 1") == "1");
+}
+
+TEST_CASE("a statement cancelled by somebody else is told apart", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    base::Result<ReadResults> results = ReadResults{};
+    {
+        const std::jthread caller{[&] {
+            results = connection->read(
+                named("somebody"), {query("select pg_catalog.pg_sleep(4)"), query("select 1")}, {}
+            );
+        }};
+        CHECK(lab::wait_until([&] {
+            return database.scalar("select pg_cancel_backend(pid) from pg_stat_activity "
+                                   "where application_name = 'somebody'") == "t";
+        }));
+    }
+    REQUIRE(results.ok());
+    CHECK((*results)[0].error().code == Errc::cancelled);
+    CHECK((*results)[1].ok());
+}
+
+TEST_CASE("a connection ended from outside is broken and says so", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    const auto pid = std::to_string(connection->backend_pid());
+
+    SECTION("while it is idle") {
+        database.sql("select pg_terminate_backend(" + pid + ")");
+        CHECK(lab::wait_until([&] {
+            return database.scalar("select count(*) from pg_stat_activity where pid = " + pid) ==
+                   "0";
+        }));
+        const auto results = connection->read({}, {query("select 1")}, {});
+        REQUIRE_FALSE(results.ok());
+        CHECK(results.error().code == Errc::target_unreachable);
+    }
+    SECTION("while it works") {
+        base::Result<ReadResults> results = ReadResults{};
+        {
+            const std::jthread caller{[&] {
+                results = connection->read(
+                    named("doomed"), {query("select 1"), query("select pg_catalog.pg_sleep(4)")}, {}
+                );
+            }};
+            CHECK(lab::wait_until([&] {
+                return database.scalar("select pg_terminate_backend(pid) from pg_stat_activity "
+                                       "where application_name = 'doomed'") == "t";
+            }));
+        }
+        REQUIRE_FALSE(results.ok());
+        CHECK(results.error().code == Errc::target_unreachable);
+    }
+    CHECK(connection->broken());
+    CHECK_FALSE(connection->clean());
+    const auto after = connection->read({}, {query("select 1")}, {});
+    CHECK(after.error().code == Errc::target_unreachable);
+}
+
+TEST_CASE("a read refuses what could not be bounded", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    const std::vector<Query> many(limits::reader_queries_max + 1, query("select 1"));
+    CHECK(connection->read({}, many, {}).error().code == Errc::limit_exceeded);
+    const auto results = read(
+        *connection,
+        {query("select $1::text", {std::string("a\0b", 3)}),
+         query(std::string_view("select 1\0", 9)),
+         query("select 1")}
+    );
+    CHECK(results[0].error().code == Errc::invalid_input);
+    CHECK(results[1].error().code == Errc::invalid_input);
+    CHECK(results[2].ok());
+    CHECK(read(*connection, {}).empty());
+}
+
+TEST_CASE("a standby is seen to be one, and seen when it no longer is", "[db][live]") {
+    lab::Replica replica;
+    const auto connection =
+        open({"replica", replica.cluster().conninfo("postgres", "postgres"), {}});
+    CHECK(connection->facts().in_recovery);
+    CHECK(
+        connection->facts().system_identifier ==
+        lab::run_sql(
+            lab::primary(), "postgres", "select system_identifier from pg_control_system()"
+        )
+            .rows[0][0]
+    );
+    lab::run_sql(replica.cluster(), "postgres", "select pg_promote(true, 30)");
+    CHECK(scalar(*connection, "select 1") == "1");
+    CHECK_FALSE(connection->facts().in_recovery);
+}
+
+} // namespace
+} // namespace interlock::db

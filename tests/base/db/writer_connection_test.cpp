@@ -1,0 +1,144 @@
+#include "base/db/writer_connection.hpp"
+#include "tests/lab/lab.hpp"
+#include "tests/lab/session.hpp"
+
+#include <catch2/catch.hpp>
+
+namespace interlock::db {
+namespace {
+
+using base::Errc;
+
+std::unique_ptr<WriterConnection> open(const lab::Database& database) {
+    auto connection = WriterConnection::open(database.address(), "interlock-executor:plan");
+    if (!connection) {
+        FAIL(base::to_text(connection.error()));
+    }
+    return std::move(*connection);
+}
+
+Table run(WriterConnection& connection, std::string_view sql, std::vector<Cell> parameters = {}) {
+    auto table = connection.execute({"test_step", sql}, parameters);
+    if (!table) {
+        FAIL(base::to_text(table.error()));
+    }
+    return std::move(*table);
+}
+
+TEST_CASE("a writer's session is prepared", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database);
+    const auto table =
+        run(*connection,
+            "select current_setting('client_connection_check_interval') as check, "
+            "current_setting('search_path') as path, current_setting('application_name') as name, "
+            "current_setting('standard_conforming_strings') as strings, pg_backend_pid() as pid");
+    CHECK(table.text(0, "check") == "1s");
+    CHECK(table.text(0, "path") == "pg_catalog");
+    CHECK(table.text(0, "name") == "interlock-executor:plan");
+    CHECK(table.text(0, "strings") == "on");
+    CHECK(table.integer(0, "pid") == connection->backend_pid());
+}
+
+TEST_CASE("a writer changes rows and counts them", "[db][live]") {
+    const lab::Database database;
+    database.sql("create table t (a int, b text)");
+    const auto connection = open(database);
+    CHECK(
+        run(*connection, "insert into public.t values ($1, $2), (2, null)", {"1", "'x"}).affected ==
+        2
+    );
+    const auto rows = run(*connection, "select a, b from public.t order by a");
+    CHECK(rows.text(0, "b") == "'x");
+    CHECK(rows.at(1, "b") == std::nullopt);
+    CHECK(run(*connection, "update public.t set b = 'y' where a > $1", {"9"}).affected == 0);
+}
+
+TEST_CASE("a writer runs transactions as it is told", "[db][live]") {
+    const lab::Database database;
+    database.sql("create table t (a int)");
+    const auto connection = open(database);
+    run(*connection, "begin");
+    run(*connection, "insert into public.t values (1)");
+    CHECK(database.scalar("select count(*) from t") == "0");
+    run(*connection, "rollback");
+    run(*connection, "begin");
+    run(*connection, "insert into public.t values (1)");
+    run(*connection, "commit");
+    CHECK(database.scalar("select count(*) from t") == "1");
+}
+
+TEST_CASE("one text is one statement", "[db][live]") {
+    const lab::Database database;
+    database.sql("create table t (a int)");
+    const auto connection = open(database);
+    const auto stacked = connection->execute({"stacked", "select 1; drop table public.t"}, {});
+    REQUIRE_FALSE(stacked.ok());
+    CHECK(stacked.error().what.find("42601") != std::string::npos);
+    CHECK(
+        connection->execute({"nul", "select $1::text"}, {std::string("a\0b", 3)}).error().code ==
+        Errc::invalid_input
+    );
+    CHECK(database.scalar("select count(*) from t") == "0");
+    CHECK_FALSE(connection->broken());
+}
+
+TEST_CASE("a failing step says its SQLSTATE and leaves the connection usable", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database);
+    const auto failed = connection->execute({"divide", "select 1/0"}, {});
+    REQUIRE_FALSE(failed.ok());
+    CHECK(failed.error().what.find("divide") != std::string::npos);
+    CHECK(failed.error().what.find("22012") != std::string::npos);
+    CHECK(run(*connection, "select 1").rows[0][0] == "1");
+}
+
+TEST_CASE("COPY and an empty text are no steps", "[db][live]") {
+    const lab::Database database;
+    database.sql("create table t (a int)");
+    for (const auto* text : {"copy public.t to stdout", "copy public.t from stdin", ""}) {
+        const auto connection = open(database);
+        const auto result = connection->execute({"copy", text}, {});
+        CAPTURE(text);
+        CHECK_FALSE(result.ok());
+        CHECK(connection->broken());
+        CHECK(
+            connection->execute({"after", "select 1"}, {}).error().code == Errc::target_unreachable
+        );
+    }
+}
+
+TEST_CASE("a writer that is terminated is broken and says so", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database);
+    const auto pid = std::to_string(connection->backend_pid());
+    database.sql("select pg_terminate_backend(" + pid + ")");
+    CHECK(lab::wait_until([&] {
+        return database.scalar("select count(*) from pg_stat_activity where pid = " + pid) == "0";
+    }));
+    const auto result = connection->execute({"step", "select 1"}, {});
+    REQUIRE_FALSE(result.ok());
+    CHECK(result.error().code == Errc::target_unreachable);
+    CHECK(connection->broken());
+}
+
+TEST_CASE("a writer may terminate itself and hear of it", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database);
+    const auto result = connection->execute(
+        {"self", "select pg_catalog.pg_terminate_backend($1::int)"},
+        {std::to_string(connection->backend_pid())}
+    );
+    REQUIRE_FALSE(result.ok());
+    CHECK(result.error().code == Errc::target_unreachable);
+    CHECK(connection->broken());
+}
+
+TEST_CASE("a writer cannot be opened where nothing listens", "[db]") {
+    const auto connection = WriterConnection::open({"shop", "host=127.0.0.1 port=1", {}}, "x");
+    REQUIRE_FALSE(connection.ok());
+    CHECK(connection.error().code == Errc::target_unreachable);
+}
+
+} // namespace
+} // namespace interlock::db
