@@ -119,8 +119,13 @@ Parameter read_parameter(Decoder in) {
     out.required = in.boolean_or("required", true);
     out.fallback = in.text_or("fallback", "");
     out.example = read_line(in, "example");
-    if (!out.fallback.empty() && (out.required || !normalise_value(out, out.fallback))) {
-        in.fail("fallback", "expected a value of an optional parameter");
+    if (!out.fallback.empty()) {
+        const auto normal = normalise_value(out, out.fallback);
+        if (out.required || !normal) {
+            in.fail("fallback", "expected a value of an optional parameter");
+        } else {
+            out.fallback = *normal;
+        }
     }
     if (!normalise_value(out, out.example)) {
         in.fail("example", "expected a value of the parameter");

@@ -21,6 +21,11 @@ struct Piece {
     std::string text;
 };
 
+/// PostgreSQL reads `a$1` as one identifier, so a placeholder must not follow a word.
+bool continues_word(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
 /// What may not stand outside quotes at `at`, or "".
 std::string forbidden_at(std::string_view sql, std::size_t at) {
     const auto two = sql.substr(at, 2);
@@ -59,6 +64,9 @@ base::Result<std::vector<Piece>> split(std::string_view sql) {
             const auto end = std::min(sql.find_first_not_of(name_characters, at + 1), sql.size());
             if (end == at + 1 || end == sql.size() || sql[end] != '}') {
                 return bad_template("holds a brace that does not enclose a parameter's name");
+            }
+            if (at > 0 && continues_word(sql[at - 1])) {
+                return bad_template("has a name in braces right after a word");
             }
             pieces.push_back({false, std::move(text)});
             pieces.push_back({true, std::string(sql.substr(at + 1, end - at - 1))});

@@ -111,6 +111,8 @@ TEST_CASE("values out of their range are refused by their path", "[runbooks]") {
     names(problem(with("at_least: 1", "at_least: 1\n    equals: \"1\"")), "equals");
     names(problem(with("example: \"4242\"", "example: pid")), "example");
     names(problem(with("max: 2147483647", "max: 0")), "max");
+    names(problem(with("required: false", "required: false\n    fallback: kill")), "fallback");
+    names(problem(with("    min: 1", "    fallback: \"7\"\n    min: 1")), "fallback");
     names(problem(with("title: Release", "title: Rel\u0435ase")), "title");
     names(problem(with("pg_catalog.pg_locks\n", "pg_locks\n")), "allowed_relations");
 }
@@ -157,6 +159,14 @@ TEST_CASE("YAML that could be read in two ways or explode is refused", "[runbook
     CHECK(refused(library_yaml() + "\xff\xfe"));
     CHECK(refused("a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nd: [*c,*c]\n"));
     CHECK(refused("a: &x [*x]\n"));
+}
+
+TEST_CASE("a fallback is kept in its one spelling", "[runbooks]") {
+    const auto contract = runbooks::parse_contract(
+        with("    min: 1", "    required: false\n    fallback: \"007\"\n    min: 1")
+    );
+    REQUIRE(contract.ok());
+    CHECK(contract->parameters.at(0).fallback == "7");
 }
 
 TEST_CASE("a contract's digest is that of its bytes, comments included", "[runbooks]") {

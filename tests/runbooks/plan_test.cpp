@@ -72,17 +72,16 @@ TEST_CASE("every single change of a plan changes its digest", "[runbooks]") {
 TEST_CASE("every single changed byte of a plan is refused or changes its digest", "[runbooks]") {
     const auto bytes = plan_bytes(sample_plan());
     const auto digest = plan_digest(bytes);
+    constexpr std::string_view replacements = "0x\" ";
     for (std::size_t at = 0; at < bytes.size(); ++at) {
-        for (const char replacement : {'0', 'x', '"', ' '}) {
-            auto changed = bytes;
-            if (changed[at] == replacement) {
-                continue;
-            }
-            changed[at] = replacement;
-            CHECK(plan_digest(changed) != digest);
-            const auto parsed = parse_plan(changed);
-            CHECK((!parsed.ok() || plan_bytes(*parsed) == changed));
+        auto changed = bytes;
+        changed[at] = replacements[at % replacements.size()];
+        if (changed == bytes) {
+            continue;
         }
+        CHECK(plan_digest(changed) != digest);
+        const auto parsed = parse_plan(changed);
+        CHECK((!parsed.ok() || plan_bytes(*parsed) == changed));
     }
 }
 

@@ -49,6 +49,8 @@ TEST_CASE("a template that could hide something is refused", "[runbooks]") {
              "select { pid }",
              "select {PID}",
              "select {pid;drop}",
+             "select a{pid}",
+             "select 1{pid}",
              "select {{pid}}",
              "select pid}",
              "select $1",
