@@ -3,6 +3,8 @@
 #include "base/file.hpp"
 #include "telemetry/audit_log.hpp"
 
+#include <filesystem>
+
 namespace interlock::executor {
 
 namespace {
@@ -14,6 +16,11 @@ constexpr std::size_t note_bytes_max = 4096; // three short lines and a signatur
 constexpr auto remedy =
     "Nothing is executed until a person has compared the queue with its backups, run `interlock "
     "audit verify`, and moved the executor's checkpoint away on purpose.";
+
+/// The public half beside the note, so that anybody can check it.
+std::string vkey_path(const std::string& note_path) {
+    return std::filesystem::path(note_path).replace_extension(".vkey").string();
+}
 
 Error corrupt(std::string what) {
     return {Errc::corrupt, std::move(what), remedy};
@@ -55,6 +62,11 @@ base::Status LogGuard::remember() {
         INTERLOCK_TRY(head, telemetry::audit_head(transaction));
         return base::done;
     }));
+    INTERLOCK_CHECK(base::write_file_atomically(
+        vkey_path(note_path_),
+        telemetry::verifier_key(checkpoint_name, key_.public_key) + "\n",
+        0644
+    ));
     return base::write_file_atomically(
         note_path_, telemetry::sign_checkpoint(head, checkpoint_name, key_), 0644
     );

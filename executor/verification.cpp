@@ -112,7 +112,7 @@ std::optional<std::string> missing_data(
         return "not one sample could be taken";
     }
     const long long from_ms = elapsed_ms - verification.hold_ms;
-    long long previous_ms = samples.front().at_ms;
+    long long previous_ms = 0;
     for (const auto& sample : samples) {
         if (sample.at_ms >= from_ms) {
             for (const auto* readings : {&sample.recovery, &sample.guardrails}) {
