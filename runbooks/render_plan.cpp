@@ -63,7 +63,7 @@ public:
         std::string start(indent, ' ');
         start += label;
         start.resize(std::max(indent + label_width, start.size() + 1), ' ');
-        wrap(start, std::string(indent + label_width, ' ') + "| ", text);
+        wrap(start, std::string(indent + label_width, ' ') + "| ", text, Break::words);
     }
 
     /// Numbered lines exactly as they are sent; a line that goes on is marked with '>'.
@@ -74,7 +74,7 @@ public:
         for (std::size_t i = 0; i < lines.size(); ++i) {
             auto number = std::to_string(i + 1);
             number.insert(0, number.size() < 4 ? 4 - number.size() : 0, ' ');
-            wrap(margin + number + " | ", margin + "     > ", lines[i]);
+            wrap(margin + number + " | ", margin + "     > ", lines[i], Break::anywhere);
         }
         for (std::size_t i = 0; i < statement.parameters.size(); ++i) {
             const auto& parameter = statement.parameters[i];
@@ -93,6 +93,8 @@ public:
     std::string take() { return std::move(page_); }
 
 private:
+    enum class Break { words, anywhere };
+
     static std::vector<std::string> split_lines(const std::string& text) {
         std::vector<std::string> lines{""};
         for (const char c : text) {
@@ -107,12 +109,17 @@ private:
         return lines;
     }
 
-    void wrap(const std::string& first, const std::string& rest, std::string_view text) {
+    /// Puts together again, without the margins, the pieces are exactly `text`.
+    void wrap(const std::string& first, const std::string& rest, std::string_view text, Break at) {
         const auto* margin = &first;
         do {
-            const auto room = width - std::min(margin->size(), width / 2);
-            page_ += *margin + std::string(text.substr(0, room)) + "\n";
-            text.remove_prefix(std::min(room, text.size()));
+            auto length = width - std::min(margin->size(), width / 2);
+            if (at == Break::words && text.size() > length) {
+                const auto space = text.rfind(' ', length - 1);
+                length = space == std::string_view::npos ? length : space + 1;
+            }
+            page_ += *margin + std::string(text.substr(0, length)) + "\n";
+            text.remove_prefix(std::min(length, text.size()));
             margin = &rest;
         } while (!text.empty());
     }
@@ -173,7 +180,11 @@ void add_step(Page& page, const Step& step) {
     page.field("locks", one_line(step.expected_lock), 4);
     page.field("lock wait", "at most " + std::to_string(step.lock_timeout_ms) + " ms", 4);
     page.field("run time", "at most " + std::to_string(step.statement_timeout_ms) + " ms", 4);
-    page.field("rows", "exactly " + std::to_string(step.rows_expected), 4);
+    page.field(
+        "rows",
+        "exactly " + std::to_string(step.rows_expected) + "; a true-or-false answer must be true",
+        4
+    );
     page.statement(step.statement, 4);
     if (step.probe) {
         add_check(page, "probe", *step.probe, 4);
@@ -206,7 +217,8 @@ void add_summary(Page& page, const Plan& plan, const std::string& digest_hex) {
         count_of(static_cast<std::size_t>(std::max(plan.needs.approvals, 0)), "approval") +
             ", each by " + name(plan.needs.assurance) + " or stronger"
     );
-    page.field("policy", one_line(plan.policy_verdict) + " by " + one_line(plan.policy_digest));
+    page.field("verdict", one_line(plan.policy_verdict));
+    page.field("policy", one_line(plan.policy_digest));
     page.field(
         "expires",
         "undecided after " + std::to_string(plan.pending_lifetime_s) +

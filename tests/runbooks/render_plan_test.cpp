@@ -118,6 +118,24 @@ TEST_CASE("nothing is clipped: what is pushed aside goes on in marked lines", "[
     }
 }
 
+TEST_CASE("sentences break between words and lose nothing", "[runbooks]") {
+    auto plan = test::sample_plan();
+    std::string sentence;
+    for (int i = 0; i < 60; ++i) {
+        sentence += (i == 0 ? "word" : " word") + std::to_string(i);
+    }
+    plan.steps[0].about = sentence + " " + std::string(300, 'x');
+    std::string together;
+    bool inside = false;
+    for (const auto& line : lines_of(rendered(plan))) {
+        const auto more = line.find_first_not_of(' ');
+        inside = holds(line, "    does ") || (inside && line.compare(more, 2, "| ") == 0);
+        together += inside ? line.substr(holds(line, "    does ") ? 18 : more + 2) : "";
+        CHECK((!inside || line.back() == ' ' || line.back() == 'x'));
+    }
+    CHECK(together == plan.steps[0].about);
+}
+
 TEST_CASE("a page holds only printable ASCII, whatever the plan holds", "[runbooks]") {
     auto plan = test::sample_plan();
     const std::string hostile =
