@@ -3,6 +3,8 @@
 // misspelt key in a contract or configuration must not be silently ignored.
 #pragma once
 
+#include "base/json.hpp"
+
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -11,8 +13,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "base/json.hpp"
 
 namespace interlock::base {
 
@@ -24,23 +24,24 @@ public:
     /// `document` must outlive the decoder. `path` is "" at the root.
     Decoder(const Json& document, std::string path);
 
-    std::string text(const std::string& key);                               // required, non-empty
+    std::string text(const std::string& key); // required, non-empty
     std::string text_or(const std::string& key, std::string fallback);
-    long long integer(const std::string& key, long long low, long long high);  // required
+    long long integer(const std::string& key, long long low, long long high); // required
     long long integer_or(const std::string& key, long long low, long long high, long long fallback);
-    double real(const std::string& key, double low, double high);           // required
-    bool boolean_or(const std::string& key, bool fallback);                 // true | false only
+    double real(const std::string& key, double low, double high); // required
+    bool boolean_or(const std::string& key, bool fallback);       // true | false only
     /// One of `choices`; the error lists them.
     std::string choice(const std::string& key, const std::vector<std::string>& choices);
     /// A duration such as 500ms, 10s, 30m, 2h, 7d.
-    std::chrono::milliseconds duration_or(const std::string& key, std::chrono::milliseconds fallback);
-    std::vector<std::string> texts(const std::string& key);                 // may be absent: empty
+    std::chrono::milliseconds
+    duration_or(const std::string& key, std::chrono::milliseconds fallback);
+    std::vector<std::string> texts(const std::string& key); // may be absent: empty
     bool has(const std::string& key);
     /// A nested mapping (required) and a list of mappings (absent: empty). finish() of this one
     /// also refuses the unknown keys of those.
     Decoder mapping(const std::string& key);
     std::vector<Decoder> mappings(const std::string& key);
-    /// The keys of a nested mapping of text → text, sorted by key (absent: empty).
+    /// The keys of a nested mapping of text to text, sorted by key (absent: empty).
     std::vector<std::pair<std::string, std::string>> pairs(const std::string& key);
 
     /// A finding of the caller's own, at `key`.
@@ -61,7 +62,7 @@ private:
     const Json* document_;
     std::string path_;
     std::shared_ptr<Shared> shared_;
-    std::size_t index_;  // of this mapping in Shared
+    std::size_t index_; // of this mapping in Shared
 };
 
-}  // namespace interlock::base
+} // namespace interlock::base

@@ -1,12 +1,12 @@
 // SHA-256, HMAC, hex and base64. All comparisons of secrets and digests go through equal().
 #pragma once
 
+#include "base/result.hpp"
+
 #include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "base/result.hpp"
 
 namespace interlock::base {
 
@@ -42,13 +42,15 @@ std::string pre_authentication_encoding(std::string_view type, std::string_view 
 
 /// An Ed25519 key pair kept in a file of mode 0600; the public half is 32 bytes.
 struct SigningKey {
-    std::string secret;      // 64 bytes, libsodium layout
-    std::string public_key;  // 32 bytes
+    std::string secret;     // 64 bytes, libsodium layout
+    std::string public_key; // 32 bytes
 };
 SigningKey signing_key_from_seed(std::string_view seed32);
 /// Reads the key at `path`, or makes one there (0600) from `seed32` when the file is absent.
 Result<SigningKey> load_or_create_signing_key(const std::string& path, std::string_view seed32);
 std::string sign(const SigningKey& key, std::string_view message);
-bool verify_signature(std::string_view public_key32, std::string_view message, std::string_view signature64);
+bool verify_signature(
+    std::string_view public_key32, std::string_view message, std::string_view signature64
+);
 
-}  // namespace interlock::base
+} // namespace interlock::base

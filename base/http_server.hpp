@@ -5,6 +5,9 @@
 // the exchange without answering, the client gets 500.
 #pragma once
 
+#include "base/limits.hpp"
+#include "base/result.hpp"
+
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -15,20 +18,17 @@
 #include <utility>
 #include <vector>
 
-#include "base/limits.hpp"
-#include "base/result.hpp"
-
 namespace interlock::base {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
-    std::string method;   // "POST"
-    std::string path;     // before '?', not decoded
-    std::string query;    // after '?'
-    HttpHeaders headers;  // in order; names as sent
-    std::string body;     // empty in the header gate
-    std::string peer;     // numeric address
+    std::string method;  // "POST"
+    std::string path;    // before '?', not decoded
+    std::string query;   // after '?'
+    HttpHeaders headers; // in order; names as sent
+    std::string body;    // empty in the header gate
+    std::string peer;    // numeric address
 
     /// The single value of a header, case-insensitive; nullopt when absent, or sent twice.
     std::optional<std::string> header(std::string_view name) const;
@@ -73,10 +73,10 @@ struct HttpDeadlines {
 
 struct HttpServerOptions {
     std::string address = "127.0.0.1";
-    unsigned short port = 0;  // 0: any free port
+    unsigned short port = 0; // 0: any free port
     std::size_t body_bytes_max = limits::http_body_bytes_max;
     std::size_t connections_max = limits::http_connections_max;
-    HttpGate gate;            // may be empty
+    HttpGate gate; // may be empty
     HttpHandler handler;
     HttpDeadlines deadlines = {};
 };
@@ -99,7 +99,8 @@ bool is_loopback(std::string_view address);
 /// The Host and Origin rule for loopback listeners (DNS rebinding): exactly one Host header that
 /// is one of `allowed_hosts` (with or without our port), and an Origin, if present, whose
 /// authority is one of them too. Returns the 403 to send, or nothing.
-std::optional<HttpResponse>
-refuse_foreign_host(const HttpRequest& request, const std::vector<std::string>& allowed_hosts, unsigned short port);
+std::optional<HttpResponse> refuse_foreign_host(
+    const HttpRequest& request, const std::vector<std::string>& allowed_hosts, unsigned short port
+);
 
-}  // namespace interlock::base
+} // namespace interlock::base
