@@ -77,7 +77,16 @@ std::string help_of(const DocumentedCommand& command) {
     );
     run.arguments.emplace_back("--help");
     const auto output = interlock::base::run(run);
-    return output && output->exit_code == 0 ? output->out : "";
+    if (!output || output->exit_code != 0) {
+        return "";
+    }
+    // Asked about a subcommand it does not know, a program prints its own help.
+    std::string path = command.program;
+    for (const std::string& subcommand : command.subcommands) {
+        path += " " + subcommand;
+    }
+    const bool about_it = output->out.find(path + " [OPTIONS]") != std::string::npos;
+    return about_it ? output->out : "";
 }
 
 } // namespace

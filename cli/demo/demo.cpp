@@ -298,7 +298,8 @@ Status show_recovery(Stage& stage) {
                   }));
     const auto& samples = throughput.samples();
     const auto before = mean(samples, 1, stage.incident_at - 1);
-    const auto during = mean(samples, stage.incident_at, stage.recovered_at);
+    // The seconds in which the incident began and ended are partly calm: they count for neither.
+    const auto during = mean(samples, stage.incident_at + 1, stage.recovered_at - 1);
     const auto after = mean(samples, enough - samples_after, samples.size());
     print_line(coloured(Colour::bold, "8  Throughput, one character a second"));
     print_line("   " + sparkline(samples, samples.size()));

@@ -50,7 +50,7 @@ TEST_CASE("a mean of nothing is not zero", "[cli]") {
 TEST_CASE("the chart has one character a sample and keeps the latest", "[cli]") {
     CHECK(sparkline({}, 10).empty());
     CHECK(sparkline({0, 0}, 10) == "\u2581\u2581");
-    CHECK(sparkline({9, 1, 8, 0}, 3) == "\u2582\u2588\u2581");
+    CHECK(sparkline({9, 1, 8, 0}, 3) == "\u2581\u2588\u2581");
 }
 
 } // namespace interlock::cli
