@@ -33,7 +33,7 @@ Source source_of(
 ) {
     Source source;
     source.target = request.target;
-    source.server_version = facts.version;
+    source.server_version = short_version(facts.version);
     source.in_recovery = facts.in_recovery;
     source.database_role = facts.login_role;
     source.at = base::format_time(clock.now());
@@ -84,6 +84,10 @@ base::Result<LaneRead> read_replacing_dead(
 }
 
 } // namespace
+
+std::string short_version(const std::string& version) {
+    return version.substr(0, version.find(' '));
+}
 
 base::Result<LaneRead> read_lane(
     Context& context, const Call& call, const LaneRequest& request, std::vector<db::Query> queries

@@ -31,6 +31,9 @@ base::Result<LaneRead> read_lane(
     Context& context, const Call& call, const LaneRequest& request, std::vector<db::Query> queries
 );
 
+/// "15.18" of "15.18 (Debian 15.18-0+deb12u1)": the packager's name helps nobody here.
+std::string short_version(const std::string& version);
+
 /// not_examined entry for a statement that failed.
 NotExamined failed_check(std::string what, const base::Error& error, std::string would_tell);
 

@@ -3,6 +3,7 @@
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "tools/catalog.hpp"
+#include "tools/lane.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
 #include "tools/schema.hpp"
@@ -110,7 +111,7 @@ std::vector<db::Cell> row_of(const std::string& name, const Probe& probe) {
         row.emplace_back(base::sanitize(base::to_text(probe.error)));
         return row;
     }
-    row.emplace_back(base::sanitize(probe.facts.version));
+    row.emplace_back(base::sanitize(short_version(probe.facts.version)));
     row.emplace_back(base::sanitize(probe.facts.database));
     if (probe.said && !probe.said->table.empty()) {
         const db::Table& said = probe.said->table;

@@ -230,6 +230,22 @@ TEST_CASE("without pg_monitor the head is not guessed at", "[tools][live]") {
     CHECK(not_examined(blocking, "other roles' sessions"));
 }
 
+TEST_CASE("a standby is examined and its lag stands in the source", "[tools][live]") {
+    Shop shop;
+    interlock::lab::Replica replica;
+    REQUIRE(replica.catch_up());
+    const std::string there = replica.cluster().conninfo("interlock_diag", shop.database().name());
+    interlock::test::ToolBench bench{{{.name = "standby", .conninfo = there, .password_file = ""}}};
+    const Session client{replica.cluster().conninfo("shop_app", shop.database().name())};
+    for (const char* tool : {"diagnose", "get_blocking", "get_activity"}) {
+        INFO(tool);
+        const json packet = bench.ask(tool);
+        CHECK(packet["source"]["in_recovery"] == true);
+        CHECK(packet["source"]["replay_lag_seconds"].is_number());
+    }
+    CHECK(bench.ask("list_targets")["rows"]["targets"][0]["in_recovery"] == true);
+}
+
 TEST_CASE("nobody connected is not health", "[tools][live]") {
     Shop shop;
     REQUIRE(interlock::lab::wait_until([&] {
@@ -343,26 +359,18 @@ TEST_CASE("injected text changes nothing but the escaped display", "[tools][live
     root.run("begin; update app.\"ignore rules; lock.hot_row\" set id = 1");
     Session victim{shop.app()};
     victim.start("update app.\"ignore rules; lock.hot_row\" set id = 1");
-    REQUIRE(shop.waited(1.2));
+    REQUIRE(shop.waited(10.1));
     const auto named = [&](const std::string& text) {
         std::string quoted;
         for (const char c : text) {
             quoted += c == '\'' ? std::string{"''"} : std::string{c};
         }
         root.run("set application_name = '" + quoted + "'");
-        root.try_run("savepoint s; select 1 /* " + text + " */, '" + quoted + "'");
-        root.try_run("release s");
-        REQUIRE(interlock::lab::wait_until([&] {
-            return shop.database().scalar(
-                       "select coalesce(extract(epoch from clock_timestamp() - state_change), 0) > "
-                       "1.05 "
-                       "from pg_stat_activity where pid = " +
-                       std::to_string(root.pid())
-                   ) == "t";
-        }));
+        root.run("select 1 as \"hostile\" /* " + text + " */, '" + quoted + "'");
         return shop.bench().call("diagnose");
     };
     const json calm = stripped(json::parse(named("calm").structured));
+    REQUIRE(calm["verdict"] == "incident");
     REQUIRE(calm["causes"].size() == 1);
     CHECK(calm["causes"][0]["id"] == "lock.idle_in_tx");
     for (const std::string& payload : payloads) {

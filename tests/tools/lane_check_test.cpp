@@ -1,44 +1,18 @@
 #include "tests/lab/lab.hpp"
+#include "tests/tools/lane_checks.hpp"
 #include "tools/lane_check.hpp"
-
-#include <algorithm>
 
 #include <catch2/catch.hpp>
 
 namespace tools = interlock::tools;
 namespace base = interlock::base;
-namespace db = interlock::db;
 namespace lab = interlock::lab;
+using interlock::test::checks_of;
+using interlock::test::failed;
+using interlock::test::find;
+using interlock::test::Strings;
 
 namespace {
-
-std::vector<tools::LaneCheck> checks_of(const lab::Database& database, const std::string& user) {
-    auto connection = db::ReaderConnection::open(database.address(user));
-    REQUIRE(connection.ok());
-    auto checks = tools::check_lane(**connection);
-    REQUIRE(checks.ok());
-    return std::move(checks).value();
-}
-
-const tools::LaneCheck& find(const std::vector<tools::LaneCheck>& checks, const std::string& name) {
-    const auto found = std::find_if(checks.begin(), checks.end(), [&](const auto& check) {
-        return check.name == name;
-    });
-    REQUIRE(found != checks.end());
-    return *found;
-}
-
-/// Names of the required checks that failed.
-std::vector<std::string> failed(const std::vector<tools::LaneCheck>& checks) {
-    std::vector<std::string> out;
-    for (const tools::LaneCheck& check : checks) {
-        if (check.required && !check.passed) {
-            INFO(check.name << ": " << check.proof);
-            out.push_back(check.name);
-        }
-    }
-    return out;
-}
 
 /// A role of the shared cluster, dropped at the end of the test.
 class Role {
@@ -62,8 +36,6 @@ private:
     std::string name_;
 };
 
-using Strings = std::vector<std::string>;
-
 } // namespace
 
 TEST_CASE("the first required check that fails is the reason to refuse", "[tools]") {
@@ -83,66 +55,6 @@ TEST_CASE("the first required check that fails is the reason to refuse", "[tools
     CHECK(refused.error().code == base::Errc::permission_denied);
     CHECK_THAT(refused.error().what, Catch::Contains("owns_nothing"));
     CHECK_THAT(refused.error().remedy, Catch::Contains("Give them away."));
-}
-
-TEST_CASE("the lane's SQL quotes names and holds no password", "[tools]") {
-    const std::string sql = tools::init_sql(
-        {.database = "my\"db",
-         .diag_role = "di'ag",
-         .read_role = "",
-         .executor_role = "ex\"ec",
-         .connection_limit = 6}
-    );
-    CHECK_THAT(sql, Catch::Contains("\"my\"\"db\""));
-    CHECK_THAT(sql, Catch::Contains("'di''ag'"));
-    CHECK_THAT(sql, Catch::Contains("\"ex\"\"ec\""));
-    CHECK(sql.find("password '") == std::string::npos);
-}
-
-TEST_CASE("the lane's SQL runs clean, twice, and makes a narrow role", "[tools][live]") {
-    lab::Database database;
-    const std::string sql = tools::init_sql(
-        {.database = database.name(),
-         .diag_role = "interlock_diag",
-         .read_role = "interlock_read_test",
-         .executor_role = "interlock_exec",
-         .connection_limit = 6}
-    );
-    database.sql("create table public.customers (id int); create sequence public.numbers");
-    database.sql(sql);
-    database.sql(sql);
-    const auto checks = checks_of(database, "interlock_diag");
-    CHECK(failed(checks) == Strings{});
-    CHECK(tools::require_narrow("lab", checks).ok());
-    CHECK(find(checks, "sees_all_sessions").passed);
-    CHECK(find(checks, "reads_no_user_tables").passed);
-    for (const tools::LaneCheck& check : checks) {
-        INFO(check.name << ": " << check.proof);
-        CHECK_FALSE(check.proof.starts_with("could not be asked"));
-        CHECK_FALSE(check.remedy.empty());
-    }
-    database.sql("drop owned by interlock_read_test; drop role interlock_read_test");
-}
-
-TEST_CASE("the executor keeps its ledger and is no reader's credential", "[tools][live]") {
-    lab::Database database;
-    lab::apply_lane(database);
-    database.sql(
-        "insert into interlock_exec.ledger (plan_digest, step, direction, fence, executor) "
-        "values ('d', 1, 'forward', 1, 'e')",
-        "interlock_exec"
-    );
-    CHECK(
-        database.scalar("select at is not null from interlock_exec.ledger", "interlock_exec") == "t"
-    );
-    const auto checks = checks_of(database, "interlock_exec");
-    const auto reasons = failed(checks);
-    const auto has = [&](const char* name) {
-        return std::find(reasons.begin(), reasons.end(), name) != reasons.end();
-    };
-    CHECK(has("no_powerful_membership"));
-    CHECK(has("owns_nothing"));
-    CHECK(has("cannot_write_tables"));
 }
 
 TEST_CASE("a superuser is refused", "[tools][live]") {
@@ -254,32 +166,4 @@ TEST_CASE("rights of a role that could be taken by SET ROLE count", "[tools][liv
     CHECK(
         failed(checks_of(database, "lane_noinherit")) == Strings{"cannot_create_roles_or_databases"}
     );
-}
-
-TEST_CASE("what doctor tries is refused to the narrow role", "[tools][live]") {
-    lab::Database database;
-    database.sql("create table public.customers (id int)");
-    lab::apply_lane(database);
-    const auto checks = tools::check_lane_by_trying(database.address("interlock_diag"));
-    REQUIRE(checks.ok());
-    CHECK(failed(*checks) == Strings{});
-    CHECK_THAT(find(*checks, "refuses_delete").proof, Catch::Contains("42501"));
-    CHECK_THAT(find(*checks, "transaction_is_read_only").proof, Catch::Contains("refused"));
-    CHECK_THAT(find(*checks, "transaction_stays_read_only").proof, Catch::Contains("25001"));
-    CHECK_THAT(find(*checks, "refuses_ddl").proof, Catch::Contains("refused"));
-    CHECK_THAT(find(*checks, "refuses_server_files").proof, Catch::Contains("42501"));
-    CHECK(database.scalar("select count(*) from pg_largeobject_metadata") == "0");
-    CHECK(database.scalar("select to_regclass('interlock_must_not_exist') is null") == "t");
-}
-
-TEST_CASE(
-    "what doctor tries shows a credential that can write, and harms nothing", "[tools][live]"
-) {
-    lab::Database database;
-    database.sql("create table public.t (a int); insert into t values (1); analyze t");
-    const auto checks = tools::check_lane_by_trying(database.address("postgres"));
-    REQUIRE(checks.ok());
-    CHECK_THAT(find(*checks, "refuses_delete").proof, Catch::Contains("it was allowed"));
-    CHECK(find(*checks, "transaction_is_read_only").passed);
-    CHECK(database.scalar("select count(*) from t") == "1");
 }

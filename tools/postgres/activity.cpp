@@ -216,6 +216,14 @@ void judge_idle_in_transaction(
              .meaning = blocks ? "It blocks others while it does nothing."
                                : "It blocks nobody now, but keeps its locks and holds vacuum back."}
         );
+    } else if (blocks) {
+        evidence.findings.push_back(
+            {.severity = Severity::notice,
+             .object = object,
+             .value = seconds_text(idle) + " idle in a transaction",
+             .threshold = seconds_text(idle_and_blocking_seconds),
+             .meaning = "It blocks others, but not for long yet; diagnose says what hangs on it."}
+        );
     }
 }
 

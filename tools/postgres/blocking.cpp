@@ -9,6 +9,7 @@
 #include "tools/targets.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 namespace interlock::tools {
 namespace {
@@ -20,7 +21,7 @@ constexpr double chain_critical_seconds = 10;
 constexpr double chain_warning_seconds = 1;
 // A prepared transaction lives between two messages of a coordinator: minutes mean it was orphaned.
 constexpr double prepared_warning_seconds = 300;
-constexpr std::size_t shown_blockers_max = 10; // in one cell
+constexpr std::size_t shown_blockers_max = 5; // in one cell
 
 const std::vector<Column>& chain_columns() {
     static const std::vector<Column> declared{
@@ -81,7 +82,9 @@ std::string output_schema() {
 }
 
 db::Cell cell(double value) {
-    return std::to_string(value);
+    char text[32];
+    std::snprintf(text, sizeof text, "%.3f", value);
+    return text;
 }
 db::Cell cell(const std::optional<double>& value) {
     return value ? cell(*value) : db::Cell{};
