@@ -1,5 +1,6 @@
 #include "cli/people.hpp"
 
+#include "approval/people.hpp"
 #include "base/decode.hpp"
 #include "base/file.hpp"
 #include "base/yaml.hpp"
@@ -18,9 +19,7 @@ base::Result<approval::ApproverKeys> read_approver_keys(
     INTERLOCK_TRY(const std::string text, base::read_file(people, base::limits::yaml_bytes_max));
     INTERLOCK_TRY(const base::Json document, base::parse_yaml(text));
     base::Decoder root(document, "");
-    for (base::Decoder& person : root.mappings("people")) {
-        keys.people.push_back(person.texts("subjects"));
-    }
+    keys.people = approval::read_people(root);
     INTERLOCK_CHECK(root.finish());
     return keys;
 }

@@ -9,7 +9,7 @@
 
 namespace interlock::cli {
 
-/// `people` is a YAML file: a list under `people:` of {subjects: [...]}; "" = none.
+/// `people` is a YAML file as approval/people.hpp reads it; "" = none.
 base::Result<approval::ApproverKeys> read_approver_keys(
     const std::string& allowed_signers, const std::string& revoked_keys, const std::string& people
 );

@@ -1,5 +1,6 @@
 #include "executor/config.hpp"
 
+#include "approval/people.hpp"
 #include "base/decode.hpp"
 #include "base/file.hpp"
 #include "base/http_server.hpp"
@@ -29,13 +30,7 @@ approval::ApproverKeys read_approvers(base::Decoder entry, const std::string& di
     approval::ApproverKeys keys;
     keys.allowed_signers = beside(directory, entry.text("allowed_signers"));
     keys.revoked_keys = beside(directory, entry.text_or("revoked_keys", ""));
-    for (auto& person : entry.mappings("people")) {
-        std::vector<std::string> subjects{person.text("name")};
-        for (auto& subject : person.texts("subjects")) {
-            subjects.push_back(std::move(subject));
-        }
-        keys.people.push_back(std::move(subjects));
-    }
+    keys.people = approval::read_people(entry);
     return keys;
 }
 
