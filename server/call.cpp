@@ -131,9 +131,6 @@ CallRunner::execute(ToolCall& call, const CallControl& control, const std::strin
             finished.error = tool_error;
             finished.message = output.text;
         }
-        if (finished.outcome == base::name(Errc::invalid_arguments)) {
-            context_.metrics.count(telemetry::Counter::schema_errors, {name});
-        }
         finished.answer = render_result(call.id, call_result(output, call.era));
         if (reason == StopReason::cancelled || reason == StopReason::client_gone) {
             finished.answer.reset();

@@ -296,6 +296,10 @@ Reaction Protocol::call_tool(Operation& operation) {
         .received = operation.received,
         .cancel_on_disconnect = closes_to_cancel});
     call->identity.client = operation.client;
+    const std::chrono::duration<double> took = parts_.clock.ticks() - operation.received;
+    parts_.metrics.observe(
+        telemetry::Histogram::protocol_seconds, {std::string("tools/call")}, took.count()
+    );
     Reaction reaction;
     reaction.parts.emplace_back(std::move(call));
     return reaction;

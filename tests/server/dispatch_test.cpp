@@ -1,0 +1,194 @@
+#include "server/dispatch.hpp"
+#include "tests/server/fixture.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+namespace {
+
+using interlock::server::Admission;
+using interlock::server::CallControl;
+using interlock::server::Dispatcher;
+using interlock::server::DispatcherOptions;
+using interlock::server::StopReason;
+using interlock::server::Work;
+using interlock::test::ManualClock;
+
+/// Work that stays until it is stopped or let go, and what became of it.
+class Held {
+public:
+    Work work() {
+        return [this](const CallControl& control) {
+            std::unique_lock lock(mutex_);
+            ++running_;
+            most_ = std::max(most_, running_);
+            changed_.notify_all();
+            changed_.wait_for(lock, control.stop(), interlock::test::patience, [&] {
+                return let_go_;
+            });
+            --running_;
+            reasons_.push_back(control.reason());
+            changed_.notify_all();
+        };
+    }
+    bool wait_running(int count) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, interlock::test::patience, [&] {
+            return running_ == count;
+        });
+    }
+    std::vector<StopReason> wait_ended(std::size_t count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, interlock::test::patience, [&] {
+            return reasons_.size() >= count;
+        });
+        return reasons_;
+    }
+    void let_go() {
+        const std::lock_guard lock(mutex_);
+        let_go_ = true;
+        changed_.notify_all();
+    }
+    int most() const { return most_; }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    int running_ = 0;
+    int most_ = 0;
+    bool let_go_ = false;
+    std::vector<StopReason> reasons_;
+};
+
+} // namespace
+
+TEST_CASE("work runs on a fixed number of workers and waits in a bounded queue", "[server]") {
+    ManualClock clock;
+    Held held;
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 2, .queue_max = 3});
+    REQUIRE(dispatcher.submit("a", held.work()) == Admission::accepted);
+    REQUIRE(dispatcher.submit("b", held.work()) == Admission::accepted);
+    REQUIRE(held.wait_running(2));
+    for (const char* key : {"c", "d", "e"}) {
+        CHECK(dispatcher.submit(key, held.work()) == Admission::accepted);
+    }
+    CHECK(dispatcher.submit("f", held.work()) == Admission::busy);
+    CHECK(dispatcher.under_way() == 5);
+    held.let_go();
+    CHECK(held.wait_ended(5).size() == 5);
+    CHECK(held.most() == 2);
+}
+
+TEST_CASE("a key can be under way only once, and again when it has ended", "[server]") {
+    ManualClock clock;
+    Held held;
+    Dispatcher dispatcher(clock);
+    REQUIRE(dispatcher.submit("a", held.work()) == Admission::accepted);
+    CHECK(dispatcher.submit("a", held.work()) == Admission::duplicate);
+    CHECK(dispatcher.submit("", held.work()) == Admission::accepted);
+    CHECK(dispatcher.submit("", held.work()) == Admission::accepted);
+    held.let_go();
+    held.wait_ended(3);
+    Held again;
+    while (dispatcher.submit("a", again.work()) == Admission::duplicate) {
+        std::this_thread::yield(); // the ended task leaves the list a moment after its work
+    }
+    again.let_go();
+}
+
+TEST_CASE("a call is stopped by its key, running or waiting", "[server]") {
+    ManualClock clock;
+    Held held;
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 1});
+    REQUIRE(dispatcher.submit("running", held.work()) == Admission::accepted);
+    REQUIRE(held.wait_running(1));
+    REQUIRE(dispatcher.submit("waiting", held.work()) == Admission::accepted);
+    CHECK(dispatcher.cancel("waiting"));
+    CHECK(dispatcher.cancel("running"));
+    CHECK_FALSE(dispatcher.cancel("running"));
+    CHECK_FALSE(dispatcher.cancel("nobody"));
+    CHECK(held.wait_ended(2) == std::vector{StopReason::cancelled, StopReason::cancelled});
+}
+
+TEST_CASE("a client that goes away stops its work, also before it began", "[server]") {
+    ManualClock clock;
+    Held held;
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 1});
+    std::stop_source client;
+    REQUIRE(dispatcher.submit("", held.work(), client.get_token()) == Admission::accepted);
+    REQUIRE(held.wait_running(1));
+    client.request_stop();
+    CHECK(held.wait_ended(1).back() == StopReason::client_gone);
+    REQUIRE(dispatcher.submit("", held.work(), client.get_token()) == Admission::accepted);
+    CHECK(held.wait_ended(2).back() == StopReason::client_gone);
+}
+
+TEST_CASE("work past its deadline is stopped", "[server]") {
+    ManualClock clock;
+    Held held;
+    Dispatcher dispatcher(clock, DispatcherOptions{.deadline = std::chrono::seconds(60)});
+    REQUIRE(dispatcher.submit("a", held.work()) == Admission::accepted);
+    REQUIRE(held.wait_running(1));
+    clock.advance(std::chrono::seconds(61));
+    CHECK(held.wait_ended(1).back() == StopReason::deadline);
+}
+
+TEST_CASE("draining lets work end, then stops what does not, and takes no more", "[server]") {
+    ManualClock clock;
+    Held held;
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 1});
+    REQUIRE(dispatcher.submit("a", held.work()) == Admission::accepted);
+    REQUIRE(held.wait_running(1));
+    REQUIRE(dispatcher.submit("b", held.work()) == Admission::accepted);
+    dispatcher.drain(std::chrono::milliseconds(1));
+    CHECK(held.wait_ended(2) == std::vector{StopReason::shutdown, StopReason::shutdown});
+    CHECK(dispatcher.submit("c", held.work()) == Admission::stopping);
+    CHECK(dispatcher.under_way() == 0);
+    dispatcher.drain(std::chrono::milliseconds(1));
+}
+
+TEST_CASE("a paused dispatcher accepts and begins only when it is resumed", "[server]") {
+    ManualClock clock;
+    std::atomic<int> done{0};
+    const Work quick = [&](const CallControl&) { ++done; };
+    Dispatcher dispatcher(clock, DispatcherOptions{.paused = true});
+    REQUIRE(dispatcher.submit("a", quick) == Admission::accepted);
+    CHECK(dispatcher.under_way() == 1);
+    CHECK(done.load() == 0);
+    dispatcher.resume();
+    dispatcher.drain(interlock::test::patience);
+    CHECK(done.load() == 1);
+}
+
+TEST_CASE("many submitters and cancellers leave nothing behind", "[server]") {
+    ManualClock clock;
+    std::atomic<int> ended{0};
+    std::atomic<int> accepted{0};
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 4, .queue_max = 16});
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 4; ++thread) {
+        threads.emplace_back([&, thread] {
+            for (int i = 0; i < 200; ++i) {
+                std::stop_source client;
+                const std::string key = std::to_string(thread) + ":" + std::to_string(i);
+                const auto admission = dispatcher.submit(
+                    key, [&](const CallControl&) { ++ended; }, client.get_token()
+                );
+                accepted += admission == Admission::accepted ? 1 : 0;
+                if (i % 2 == 0) {
+                    dispatcher.cancel(key);
+                } else {
+                    client.request_stop();
+                }
+            }
+        });
+    }
+    threads.clear();
+    dispatcher.drain(interlock::test::patience);
+    CHECK(ended.load() == accepted.load());
+}

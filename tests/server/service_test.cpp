@@ -1,0 +1,287 @@
+// The whole server over real PostgreSQL: credentials, a diagnosis over both transports, a proposal,
+// and cancellation that reaches the database.
+#include "base/http_client.hpp"
+#include "base/json.hpp"
+#include "server/http_endpoint.hpp"
+#include "server/service.hpp"
+#include "telemetry/audit_log.hpp"
+#include "tests/lab/lab.hpp"
+#include "tests/lab/session.hpp"
+#include "tests/server/fixture.hpp"
+#include "tools/lane.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+namespace {
+
+namespace base = interlock::base;
+namespace server = interlock::server;
+using base::Json;
+using interlock::lab::Database;
+using interlock::lab::Session;
+using interlock::test::Core;
+using interlock::test::modern_headers;
+using interlock::test::modern_meta;
+using interlock::test::Replies;
+
+Json parsed(const std::string& text) {
+    auto value = base::parse_json(text);
+    INFO(text);
+    REQUIRE(value.ok());
+    return std::move(value).value();
+}
+
+std::string call_text(const std::string& tool, const Json& arguments) {
+    return R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":")" + tool +
+           R"(","arguments":)" + arguments.dump() + "," + modern_meta() + "}}";
+}
+
+/// A service with a state directory of its own.
+struct Program {
+    explicit Program(std::vector<interlock::db::TargetAddress> targets) {
+        options.state = directory.path();
+        options.targets = std::move(targets);
+        auto opened = server::Service::open(options, clock, random);
+        INFO((opened ? std::string() : base::to_text(opened.error())));
+        REQUIRE(opened.ok());
+        service = std::move(opened).value();
+    }
+    /// Structured content of a call by a modern client on stdio.
+    Json call(const std::string& tool, const Json& arguments) {
+        server::Arrival arrival;
+        arrival.identity = server::stdio_identity();
+        Replies replies;
+        service->handler().handle(call_text(tool, arguments), arrival, {}, replies.receiver());
+        return parsed(replies.wait(1).front().body)["result"]["structuredContent"];
+    }
+
+    interlock::test::TemporaryDirectory directory;
+    base::SystemClock clock;
+    base::SystemRandom random;
+    server::Options options;
+    std::unique_ptr<server::Service> service;
+};
+
+/// An ordinary role with a table, made before anybody connects as it.
+const Database& with_orders(const Database& database) {
+    database.sql("do $$ begin create role shop_app login; "
+                 "exception when duplicate_object then null; end $$");
+    database.sql("create table orders (id int); grant all on orders to shop_app");
+    return database;
+}
+
+/// A session idle in a transaction, and one that has waited for its lock longer than is ordinary.
+struct Incident {
+    explicit Incident(const Database& database)
+        : holder(with_orders(database).conninfo("shop_app")),
+          waiter(database.conninfo("shop_app")) {
+        holder.run("begin; lock table orders in access exclusive mode");
+        waiter.start("select count(*) from orders");
+        REQUIRE(interlock::lab::wait_until([&] {
+            return database.scalar("select count(*) from pg_locks where not granted "
+                                   "and now() - waitstart > interval '1.5 s'") == "1";
+        }));
+    }
+    ~Incident() { holder.try_run("rollback"); }
+    Session holder;
+    Session waiter;
+};
+
+} // namespace
+
+TEST_CASE("an incident is diagnosed and a plan proposed, shown and withdrawn", "[server][live]") {
+    const Database database;
+    interlock::lab::apply_lane(database);
+    Program program({database.address("interlock_diag", "shop")});
+    REQUIRE(program.service->check_credentials().ok());
+    CHECK(program.service->unready().empty());
+    const Incident incident(database);
+
+    const Json diagnosis = program.call("diagnose", Json::object());
+    INFO(diagnosis.dump());
+    REQUIRE(diagnosis["causes"].size() >= 1);
+    const Json& cause = diagnosis["causes"][0];
+    REQUIRE(cause["id"] == "lock.idle_in_tx");
+    REQUIRE(cause["runbooks"].size() == 1);
+    const Json& runbook = cause["runbooks"][0];
+
+    const Json proposal{
+        {"runbook", runbook["id"]},
+        {"target", "shop"},
+        {"cause", cause["id"]},
+        {"parameters", runbook["parameters"]},
+        {"hypothesis", "an application left its transaction open"},
+        {"evidence", Json::array({diagnosis["id"]})}};
+    const Json plan = program.call("propose_plan", proposal);
+    INFO(plan.dump());
+    REQUIRE(plan.contains("plan_id"));
+    CHECK(plan["joined"] == false);
+    CHECK(plan["needs"]["approvals"].get<int>() >= 1);
+    CHECK_FALSE(plan["blast_radius"].empty());
+    const Json again = program.call("propose_plan", proposal);
+    CHECK(again["plan_id"] == plan["plan_id"]);
+    CHECK(again["joined"] == true);
+
+    const Json shown = program.call("get_plan", {{"plan_id", plan["plan_id"]}});
+    CHECK(shown["digest"] == plan["digest"]);
+    CHECK(
+        shown["script"].get<std::string>().find(std::to_string(incident.holder.pid())) !=
+        std::string::npos
+    );
+    const Json withdrawn =
+        program.call("withdraw_plan", {{"plan_id", plan["plan_id"]}, {"reason", "test"}});
+    CHECK(withdrawn["plan_id"] == plan["plan_id"]);
+
+    Json refused_proposal = proposal;
+    refused_proposal["evidence"] = Json::array({"ev_aaaaaaaaaaaaaaaaaaaaaaaaaa"});
+    const Json refused = program.call("propose_plan", refused_proposal);
+    CHECK(refused["error"]["code"] == "refused");
+    CHECK(refused["reasons"].size() == 2);
+
+    program.service->drain();
+    auto store = interlock::db::open_sqlite_store(
+        program.directory.file("queue.db"), interlock::db::StoreMode::existing, program.clock
+    );
+    REQUIRE(store.ok());
+    const auto verified = interlock::telemetry::verify_audit(*store.value(), {});
+    REQUIRE(verified.ok());
+    CHECK(verified.value().problems.empty());
+    CHECK(verified.value().size >= 12);
+}
+
+TEST_CASE("a diagnosis is answered over HTTP", "[server][live]") {
+    const Database database;
+    interlock::lab::apply_lane(database);
+    Program program({database.address("interlock_diag", "shop")});
+    REQUIRE(program.service->check_credentials().ok());
+    const Incident incident(database);
+    auto endpoint = server::start_http_endpoint(
+        "127.0.0.1",
+        0,
+        {program.service->handler(),
+         program.service->protocol(),
+         program.service->metrics(),
+         server::loopback_identity(),
+         [] { return ""; }}
+    );
+    REQUIRE(endpoint.ok());
+    base::HttpCall request;
+    request.method = "POST";
+    request.url = "http://127.0.0.1:" + std::to_string(endpoint.value()->port()) + "/mcp";
+    request.headers = {
+        {"Content-Type", "application/json"},
+        {"MCP-Protocol-Version", "2026-07-28"},
+        {"Mcp-Method", "tools/call"},
+        {"Mcp-Name", "diagnose"}};
+    request.body = call_text("diagnose", {{"target", "shop"}});
+    const auto response = base::http_call(request);
+    REQUIRE(response.ok());
+    CHECK(response.value().status == 200);
+    const Json result = parsed(response.value().body)["result"];
+    CHECK(result["resultType"] == "complete");
+    const Json& causes = result["structuredContent"]["causes"];
+    REQUIRE(causes.size() >= 1);
+    CHECK(causes[0]["id"] == "lock.idle_in_tx");
+    endpoint.value()->stop(std::chrono::seconds(1));
+}
+
+TEST_CASE("a credential that can write stops the start", "[server][live]") {
+    const Database database;
+    Program program({database.address("postgres", "shop")});
+    const auto checked = program.service->check_credentials();
+    REQUIRE_FALSE(checked.ok());
+    CHECK(checked.error().what.find("shop") != std::string::npos);
+    CHECK_FALSE(checked.error().remedy.empty());
+    CHECK_FALSE(program.service->unready().empty());
+}
+
+TEST_CASE(
+    "a target that cannot be reached is told and does not stop the others", "[server][live]"
+) {
+    const Database database;
+    interlock::lab::apply_lane(database);
+    Program program(
+        {{"dead", "host=127.0.0.1 port=1 dbname=x user=x", ""},
+         database.address("interlock_diag", "shop")}
+    );
+    REQUIRE(program.service->check_credentials().ok());
+    CHECK(program.call("diagnose", {{"target", "dead"}})["error"]["code"] == "target_unreachable");
+    CHECK(program.call("diagnose", {{"target", "shop"}}).contains("verdict"));
+    CHECK(program.call("diagnose", {{"target", "nobody"}})["error"]["code"] == "not_found");
+}
+
+TEST_CASE("cancelling a call cancels its statement on the database", "[server][live]") {
+    const Database database;
+    interlock::lab::apply_lane(database);
+    const auto sleeps = [](interlock::tools::Context& context, const interlock::tools::Call& call
+                        ) -> base::Result<interlock::tools::Output> {
+        interlock::db::Query query;
+        query.sql = {"sleep", "select pg_catalog.pg_sleep(25)"};
+        INTERLOCK_TRY(
+            const auto read,
+            interlock::tools::read_lane(
+                context,
+                call,
+                {.target = "shop", .tool = "sleeps", .statement_timeout = std::chrono::seconds(30)},
+                {query}
+            )
+        );
+        const auto& rows = read.results.front();
+        if (!rows) {
+            return rows.error();
+        }
+        return interlock::tools::Output{R"({"text":"slept"})", "slept", false};
+    };
+    interlock::tools::Tool tool{
+        .name = "sleeps",
+        .title = "Sleeps",
+        .summary = "Sleeps.",
+        .domain = "postgres",
+        .output_schema = interlock::test::text_schema,
+        .run = sleeps};
+    Core core({}, {tool}, {database.address("interlock_diag", "shop")});
+    const auto sleeping = [&](const std::string& count) {
+        return interlock::lab::wait_until([&] {
+            return database.scalar("select count(*) from pg_stat_activity where state = 'active' "
+                                   "and application_name like 'interlock:sleeps:%' "
+                                   "and datname = current_database()") == count;
+        });
+    };
+    std::stop_source client;
+    Replies replies;
+    core.handler.handle(
+        call_text("sleeps", Json::object()),
+        Core::http(modern_headers("tools/call", "sleeps")),
+        client.get_token(),
+        replies.receiver()
+    );
+    REQUIRE(sleeping("1"));
+    client.request_stop();
+    CHECK(replies.wait(1).front().body.empty());
+    CHECK(sleeping("0"));
+
+    core.handler.handle(call_text("sleeps", Json::object()), core.stdio(), {}, replies.receiver());
+    REQUIRE(sleeping("1"));
+    core.ask(
+        R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}})",
+        core.stdio()
+    );
+    CHECK(replies.wait(2).back().body.empty());
+    CHECK(sleeping("0"));
+}
+
+TEST_CASE("a state directory that cannot be used is told as such", "[server]") {
+    interlock::test::TemporaryDirectory directory;
+    base::SystemClock clock;
+    base::SystemRandom random;
+    server::Options options;
+    options.state = "/proc/interlock-cannot-be-here";
+    options.targets = {{"shop", "dbname=shop", ""}};
+    CHECK_FALSE(server::Service::open(options, clock, random).ok());
+    options.state = directory.path();
+    options.toolsets = {"nothing"};
+    const auto unknown = server::Service::open(options, clock, random);
+    REQUIRE_FALSE(unknown.ok());
+    CHECK(unknown.error().code == base::Errc::invalid_input);
+}
