@@ -1,9 +1,9 @@
 #include "tools/diagnosis/locks.hpp"
 
+#include "tools/diagnosis/lock_shape.hpp"
 #include "tools/render.hpp"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 namespace interlock::tools {
@@ -30,17 +30,15 @@ std::string sessions_text(std::size_t count) {
     return counted(static_cast<long long>(count), "session", "sessions");
 }
 
-const LockSession* session_of(const LockFacts& facts, long long pid) {
-    const auto found = facts.sessions.find(pid);
-    return found == facts.sessions.end() ? nullptr : &found->second;
-}
-
 bool is_client(const LockSession& session) {
     return session.backend_type == "client backend";
 }
 
 /// Why the runbook must not be aimed at a session; "" when it may.
 std::string out_of_reach(const LockSession& session) {
+    if (!session.visible) {
+        return "Its state is hidden from this role, so no plan can be aimed at it.";
+    }
     if (session.superuser) {
         return "Its role is a superuser, whose sessions pg_signal_backend may not end.";
     }
@@ -82,35 +80,13 @@ RunbookSuggestion release(const LockSession& session, const char* signal) {
             {"signal", std::string{signal}}}};
 }
 
-/// A queue behind strong table locks that themselves only wait.
-struct DdlQueue {
-    std::set<long long> requests; // waiters for the strong lock, first come first
-    std::set<long long> victims;  // who waits only because of them
-    std::set<LockNode> roots;     // who the requests wait for
-    double longest_wait = 0;
-    double held = 0; // how long the longest holding root can have been in the way
-};
-
-/// The root of a chain, judged.
-struct Root {
-    const LockChain* chain = nullptr;
-    const LockSession* session = nullptr; // null for a prepared transaction or one not seen
-    std::set<long long> victims;          // without those of a DDL queue
-    double longest_wait = 0;              // of these
-    double held = 0;                      // no longer than the root's own transaction is old
-};
-
 class LockJudge {
 public:
-    explicit LockJudge(const Facts& facts)
-        : facts_{facts},
-          two_looks_{facts.second && facts.second->complete},
-          now_{two_looks_ ? *facts.second : facts.first},
-          before_{find_chains(facts.first)} {}
+    explicit LockJudge(const Facts& facts) : facts_{facts}, shape_{facts}, now_{shape_.now()} {}
 
     LockJudgement judge() {
         out_.not_examined = now_.gaps;
-        if (facts_.second && !two_looks_) {
+        if (facts_.second && !shape_.two_looks()) {
             const auto& gaps = facts_.second->gaps;
             out_.not_examined.insert(out_.not_examined.end(), gaps.begin(), gaps.end());
         }
@@ -123,174 +99,24 @@ public:
         if (now_.waits.empty()) {
             return judge_quiet();
         }
-        const LockChains chains = find_chains(now_);
-        for (const LockWait& wait : now_.waits) {
-            wait_of_[wait.waiter] = &wait;
-        }
-        std::vector<Root> roots;
-        for (const LockChain& chain : chains.chains) {
-            if (stands(chain)) {
-                roots.push_back(look_at(chain));
-            } else {
-                unstable(chain.longest_wait_seconds, rotating_gap());
-            }
-        }
-        for (Root& root : roots) {
-            take_ddl_queues(root);
-        }
-        for (const Root& root : roots) {
+        for (const StandingRoot& root : shape_.roots()) {
             judge_root(root);
         }
-        for (const DdlQueue& queue : queues_) {
+        for (const DdlQueue& queue : shape_.queues()) {
             judge_queue(queue);
         }
-        for (const long long waiter : chains.rootless) {
-            unstable(wait_seconds(waiter), cycle_gap());
-        }
+        unstable(shape_.longest_rotating_wait(), rotating_gap());
+        unstable(shape_.longest_rootless_wait(), cycle_gap());
         return finish();
     }
 
 private:
-    // ---- the shape of the waits
-
-    double wait_seconds(long long waiter) const {
-        const auto wait = wait_of_.find(waiter);
-        return wait == wait_of_.end() ? 0 : wait->second->wait_seconds.value_or(0);
-    }
-
-    /// The same root, in the same transaction, at the head of a chain in both looks.
-    bool stands(const LockChain& chain) const {
-        if (!two_looks_) {
-            return true; // one look: the age of the wait must speak
-        }
-        const auto& before = before_.chains;
-        return std::any_of(before.begin(), before.end(), [&](const LockChain& other) {
-            if (!(other.root == chain.root)) {
-                return false;
-            }
-            const LockSession* then = session_of(facts_.first, other.root.pid);
-            const LockSession* now = session_of(now_, chain.root.pid);
-            return then == nullptr || now == nullptr ||
-                   (then->backend_start == now->backend_start && then->xact_start == now->xact_start
-                   );
-        });
-    }
-
-    Root look_at(const LockChain& chain) const {
-        Root root;
-        root.chain = &chain;
-        root.session = session_of(now_, chain.root.pid);
-        root.victims = chain.victims;
-        root.longest_wait = chain.longest_wait_seconds;
-        root.held = root.longest_wait;
-        if (root.session != nullptr && root.session->xact_seconds) {
-            // A wait older than the root's transaction began behind somebody else.
-            root.held = std::min(root.longest_wait, *root.session->xact_seconds);
-        }
-        return root;
-    }
-
-    static bool is_strong(const std::string& mode) {
-        return mode == "AccessExclusiveLock" || mode == "ExclusiveLock" ||
-               mode == "ShareRowExclusiveLock" || mode == "ShareLock";
-    }
-
-    bool waits_on(const LockWait& wait, const LockNode& node) const {
-        return std::find(wait.blockers.begin(), wait.blockers.end(), node) != wait.blockers.end();
-    }
-
-    /// Requests for a strong table lock in this chain that hold up sessions which the root itself
-    /// does not hold up.
-    std::set<long long> amplifiers(const Root& root) const {
-        std::set<long long> out;
-        for (const long long pid : root.chain->victims) {
-            const LockWait& request = *wait_of_.at(pid);
-            if (request.lock_type != "relation" || !is_strong(request.mode)) {
-                continue;
-            }
-            for (const long long other : root.chain->victims) {
-                const LockWait& victim = *wait_of_.at(other);
-                if (other != pid && waits_on(victim, {.pid = pid, .gid = {}}) &&
-                    !waits_on(victim, root.chain->root)) {
-                    out.insert(pid);
-                }
-            }
-        }
-        return out;
-    }
-
-    /// Everybody who waits for one of `pids`, directly or not.
-    std::set<long long> behind(const std::set<long long>& pids) const {
-        std::set<long long> out;
-        std::set<long long> edge = pids;
-        while (!edge.empty()) {
-            std::set<long long> next;
-            for (const LockWait& wait : now_.waits) {
-                const bool waits = std::any_of(
-                    wait.blockers.begin(),
-                    wait.blockers.end(),
-                    [&](const LockNode& node) { return edge.count(node.pid) > 0; }
-                );
-                if (waits && pids.count(wait.waiter) == 0 && out.insert(wait.waiter).second) {
-                    next.insert(wait.waiter);
-                }
-            }
-            edge = std::move(next);
-        }
-        return out;
-    }
-
-    /// Moves what a queued strong lock holds up out of the root's account, into the queue's.
-    void take_ddl_queues(Root& root) {
-        const std::set<long long> requests = amplifiers(root);
-        if (requests.empty()) {
-            return;
-        }
-        const auto known = std::find_if(queues_.begin(), queues_.end(), [&](const DdlQueue& queue) {
-            return std::any_of(requests.begin(), requests.end(), [&](long long pid) {
-                return queue.requests.count(pid) > 0;
-            });
-        });
-        DdlQueue& queue = known != queues_.end() ? *known : queues_.emplace_back();
-        const std::set<long long> victims = behind(requests);
-        queue.requests.insert(requests.begin(), requests.end());
-        queue.victims.insert(victims.begin(), victims.end());
-        queue.roots.insert(root.chain->root);
-        for (const auto& group : {requests, victims}) {
-            for (const long long pid : group) {
-                queue.longest_wait = std::max(queue.longest_wait, wait_seconds(pid));
-            }
-        }
-        queue.held = std::max(queue.held, std::min(queue.longest_wait, age_of(root)));
-        root.longest_wait = 0;
-        for (auto pid = root.victims.begin(); pid != root.victims.end();) {
-            const bool queued = requests.count(*pid) > 0 || victims.count(*pid) > 0;
-            if (queued && !(victims.count(*pid) > 0 && blocked_by_root(*pid, root))) {
-                pid = root.victims.erase(pid);
-            } else {
-                root.longest_wait = std::max(root.longest_wait, wait_seconds(*pid));
-                ++pid;
-            }
-        }
-        root.held = std::min(root.longest_wait, age_of(root));
-    }
-
-    bool blocked_by_root(long long pid, const Root& root) const {
-        return waits_on(*wait_of_.at(pid), root.chain->root);
-    }
-
-    static double age_of(const Root& root) {
-        return root.session != nullptr && root.session->xact_seconds
-                   ? *root.session->xact_seconds
-                   : root.chain->longest_wait_seconds;
-    }
-
     // ---- what it means
 
     LockJudgement judge_quiet() {
         const std::string examined =
             counted(now_.clients, "client session", "client sessions") + " examined";
-        if (two_looks_) {
+        if (shape_.two_looks()) {
             return conclude(
                 LockState::quiet,
                 examined + ": " + number(facts_.first.waits.size()) +
@@ -309,24 +135,23 @@ private:
         return conclude(LockState::quiet, examined + ": none waits for a lock.");
     }
 
-    void judge_root(const Root& root) {
+    void judge_root(const StandingRoot& root) {
         if (root.victims.empty()) {
             return; // all of them stand in a DDL queue
         }
-        if (root.chain->root.pid == 0) {
+        if (root.node.pid == 0) {
             judge_prepared(root);
         } else if (root.session == nullptr) {
             unexplained(
                 root.longest_wait,
-                {"the head of a chain (backend " + std::to_string(root.chain->root.pid) + ")",
+                {"the head of a chain (backend " + std::to_string(root.node.pid) + ")",
                  "it was not among the sessions that were read",
                  "what it does"}
             );
         } else if (!root.session->visible) {
             unexplained(
                 root.longest_wait,
-                {"the state of backend " + std::to_string(root.chain->root.pid) +
-                     ", the head of a chain",
+                {"the state of backend " + std::to_string(root.node.pid) + ", the head of a chain",
                  "permission_denied: the role is not a member of pg_read_all_stats (pg_monitor)",
                  "whether it is idle in a transaction or at work"}
             );
@@ -348,7 +173,7 @@ private:
         if (!session.state.starts_with("idle in transaction")) {
             return false;
         }
-        const LockSession* then = two_looks_ ? session_of(facts_.first, session.pid) : nullptr;
+        const LockSession* then = shape_.session_before(session.pid);
         const bool worked_between = then != nullptr && then->query_start != session.query_start;
         return !(worked_between && session.state_seconds.value_or(0) < pause_seconds);
     }
@@ -367,7 +192,7 @@ private:
                 {"diagnose", target_argument(), "whether the chain still stands when it is older"}
             );
         }
-        if (!two_looks_) {
+        if (!shape_.two_looks()) {
             cause.confidence -= 0.15;
             cause.against.emplace_back("It was seen in one look only.");
         }
@@ -377,18 +202,17 @@ private:
 
     Fields target_argument() const { return {{"target", facts_.source.target}}; }
 
-    void add_chain_facts(const Root& root, Cause& cause) const {
+    void add_chain_facts(const StandingRoot& root, Cause& cause) const {
         std::size_t direct = 0;
         for (const long long pid : root.victims) {
-            direct += blocked_by_root(pid, root) ? 1 : 0;
+            direct += shape_.waits_on(pid, root.node) ? 1 : 0;
         }
         cause.because.push_back(
             sessions_text(root.victims.size()) + (root.victims.size() == 1 ? " waits" : " wait") +
-            " behind it (" + number(direct) + " directly, depth " +
-            std::to_string(root.chain->depth) + "); the longest wait is " +
-            seconds_text(root.longest_wait) + "."
+            " behind it (" + number(direct) + " directly, depth " + std::to_string(root.depth) +
+            "); the longest wait is " + seconds_text(root.longest_wait) + "."
         );
-        if (two_looks_) {
+        if (shape_.two_looks()) {
             cause.because.push_back(
                 "It was at the head of the chain, in the same transaction, in two looks " +
                 seconds_text(facts_.apart_seconds) + " apart, and waits for nobody itself."
@@ -400,7 +224,7 @@ private:
     void add_relations(const std::set<long long>& pids, Cause& cause) const {
         std::set<std::string> names;
         for (const long long pid : pids) {
-            const std::string& relation = wait_of_.at(pid)->relation;
+            const std::string& relation = shape_.wait(pid).relation;
             if (!relation.empty() && names.size() < objects_max && names.insert(relation).second) {
                 cause.objects.push_back({.kind = "relation", .name = relation, .fields = {}});
             }
@@ -416,7 +240,7 @@ private:
         }
     }
 
-    void judge_idle(const Root& root) {
+    void judge_idle(const StandingRoot& root) {
         const LockSession& session = *root.session;
         Cause cause = new_cause("lock.idle_in_tx", 0.95, root.held);
         cause.objects.push_back(backend_object(session));
@@ -448,13 +272,13 @@ private:
         add_cause(std::move(cause), root.held);
     }
 
-    bool waits_for_advisory(const Root& root) const {
+    bool waits_for_advisory(const StandingRoot& root) const {
         return std::any_of(root.victims.begin(), root.victims.end(), [&](long long pid) {
-            return blocked_by_root(pid, root) && wait_of_.at(pid)->lock_type == "advisory";
+            return shape_.waits_on(pid, root.node) && shape_.wait(pid).lock_type == "advisory";
         });
     }
 
-    void judge_active(const Root& root) {
+    void judge_active(const StandingRoot& root) {
         const LockSession& session = *root.session;
         Cause cause = new_cause("lock.active_blocker", 0.9, root.held);
         cause.objects.push_back(backend_object(session));
@@ -494,8 +318,8 @@ private:
         add_cause(std::move(cause), root.held);
     }
 
-    void judge_prepared(const Root& root) {
-        const std::string& gid = root.chain->root.gid;
+    void judge_prepared(const StandingRoot& root) {
+        const std::string& gid = root.node.gid;
         if (gid.empty()) {
             unexplained(
                 root.longest_wait,
@@ -556,7 +380,7 @@ private:
         Cause cause = new_cause("lock.ddl_queue", 0.95, queue.held);
         std::vector<const LockWait*> requests;
         for (const long long pid : queue.requests) {
-            requests.push_back(wait_of_.at(pid));
+            requests.push_back(&shape_.wait(pid));
         }
         std::sort(requests.begin(), requests.end(), [](const LockWait* a, const LockWait* b) {
             return a->wait_seconds.value_or(0) > b->wait_seconds.value_or(0);
@@ -576,7 +400,7 @@ private:
             seconds_text(queue.longest_wait) + "."
         );
         for (const LockWait* request : requests) {
-            if (const LockSession* session = session_of(now_, request->waiter)) {
+            if (const LockSession* session = shape_.session(request->waiter)) {
                 if (cause.objects.size() < objects_max) {
                     cause.objects.push_back(backend_object(*session));
                 }
@@ -594,8 +418,8 @@ private:
     }
 
     void add_front(const DdlQueue& queue, Cause& cause) const {
-        for (const LockNode& node : queue.roots) {
-            const LockSession* front = session_of(now_, node.pid);
+        for (const LockNode& node : queue.fronts) {
+            const LockSession* front = shape_.session(node.pid);
             if (node.pid == 0) {
                 cause.objects.push_back(
                     {.kind = "prepared_transaction",
@@ -726,11 +550,8 @@ private:
     }
 
     const Facts& facts_;
-    const bool two_looks_;
+    const LockShape shape_;
     const LockFacts& now_;
-    const LockChains before_;
-    std::map<long long, const LockWait*> wait_of_;
-    std::vector<DdlQueue> queues_;
     std::vector<std::pair<double, Cause>> ranked_;
     double held_max_ = 0;
     double unexplained_max_ = 0;

@@ -1,0 +1,63 @@
+#include "tests/tools/shop.hpp"
+#include "tools/lane.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+namespace tools = interlock::tools;
+namespace base = interlock::base;
+using interlock::lab::Session;
+using interlock::test::Shop;
+using nlohmann::json;
+
+TEST_CASE("a server version is shown without its packager", "[tools]") {
+    CHECK(tools::short_version("15.18 (Debian 15.18-0+deb12u1)") == "15.18");
+    CHECK(tools::short_version("16beta1") == "16beta1");
+    CHECK(tools::short_version("").empty());
+}
+
+TEST_CASE("a check that failed says its code and reason", "[tools]") {
+    const auto gap = tools::failed_check(
+        "locks", {base::Errc::timeout, "It took too long.", "Ask again."}, "who blocks"
+    );
+    CHECK(gap.what == "locks");
+    CHECK(gap.why == "timeout: It took too long.");
+    CHECK(gap.would_tell == "who blocks");
+}
+
+TEST_CASE("a call reads with its identity's role, and only with that", "[tools][live]") {
+    Shop shop;
+    shop.database().sql(
+        "do $$ begin if not exists (select from pg_roles where rolname = 'mapped_role') then "
+        "create role mapped_role nologin; end if; end $$; grant mapped_role to interlock_diag"
+    );
+    const Session client{shop.app()};
+    shop.bench().identity().database_role = "mapped_role";
+    const json mapped = shop.bench().ask("get_activity");
+    CHECK(mapped["source"]["database_role"] == "mapped_role");
+    CHECK(interlock::test::not_examined(mapped, "other roles' sessions"));
+
+    shop.bench().identity().database_role = "";
+    const json login = shop.bench().ask("get_activity");
+    CHECK(login["source"]["database_role"] == "interlock_diag");
+    CHECK_FALSE(interlock::test::not_examined(login, "other roles' sessions"));
+
+    shop.bench().identity().database_role = "shop_app";
+    const auto refused = shop.bench().call("get_activity");
+    CHECK(refused.is_error);
+    CHECK(json::parse(refused.structured)["error"]["code"] == "permission_denied");
+}
+
+TEST_CASE("a call survives that its idle connection died", "[tools][live]") {
+    Shop shop;
+    shop.bench().ask("get_activity");
+    shop.database().sql("select pg_terminate_backend(pid) from pg_stat_activity "
+                        "where usename = 'interlock_diag' and datname = current_database()");
+    REQUIRE(interlock::lab::wait_until([&] {
+        return shop.database().scalar(
+                   "select count(*) from pg_stat_activity where usename = 'interlock_diag' "
+                   "and datname = current_database()"
+               ) == "0";
+    }));
+    shop.bench().ask("get_activity");
+}
