@@ -235,18 +235,19 @@ std::string render_plan(const Plan& plan, const std::string& digest_hex) {
     page.heading("PLAN");
     add_summary(page, plan, digest_hex);
 
-    page.heading(
-        "BEFORE THE FIRST STEP: " + count_of(plan.preconditions.size(), "check") +
-        ", all must hold or nothing is done"
-    );
-    add_checks(page, "check", plan.preconditions);
-
+    // The effect first: it is what a person woken at night must see before anything else.
     page.heading("WHAT IS DONE: " + count_of(plan.steps.size(), "step") + ", in this order");
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
         const auto place = std::to_string(i + 1) + "/" + std::to_string(plan.steps.size());
         page.field("step " + place, one_line(plan.steps[i].id));
         add_step(page, plan.steps[i]);
     }
+
+    page.heading(
+        "BEFORE THE FIRST STEP: " + count_of(plan.preconditions.size(), "check") +
+        ", all must hold or nothing is done"
+    );
+    add_checks(page, "check", plan.preconditions);
 
     const auto& verification = plan.verification;
     page.heading(
