@@ -1,9 +1,9 @@
 // One lane transaction on one connection, in one round trip: what reader_connection.cpp sends and
 // receives. The order of what is sent is the whole protection, and it is sent without waiting:
 //
-//   BEGIN … READ ONLY · a query of ours · the settings · SAVEPOINT         sync
-//   ROLLBACK TO SAVEPOINT · statement 1                                    sync
-//   ROLLBACK TO SAVEPOINT · statement 2                                    sync …
+//   BEGIN ... READ ONLY; a query of ours; the settings; SAVEPOINT         sync
+//   ROLLBACK TO SAVEPOINT; statement 1                                    sync
+//   ROLLBACK TO SAVEPOINT; statement 2                                    sync ...
 //   ROLLBACK                                                               sync
 //
 // An error skips to the next sync. If the transaction never began, was ended, or could not take its

@@ -2,10 +2,10 @@
 
 #include "base/limits.hpp"
 
-#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <exception>
 #include <fcntl.h>
@@ -230,6 +230,36 @@ base::Result<Table> SqliteTransaction::step(sqlite3_stmt* statement) {
     return table;
 }
 
+/// The connection serves one thread at a time; the others wait, but not for ever.
+class Turn {
+public:
+    enum class Taken { yes, already_mine, late };
+
+    Taken take(std::chrono::milliseconds patience) {
+        std::unique_lock lock{mutex_};
+        if (owner_ == std::this_thread::get_id()) {
+            return Taken::already_mine;
+        }
+        if (!free_.wait_for(lock, patience, [this] { return owner_ == std::thread::id{}; })) {
+            return Taken::late;
+        }
+        owner_ = std::this_thread::get_id();
+        return Taken::yes;
+    }
+    void give_back() {
+        {
+            const std::lock_guard lock{mutex_};
+            owner_ = std::thread::id{};
+        }
+        free_.notify_one();
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable free_;
+    std::thread::id owner_;
+};
+
 class SqliteStore final : public Store {
 public:
     SqliteStore(Database database, std::string path, StoreMode mode, base::Clock& clock)
@@ -276,21 +306,20 @@ private:
     std::string path_;
     StoreMode mode_;
     base::Clock& clock_;
-    std::timed_mutex mutex_;
-    std::atomic<std::thread::id> owner_;
+    Turn turn_;
 };
 
 base::Status SqliteStore::in_transaction(
     const char* begin, const char* end, const std::function<base::Status(StoreTransaction&)>& body
 ) {
-    if (owner_.load() == std::this_thread::get_id()) {
+    switch (turn_.take(limits::store_busy_wait)) {
+    case Turn::Taken::already_mine:
         return Error{Errc::internal, "A store transaction was begun inside another.", ""};
-    }
-    const std::unique_lock lock{mutex_, limits::store_busy_wait};
-    if (!lock.owns_lock()) {
+    case Turn::Taken::late:
         return store_error(path_, SQLITE_BUSY, 0, "another call is using it");
+    case Turn::Taken::yes:
+        break;
     }
-    owner_ = std::this_thread::get_id();
     const bool writes = std::string_view{end} == "COMMIT";
     auto status = execute(writes ? "PRAGMA query_only = OFF" : "PRAGMA query_only = ON");
     if (status) {
@@ -309,7 +338,7 @@ base::Status SqliteStore::in_transaction(
             (void)execute("ROLLBACK");
         }
     }
-    owner_ = std::thread::id{};
+    turn_.give_back();
     return status;
 }
 
@@ -321,6 +350,8 @@ base::Status SqliteStore::call(
     } catch (const std::exception& failure) {
         return Error{
             Errc::internal, std::string{"A store transaction threw: "} + failure.what() + ".", ""};
+    } catch (...) {
+        return Error{Errc::internal, "A store transaction threw something unknown.", ""};
     }
 }
 
