@@ -119,8 +119,8 @@ std::string script(const PlanView& view) {
     return "<section>\n<h2>What will run</h2>\n"
            "<p class=\"note\">Made from the plan's exact bytes; the digest covers every one of "
            "them.</p>\n<pre class=\"script\">" +
-           base::escape_html(view.rendered) + "</pre>\n<h3>What it touches</h3>\n" +
-           list_of(view.blast_radius) + "</section>\n";
+           base::escape_html(base::escape_non_ascii(view.rendered)) +
+           "</pre>\n<h3>What it touches</h3>\n" + list_of(view.blast_radius) + "</section>\n";
 }
 
 std::string alarm(const PlanView& view) {
