@@ -54,12 +54,17 @@ TEST_CASE("an executor killed anywhere has at most one effect and loses no plan"
     Incident incident;
     const auto id = incident.approved_plan();
 
+    const auto terminations = incident.terminations();
+
     auto first = must(base::Child::start(incident.executor(INTERLOCK_CRASHING_EXECUTOR, point)));
     CHECK(must(first.wait(std::chrono::seconds{60})) == killed);
 
     auto second = must(base::Child::start(incident.executor(INTERLOCK_EXECUTOR)));
     const bool ended = lab::wait_until(
-        [&] { return incident.ended(id) && !incident.plan(id).outcome.empty(); },
+        [&] {
+            return incident.started() == 2 && incident.ended(id) &&
+                   !incident.plan(id).outcome.empty();
+        },
         std::chrono::seconds{60}
     );
     second.signal(SIGTERM);
@@ -74,6 +79,7 @@ TEST_CASE("an executor killed anywhere has at most one effect and loses no plan"
     CHECK_FALSE(stored.outcome.empty());
     CHECK(incident.ledger_rows() == expected.ledger_rows);
     CHECK(incident.blocker_alive() == (expected.state == "ABORTED_CLEAN"));
+    CHECK(incident.terminations() - terminations == (expected.state == "SUCCEEDED" ? 1U : 0U));
     CHECK(incident.waiter_alive());
     CHECK(incident.audit_holds());
 }

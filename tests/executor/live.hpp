@@ -84,9 +84,36 @@ public:
         return database_.scalar("select count(*) from interlock_exec.ledger");
     }
     lab::Session& blocker() { return *blocker_; }
-    bool blocker_alive() { return blocker_->alive(); }
+    /// By the server's word: the client's end of a session learns of its end later.
+    bool blocker_alive() const {
+        return database_.scalar(
+                   "select count(*) from pg_stat_activity where application_name = 'blocker' "
+                   "and datname = current_database()"
+               ) == "1";
+    }
+    /// How many sessions this server has ended on request, ever.
+    std::size_t terminations() const {
+        const auto text =
+            must(base::read_file(database_.cluster().log_path(), std::size_t{256} << 20));
+        constexpr std::string_view line = "terminating connection due to administrator command";
+        std::size_t count = 0;
+        for (auto at = text.find(line); at != std::string::npos; at = text.find(line, at + 1)) {
+            ++count;
+        }
+        return count;
+    }
     /// The session behind the blocker was never touched: it got its lock, or still waits for it.
     bool waiter_alive() { return waiter_->alive(); }
+    /// Executors of this incident that came up so far.
+    int started() const {
+        int count = 0;
+        const auto text = log();
+        constexpr std::string_view event = "\"executor.started\"";
+        for (auto at = text.find(event); at != std::string::npos; at = text.find(event, at + 1)) {
+            ++count;
+        }
+        return count;
+    }
     std::string log() const {
         return must(base::read_file(state_.file("executor.log"), std::size_t{8} << 20));
     }

@@ -145,7 +145,9 @@ TEST_CASE("two executors that race for one plan have one effect", "[live]") {
     const auto id = incident.approved_plan();
     auto first = must(base::Child::start(incident.executor(INTERLOCK_EXECUTOR)));
     auto second = must(base::Child::start(incident.executor(INTERLOCK_EXECUTOR)));
-    CHECK(lab::wait_until([&] { return incident.ended(id); }, std::chrono::seconds{60}));
+    CHECK(lab::wait_until(
+        [&] { return incident.started() == 2 && incident.ended(id); }, std::chrono::seconds{60}
+    ));
     for (auto* child : {&first, &second}) {
         child->signal(SIGTERM);
         CHECK(must(child->wait(std::chrono::seconds{20})) == 0);
