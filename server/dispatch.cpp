@@ -15,7 +15,7 @@ namespace {
 
 /// One piece of work from its submission to its end.
 struct Task final : CallControl {
-    std::string key;
+    std::string key; // guarded by State::mutex
     Work work;
     base::Ticks deadline;
     std::stop_source source;
@@ -120,7 +120,7 @@ bool Dispatcher::cancel(const std::string& key) {
     {
         const std::lock_guard lock(state_->mutex);
         for (const TaskPointer& task : state_->live) {
-            if (task->key == key) {
+            if (!key.empty() && task->key == key) {
                 found = task;
             }
         }
@@ -181,8 +181,15 @@ void Dispatcher::State::run_worker() {
             task = std::move(waiting.front());
             waiting.pop_front();
         }
-        task->work(*task);
+        const Deliver deliver = task->work(*task);
         task->gone.reset();
+        {
+            const std::lock_guard lock(mutex);
+            task->key.clear();
+        }
+        if (deliver) {
+            deliver();
+        }
         const std::lock_guard lock(mutex);
         std::erase(live, task);
         if (live.empty()) {

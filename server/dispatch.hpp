@@ -33,8 +33,11 @@ public:
     virtual StopReason reason() const = 0;
 };
 
-/// Must not throw.
-using Work = std::function<void(const CallControl&)>;
+/// What is left to do once the key is free again: sending the answer, after which a client may use
+/// the id anew. May be empty.
+using Deliver = std::function<void()>;
+/// Must not throw, and what it returns must not.
+using Work = std::function<Deliver(const CallControl&)>;
 
 enum class Admission {
     accepted,

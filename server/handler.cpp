@@ -101,8 +101,10 @@ void MessageHandler::handle(
         std::shared_ptr<ToolCall> call = std::move(std::get<1>(reaction.parts[i]));
         const Admission admission = dispatcher_.submit(
             call->key,
-            [this, call, gathering, i](const CallControl& control) {
-                gathering->put(i, runner_.run(*call, control));
+            [this, call, gathering, i](const CallControl& control) -> Deliver {
+                auto answer =
+                    std::make_shared<std::optional<std::string>>(runner_.run(*call, control));
+                return [gathering, i, answer] { gathering->put(i, std::move(*answer)); };
             },
             call->cancel_on_disconnect ? gone : std::stop_token{}
         );

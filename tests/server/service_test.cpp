@@ -71,17 +71,19 @@ const Database& with_orders(const Database& database) {
     return database;
 }
 
-/// A session idle in a transaction, and one that has waited for its lock longer than is ordinary.
+/// A session idle in a transaction, and one that has waited for its lock for `waited` at least.
 struct Incident {
-    explicit Incident(const Database& database)
+    explicit Incident(const Database& database, const std::string& waited = "1.5 s")
         : holder(with_orders(database).conninfo("shop_app")),
           waiter(database.conninfo("shop_app")) {
         holder.run("begin; lock table orders in access exclusive mode");
         waiter.start("select count(*) from orders");
-        REQUIRE(interlock::lab::wait_until([&] {
-            return database.scalar("select count(*) from pg_locks where not granted "
-                                   "and now() - waitstart > interval '1.5 s'") == "1";
-        }));
+        const std::string waiters = "select count(*) from pg_locks where not granted "
+                                    "and now() - waitstart > interval '" +
+                                    waited + "'";
+        REQUIRE(interlock::lab::wait_until(
+            [&] { return database.scalar(waiters) == "1"; }, std::chrono::seconds(60)
+        ));
     }
     ~Incident() { holder.try_run("rollback"); }
     Session holder;
@@ -96,7 +98,7 @@ TEST_CASE("an incident is diagnosed and a plan proposed, shown and withdrawn", "
     Program program({database.address("interlock_diag", "shop")});
     REQUIRE(program.service->check_credentials().ok());
     CHECK(program.service->unready().empty());
-    const Incident incident(database);
+    const Incident incident(database, "10.5 s"); // old enough for a runbook to be offered
 
     const Json diagnosis = program.call("diagnose", Json::object());
     INFO(diagnosis.dump());

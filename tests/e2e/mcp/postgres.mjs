@@ -119,7 +119,7 @@ export class Postgres {
 
     /**
      * The incident: one holder, idle in a transaction, and `waiters` behind it that have waited for
-     * longer than is ordinary. All are an ordinary role: superusers are out of every runbook's reach.
+     * long enough for a runbook to be offered. All are an ordinary role: superusers are out of every runbook's reach.
      */
     async incident(database, waiters = 2) {
         this.sql(
@@ -136,7 +136,7 @@ export class Postgres {
         for (let i = 0; i < waiters; ++i) {
             this.session('select count(*) from orders;', database, 'shop_app');
         }
-        const waited = "pg_locks where not granted and now() - waitstart > interval '1.5 s'";
+        const waited = "pg_locks where not granted and now() - waitstart > interval '10.5 s'";
         await until(() => count(waited) === waiters, 'the queue forming');
     }
 
