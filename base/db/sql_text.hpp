@@ -21,7 +21,7 @@ std::string mask_literals(std::string_view sql);
 /// What a statement is, from its parse tree.
 struct StatementFacts {
     int statements = 0; // how many the text holds
-    std::string kind;   // node type of the first: "SelectStmt", "VacuumStmt", …
+    std::string kind;   // node type of the first: "SelectStmt", "VacuumStmt", ...
     // Called, as written and quoted where needed: "pg_catalog.pg_terminate_backend". Operators and
     // types outside pg_catalog run code too and stand here as "operator(app.+)", "type(app.t)".
     std::vector<std::string> functions;

@@ -14,7 +14,7 @@ using Cell = std::optional<std::string>;
 /// A named statement. The name is the span name, the metric label and what logs say.
 struct Sql {
     std::string_view name;
-    std::string_view text; // parameters are $1, $2, … only
+    std::string_view text; // parameters are $1, $2, ... only
 };
 
 struct Table {

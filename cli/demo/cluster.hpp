@@ -45,7 +45,7 @@ public:
     int pid() const { return server_ ? server_->pid() : -1; }
     bool running();
 
-    /// The full path of a PostgreSQL program: psql, pgbench, …
+    /// The full path of a PostgreSQL program: psql, pgbench, ...
     std::string program(const std::string& name) const { return programs_ + "/" + name; }
     const std::string& user() const { return user_; } // of the operating system; "" = ours
     const std::string& directory() const { return directory_; }
