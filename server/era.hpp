@@ -58,7 +58,7 @@ bool is_legacy_version(std::string_view version);
 /// params._meta, or null.
 const base::Json* meta_of(const Message& message);
 
-/// The value of Mcp-Name: `=?base64?…?=` is decoded strictly, anything else is literal. nullopt
+/// The value of Mcp-Name: `=?base64?...?=` is decoded strictly, anything else is literal. nullopt
 /// when the wrapping is there and what it holds is not base64 of UTF-8.
 std::optional<std::string> decode_header_name(std::string_view value);
 

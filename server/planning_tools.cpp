@@ -29,8 +29,9 @@ using tools::Context;
 using tools::Output;
 
 constexpr std::string_view needs_schema =
-    R"({"type":"object","properties":{"approvals":{"type":"integer"},"assurance":{"type":"string"}},)"
-    R"("required":["approvals","assurance"],"additionalProperties":false})";
+    R"({"type":"object","properties":{"approvals":{"type":"integer"},)"
+    R"("assurance":{"type":"string"}},"required":["approvals","assurance"],)"
+    R"("additionalProperties":false})";
 
 Json needs_json(const runbooks::Requirement& needs) {
     return {{"approvals", needs.approvals}, {"assurance", runbooks::name(needs.assurance)}};

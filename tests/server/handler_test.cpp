@@ -53,7 +53,8 @@ TEST_CASE("closing the request cancels a modern call and not a legacy one", "[se
         modern.receiver()
     );
     const auto opened = core.ask(
-        R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25"}})",
+        R"({"jsonrpc":"2.0","id":1,"method":"initialize",)"
+        R"("params":{"protocolVersion":"2025-11-25"}})",
         Core::http()
     );
     auto in_session = Core::http();

@@ -1,7 +1,7 @@
 // Real MCP clients against the built interlock-server and a real PostgreSQL with an incident.
 // Usage: node tests/e2e/mcp/run.mjs --bin DIR     (DIR holds interlock and interlock-server)
 // Prints one line a check; exit code 0 only when every check passed.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -77,8 +77,11 @@ async function drive(label, client, transport) {
         );
         check(`${label}: an unknown tool is a protocol error`, unknown?.code === -32602, unknown);
         const plan = await propose(client, result.structuredContent);
-        check(`${label}: a plan can be proposed`, plan.isError !== true && plan.structuredContent?.digest,
-              JSON.stringify(plan).slice(0, 800));
+        check(
+            `${label}: a plan can be proposed`,
+            plan.isError !== true && plan.structuredContent?.digest,
+            JSON.stringify(plan).slice(0, 800),
+        );
     } catch (problem) {
         check(label, false, problem.stack);
     } finally {
@@ -100,6 +103,14 @@ function propose(client, diagnosis) {
             evidence: [diagnosis.id],
         },
     });
+}
+
+/** A credential that can write must stop the start, whatever the transport. */
+function refusesWriter(conninfo, directory) {
+    const args = stdioArguments(`shop=${conninfo}`, directory);
+    const ended = spawnSync(serverProgram, args, { encoding: 'utf8', input: '', timeout: 30_000 });
+    check('a superuser credential ends the start with exit code 3', ended.status === 3, ended.stderr);
+    check('... and stdout stays empty', ended.stdout === '', ended.stdout);
 }
 
 async function operators(server) {
@@ -127,6 +138,7 @@ try {
         await drive(`HTTP, ${name}`, make(), http(server.url));
     }
     await operators(server);
+    refusesWriter(postgres.conninfo('postgres', 'shop'), join(scratch, 'refused'));
     check('the server ends with exit code 0 on SIGTERM', (await server.stop()) === 0, server.log);
 } catch (problem) {
     check('the run', false, problem.stack);
