@@ -62,7 +62,7 @@ private:
     approval::ApproverKeys approvers_;
     const Library& library_;
     LogGuard& guard_;
-    std::map<std::string, std::string> refused_; // plan id → why, so that each is told once
+    std::map<std::string, std::string> refused_; // plan id to why, so that each is told once
     mutable std::mutex mutex_;
     std::optional<std::string> frozen_;
 };
