@@ -14,7 +14,7 @@
 namespace interlock::tools {
 
 struct StoredEvidence {
-    std::string id;      // ev_…
+    std::string id;      // ev_...
     std::string subject; // who asked
     std::string tool;
     std::string target;

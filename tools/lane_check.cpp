@@ -53,21 +53,21 @@ constexpr std::array questions{
         0,
         "select r.rolname::text, r.rolcreatedb or r.rolcreaterole from reachable r",
         "roles with CREATEDB or CREATEROLE",
-        "ALTER ROLE … NOCREATEDB NOCREATEROLE, or use a role of its own."},
+        "ALTER ROLE ... NOCREATEDB NOCREATEROLE, or use a role of its own."},
     Question{
         "cannot_replicate",
         true,
         0,
         "select r.rolname::text, r.rolreplication from reachable r",
         "roles with REPLICATION",
-        "ALTER ROLE … NOREPLICATION."},
+        "ALTER ROLE ... NOREPLICATION."},
     Question{
         "cannot_bypass_row_security",
         true,
         0,
         "select r.rolname::text, r.rolbypassrls from reachable r",
         "roles with BYPASSRLS",
-        "ALTER ROLE … NOBYPASSRLS."},
+        "ALTER ROLE ... NOBYPASSRLS."},
     Question{
         "no_powerful_membership",
         true,
@@ -102,7 +102,7 @@ constexpr std::array questions{
                                   where pg_catalog.has_database_privilege(j.oid, d.oid, 'CREATE'))
                    from pg_catalog.pg_database d)sql",
         "databases with CREATE",
-        "REVOKE CREATE ON DATABASE … FROM the role (or PUBLIC)."},
+        "REVOKE CREATE ON DATABASE ... FROM the role (or PUBLIC)."},
     Question{
         "cannot_create_in_schemas",
         true,
@@ -113,7 +113,7 @@ constexpr std::array questions{
                    from pg_catalog.pg_namespace n
                    where n.nspname !~ '^pg_(toast_)?temp_')sql",
         "schemas with CREATE",
-        "REVOKE CREATE ON SCHEMA … FROM the role, or FROM PUBLIC (the default of schema "
+        "REVOKE CREATE ON SCHEMA ... FROM the role, or FROM PUBLIC (the default of schema "
         "public up to version 14)."},
     // pg_settings alone is writable by everybody: an UPDATE of it is a SET of one's own session.
     Question{
@@ -130,7 +130,7 @@ constexpr std::array questions{
                    where c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relpersistence <> 't'
                      and c.oid <> 'pg_catalog.pg_settings'::regclass)sql",
         "tables and views with a right to write",
-        "REVOKE INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES ON … FROM the role."},
+        "REVOKE INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES ON ... FROM the role."},
     Question{
         "cannot_maintain_tables",
         true,
@@ -141,7 +141,7 @@ constexpr std::array questions{
                    from pg_catalog.pg_class c
                    where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't')sql",
         "tables with MAINTAIN",
-        "REVOKE MAINTAIN ON … FROM the role."},
+        "REVOKE MAINTAIN ON ... FROM the role."},
     Question{
         "cannot_write_sequences",
         true,
@@ -155,7 +155,7 @@ constexpr std::array questions{
                    union all
                    select rolname::text, false from judged)sql",
         "sequences with USAGE or UPDATE",
-        "REVOKE USAGE, UPDATE ON SEQUENCE … FROM the role."},
+        "REVOKE USAGE, UPDATE ON SEQUENCE ... FROM the role."},
     Question{
         "cannot_run_server_functions",
         true,
@@ -175,7 +175,7 @@ constexpr std::array questions{
                          'pg_replication_origin_create', 'pg_replication_origin_drop',
                          'pg_replication_origin_advance'))sql",
         "server functions with EXECUTE",
-        "REVOKE EXECUTE ON FUNCTION … FROM the role."},
+        "REVOKE EXECUTE ON FUNCTION ... FROM the role."},
     Question{
         "cannot_alter_system",
         true,
@@ -188,7 +188,7 @@ constexpr std::array questions{
                    union all
                    select rolname::text, false from judged)sql",
         "settings with ALTER SYSTEM",
-        "REVOKE ALTER SYSTEM ON PARAMETER … FROM the role."},
+        "REVOKE ALTER SYSTEM ON PARAMETER ... FROM the role."},
     // The rest weakens the lane without breaking it: our statements are fixed, read only and
     // always rolled back.
     Question{
@@ -201,7 +201,7 @@ constexpr std::array questions{
                    from pg_catalog.pg_database d
                    where d.datname = pg_catalog.current_database())sql",
         "databases with TEMPORARY",
-        "REVOKE TEMPORARY ON DATABASE … FROM PUBLIC."},
+        "REVOKE TEMPORARY ON DATABASE ... FROM PUBLIC."},
     Question{
         "cannot_make_large_objects",
         false,
@@ -215,7 +215,7 @@ constexpr std::array questions{
                      and p.proname in ('lo_create', 'lo_creat', 'lo_from_bytea', 'lo_put',
                                        'lo_unlink', 'lo_truncate'))sql",
         "large-object functions that a read-only transaction of this version allows",
-        "REVOKE EXECUTE ON FUNCTION … FROM PUBLIC, if no application needs large objects."},
+        "REVOKE EXECUTE ON FUNCTION ... FROM PUBLIC, if no application needs large objects."},
     Question{
         "cannot_run_with_owner_rights",
         false,
@@ -228,7 +228,7 @@ constexpr std::array questions{
                    union all
                    select rolname::text, false from judged)sql",
         "SECURITY DEFINER and dblink functions with EXECUTE",
-        "REVOKE EXECUTE ON FUNCTION … FROM PUBLIC and grant it to who needs it."},
+        "REVOKE EXECUTE ON FUNCTION ... FROM PUBLIC and grant it to who needs it."},
     Question{
         "reads_no_user_tables",
         false,
@@ -249,7 +249,7 @@ constexpr std::array questions{
         false,
         0,
         R"sql(select 'pg_read_all_stats',
-                          not pg_catalog.pg_has_role(session_user, 'pg_read_all_stats', 'USAGE'))sql",
+                          not pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE'))sql",
         "missing memberships",
         "GRANT pg_monitor TO the role."},
 };

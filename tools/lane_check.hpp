@@ -11,7 +11,7 @@
 namespace interlock::tools {
 
 struct LaneCheck {
-    std::string name; // "not_superuser", "owns_nothing", "cannot_write_tables", …
+    std::string name; // "not_superuser", "owns_nothing", "cannot_write_tables", ...
     bool passed = false;
     bool required = true; // a failing required check stops the server
     std::string proof;    // what was asked and what came back

@@ -1,4 +1,4 @@
-// Evidence → what the protocol carries, cut by rule: cells to 500 characters, rows from the last
+// Evidence to what the protocol carries, cut by rule: cells to 500 characters, rows from the last
 // rank upwards, text to 10,000 characters and then the marker and the address of the whole. The
 // structured form stays valid JSON however much is left out.
 #pragma once

@@ -3,12 +3,10 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "base/limits.hpp"
-#include "base/text.hpp"
+#include "base/json.hpp"
 #include "tests/support/fakes.hpp"
 #include "tools/evidence_store.hpp"
 #include "tools/run.hpp"
-#include "tools/schema.hpp"
 #include "tools/targets.hpp"
 #include "tools/tool.hpp"
 
@@ -17,19 +15,7 @@
 #include <string>
 #include <vector>
 
-#include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
-
 namespace interlock::test {
-
-inline const tools::Tool& find_tool(const std::string& name) {
-    for (const tools::Tool& tool : tools::catalog()) {
-        if (tool.name == name) {
-            return tool;
-        }
-    }
-    throw std::runtime_error("no tool " + name);
-}
 
 class ToolBench {
 public:
@@ -43,31 +29,10 @@ public:
         identity_.subject = "os:tester";
     }
 
-    tools::Output call(const std::string& name, const std::string& arguments = "{}") {
-        tools::Context context{targets_, *store_, metrics_, tracer_, clock_, random_};
-        const tools::Tool& tool = find_tool(name);
-        const tools::CallRequest request{
-            .identity = identity_, .stop = stop_.get_token(), .parent = std::nullopt, .id = "c1"};
-        auto output = tools::run_tool(context, tool, nlohmann::json::parse(arguments), request);
-        const auto conforms = tools::check_schema(tool.output_schema(), output.structured);
-        INFO(output.structured);
-        CHECK(conforms.ok());
-        CHECK(base::is_utf8(output.text));
-        CHECK(
-            base::count_characters(output.text.substr(0, output.text.find("[...TRUNCATED]"))) <=
-            base::limits::result_text_chars_max
-        );
-        CHECK(output.structured.size() <= base::limits::result_structured_bytes_max);
-        return output;
-    }
-
+    /// Calls a tool; its answer, an error too, is held against the schema and the limits.
+    tools::Output call(const std::string& name, const std::string& arguments = "{}");
     /// The structured answer of a call that must work.
-    nlohmann::json ask(const std::string& name, const std::string& arguments = "{}") {
-        const tools::Output output = call(name, arguments);
-        INFO(output.text);
-        REQUIRE_FALSE(output.is_error);
-        return nlohmann::json::parse(output.structured);
-    }
+    base::Json ask(const std::string& name, const std::string& arguments = "{}");
 
     tools::EvidenceStore& store() { return *store_; }
     tools::Targets& targets() { return targets_; }
@@ -86,5 +51,10 @@ private:
     telemetry::Identity identity_;
     std::stop_source stop_;
 };
+
+/// Ids of a diagnosis's causes, in order.
+std::vector<std::string> cause_ids(const base::Json& diagnosis);
+/// Whether a packet names something like `what` among what was not examined.
+bool not_examined(const base::Json& packet, const std::string& what);
 
 } // namespace interlock::test

@@ -1,5 +1,6 @@
 #include "tests/tools/bench.hpp"
 #include "tools/run.hpp"
+#include "tools/schema.hpp"
 
 #include <stdexcept>
 

@@ -65,21 +65,4 @@ private:
     std::unique_ptr<ToolBench> bench_;
 };
 
-inline std::vector<std::string> cause_ids(const nlohmann::json& diagnosis) {
-    std::vector<std::string> out;
-    for (const auto& cause : diagnosis["causes"]) {
-        out.push_back(cause["id"]);
-    }
-    return out;
-}
-
-inline bool not_examined(const nlohmann::json& packet, const std::string& what) {
-    for (const auto& gap : packet["not_examined"]) {
-        if (gap["what"].get<std::string>().find(what) != std::string::npos) {
-            return true;
-        }
-    }
-    return false;
-}
-
 } // namespace interlock::test

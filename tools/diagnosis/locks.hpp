@@ -1,4 +1,4 @@
-// The lock family: facts → causes, a pure function. It tells apart
+// The lock family: facts to causes, a pure function. It tells apart
 //   lock.idle_in_tx      the root of a chain does nothing inside its transaction
 //   lock.active_blocker  the root of a chain is at work
 //   lock.ddl_queue       a strong lock queues behind a reader, and everybody else behind it

@@ -49,7 +49,7 @@ struct LockNode {
 struct LockWait {
     long long waiter = 0;
     std::vector<LockNode> blockers;
-    std::string lock_type;              // "relation", "transactionid", "tuple", "advisory", …
+    std::string lock_type;              // "relation", "transactionid", "tuple", "advisory", ...
     std::string mode;                   // as it was asked for
     std::string relation;               // schema-qualified and quoted; "" when the lock has none
     std::optional<double> wait_seconds; // since pg_locks.waitstart; absent in the first instant
