@@ -17,6 +17,11 @@ void show_expiry(StoredPlan& plan, base::Time now) {
     plan.state_reason = "Its time was up.";
 }
 
+bool wants(const PlanFilter& filter, PlanState state) {
+    return filter.states.empty() ||
+           std::find(filter.states.begin(), filter.states.end(), state) != filter.states.end();
+}
+
 } // namespace
 
 Queue::Queue(db::Store& store, base::Random& random, std::chrono::milliseconds lease_lifetime)
@@ -42,11 +47,6 @@ base::Result<StoredPlan> Queue::get(const std::string& plan_id) {
 }
 
 base::Result<std::vector<StoredPlan>> Queue::list(const PlanFilter& filter) {
-    const auto wanted = [&](const StoredPlan& plan) {
-        return filter.states.empty() ||
-               std::find(filter.states.begin(), filter.states.end(), plan.state) !=
-                   filter.states.end();
-    };
     return rows::look<std::vector<StoredPlan>>(
         store_,
         [&](db::StoreTransaction& transaction) -> base::Result<std::vector<StoredPlan>> {
@@ -60,10 +60,12 @@ base::Result<std::vector<StoredPlan>> Queue::list(const PlanFilter& filter) {
             if (!filter.requester.empty())
                 sql += " and requester = " + bind(filter.requester);
             if (!filter.states.empty()) {
-                // Those that expired unrecorded still stand as PENDING or APPROVED.
-                std::string names = "'PENDING', 'APPROVED'";
+                std::string names;
                 for (const PlanState state : filter.states)
-                    names += ", " + bind(name(state));
+                    names += (names.empty() ? "" : ", ") + bind(name(state));
+                // Those that expired unrecorded still stand as PENDING or APPROVED.
+                if (wants(filter, PlanState::expired))
+                    names += ", 'PENDING', 'APPROVED'";
                 sql += " and state in (" + names + ")";
             }
             sql += " order by created_at desc, plan_id desc limit " +
@@ -75,7 +77,7 @@ base::Result<std::vector<StoredPlan>> Queue::list(const PlanFilter& filter) {
                     break;
                 INTERLOCK_TRY(StoredPlan plan, rows::plan_from(found, row));
                 show_expiry(plan, transaction.now());
-                if (!wanted(plan))
+                if (!wants(filter, plan.state))
                     continue;
                 INTERLOCK_CHECK(rows::load_people(transaction, plan));
                 plans.push_back(std::move(plan));

@@ -120,7 +120,9 @@ std::string script(const PlanView& view) {
            "<p class=\"note\">Made from the plan's exact bytes; the digest covers every one of "
            "them.</p>\n<pre class=\"script\">" +
            base::escape_html(base::escape_non_ascii(view.rendered)) +
-           "</pre>\n<h3>What it touches</h3>\n" + list_of(view.blast_radius) + "</section>\n";
+           "</pre>\n<h3>What the planner expects it to touch</h3>\n"
+           "<p class=\"note\">A summary beside the script; the script is what counts.</p>\n" +
+           list_of(view.presentation.blast_radius) + "</section>\n";
 }
 
 std::string alarm(const PlanView& view) {
@@ -170,7 +172,8 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 0; }
 header, main { max-width: 70rem; margin: 0 auto; padding: 1rem; }
 header a { font-weight: 600; color: inherit; text-decoration: none; }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid #8886; }
+th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; }
+th, td { border-bottom: 1px solid #8886; }
 .facts th { width: 10rem; font-weight: 500; }
 code, pre { font-family: ui-monospace, monospace; font-size: .9em; overflow-wrap: anywhere; }
 pre { padding: 1rem; border: 1px solid #8888; border-radius: .3rem; white-space: pre-wrap; }

@@ -1,7 +1,6 @@
 #include "approval/desk/plan_view.hpp"
 
 #include "base/digest.hpp"
-#include "runbooks/planner.hpp"
 
 #include <algorithm>
 
@@ -79,7 +78,6 @@ PlanView view_of(approval::StoredPlan stored) {
     view.intact = base::equal(view.digest, stored.digest);
     if (auto plan = runbooks::parse_plan(stored.bytes); plan.ok()) {
         view.rendered = runbooks::render_plan(*plan, view.digest);
-        view.blast_radius = runbooks::blast_radius(*plan);
         view.plan = std::move(plan).value();
     }
     if (auto presentation = runbooks::parse_presentation(stored.presentation); presentation.ok())
@@ -106,7 +104,7 @@ std::string plan_json(const PlanView& view) {
     Json out = summary(view);
     out["plan_bytes"] = view.stored.bytes;
     out["script"] = view.rendered;
-    out["blast_radius"] = view.blast_radius;
+    out["blast_radius"] = view.presentation.blast_radius;
     out["requesters"] = view.stored.requesters;
     out["requester_client"] = view.stored.requester_client;
     out["agent_words"] = {

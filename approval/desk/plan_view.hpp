@@ -14,11 +14,10 @@ namespace interlock::desk {
 
 struct PlanView {
     approval::StoredPlan stored;
-    std::string digest;                 // recomputed from the bytes
-    bool intact = false;                // it is the digest recorded at submission
-    std::optional<runbooks::Plan> plan; // nullopt: the bytes are not a plan
-    std::string rendered;               // the exact script; "" without a plan
-    std::vector<std::string> blast_radius;
+    std::string digest;                  // recomputed from the bytes
+    bool intact = false;                 // it is the digest recorded at submission
+    std::optional<runbooks::Plan> plan;  // nullopt: the bytes are not a plan
+    std::string rendered;                // the exact script; "" without a plan
     runbooks::Presentation presentation; // untrusted text
     int approvals = 0;
 };

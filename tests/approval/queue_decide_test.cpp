@@ -322,10 +322,9 @@ TEST_CASE("of eight clicks at once exactly one counts") {
         threads.emplace_back([&, i] {
             Queue queue(*stores[i], randoms[i]);
             const auto state = queue.decide(clicks[i], office.keys);
-            if (state.ok())
-                ++won;
-            else if (state.error().code == base::Errc::conflict || state.error().code == base::Errc::invalid_transition)
-                ++told;
+            won += state.ok();
+            told +=
+                fails(state, base::Errc::conflict) || fails(state, base::Errc::invalid_transition);
         });
     for (auto& thread : threads)
         thread.join();

@@ -120,7 +120,7 @@ const std::vector<Field>& fields() {
         {"hypothesis", [](auto& v, auto& x) { v.presentation.hypothesis = x; }},
         {"incident", [](auto& v, auto& x) { v.presentation.incident = x; }},
         {"evidence", [](auto& v, auto& x) { v.presentation.evidence = {x}; }},
-        {"blast_radius", [](auto& v, auto& x) { v.blast_radius = {x}; }},
+        {"blast_radius", [](auto& v, auto& x) { v.presentation.blast_radius = {x}; }},
         {"runbook", [](auto& v, auto& x) { v.plan->runbook = x; }},
         {"target", [](auto& v, auto& x) { v.plan->target.target = x; }},
         {"risk", [](auto& v, auto& x) { v.plan->risk = x; }},
