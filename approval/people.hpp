@@ -2,10 +2,10 @@
 // `name` that stands in allowed_signers and the other `subjects` the same person has.
 #pragma once
 
+#include "base/decode.hpp"
+
 #include <string>
 #include <vector>
-
-#include "base/decode.hpp"
 
 namespace interlock::approval {
 

@@ -2,11 +2,11 @@
 // leases can be tested without waiting.
 #pragma once
 
+#include "base/result.hpp"
+
 #include <chrono>
 #include <string>
 #include <string_view>
-
-#include "base/result.hpp"
 
 namespace interlock::base {
 
@@ -39,4 +39,4 @@ Result<Time> parse_time(std::string_view text);
 /// Microseconds since 1970-01-01 UTC.
 long long microseconds_since_epoch(Time time);
 
-}  // namespace interlock::base
+} // namespace interlock::base

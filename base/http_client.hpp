@@ -1,11 +1,11 @@
 // Outbound HTTP over libcurl: fixed URL, no redirects, time and size caps, TLS verified.
 #pragma once
 
-#include <chrono>
-#include <string>
-
 #include "base/http_server.hpp"
 #include "base/result.hpp"
+
+#include <chrono>
+#include <string>
 
 namespace interlock::base {
 
@@ -21,4 +21,4 @@ struct HttpCall {
 /// The response whatever its status; an Error only when there was none.
 Result<HttpResponse> http_call(const HttpCall& call);
 
-}  // namespace interlock::base
+} // namespace interlock::base

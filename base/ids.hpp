@@ -23,4 +23,4 @@ public:
 /// A readable 128-bit identifier: `prefix` + "_" + 26 characters of lower-case base32 (RFC 4648).
 std::string new_id(Random& random, std::string_view prefix);
 
-}  // namespace interlock::base
+} // namespace interlock::base

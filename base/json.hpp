@@ -3,14 +3,14 @@
 // <nlohmann/json.hpp> only in .cpp files; headers use this one.
 #pragma once
 
+#include "base/limits.hpp"
+#include "base/result.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include <nlohmann/json_fwd.hpp>
-
-#include "base/limits.hpp"
-#include "base/result.hpp"
 
 namespace interlock::base {
 
@@ -34,4 +34,4 @@ std::optional<std::string> string_member(const Json& object, std::string_view ke
 std::optional<long long> integer_member(const Json& object, std::string_view key);
 std::optional<bool> boolean_member(const Json& object, std::string_view key);
 
-}  // namespace interlock::base
+} // namespace interlock::base

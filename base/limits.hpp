@@ -11,41 +11,41 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // JSON and YAML from outside
-inline constexpr std::size_t json_bytes_max = std::size_t{1} << 20;  // one request body; 1 MiB
-inline constexpr int json_depth_max = 64;             // deeper input is an attack on recursion
-inline constexpr std::size_t yaml_bytes_max = 64 * 1024;  // a runbook or configuration file
-inline constexpr int yaml_depth_max = 16;             // contracts nest about six deep
+inline constexpr std::size_t json_bytes_max = std::size_t{1} << 20; // one request body; 1 MiB
+inline constexpr int json_depth_max = 64;                // deeper input is an attack on recursion
+inline constexpr std::size_t yaml_bytes_max = 64 * 1024; // a runbook or configuration file
+inline constexpr int yaml_depth_max = 16;                // contracts nest about six deep
 
 // HTTP
-inline constexpr std::size_t http_header_bytes_max = 16 * 1024;  // all header fields of a request
+inline constexpr std::size_t http_header_bytes_max = 16 * 1024; // all header fields of a request
 inline constexpr std::size_t http_body_bytes_max = json_bytes_max;
-inline constexpr seconds http_header_deadline{5};     // slow-header clients are dropped
-inline constexpr seconds http_body_deadline{15};      // 1 MiB at 70 KB/s
-inline constexpr seconds http_idle_deadline{75};      // keep-alive between requests
-inline constexpr seconds http_write_deadline{30};     // a client that does not read
-inline constexpr std::size_t http_connections_max = 12'000;  // open files are finite
+inline constexpr seconds http_header_deadline{5};           // slow-header clients are dropped
+inline constexpr seconds http_body_deadline{15};            // 1 MiB at 70 KB/s
+inline constexpr seconds http_idle_deadline{75};            // keep-alive between requests
+inline constexpr seconds http_write_deadline{30};           // a client that does not read
+inline constexpr std::size_t http_connections_max = 12'000; // open files are finite
 inline constexpr std::size_t http_connections_per_address_max = 11'000;
-inline constexpr std::size_t http_refusals_max = 128;  // told 503 past the caps; then just closed
-inline constexpr std::size_t http_bodies_bytes_max = std::size_t{256} << 20;  // of all requests
+inline constexpr std::size_t http_refusals_max = 128; // told 503 past the caps; then just closed
+inline constexpr std::size_t http_bodies_bytes_max = std::size_t{256} << 20; // of all requests
 inline constexpr std::size_t http_backlog_bytes_max = std::size_t{8} << 20;  // unread stream bytes
-inline constexpr seconds http_linger_deadline{2};     // reading on, so that a refusal is not lost
+inline constexpr seconds http_linger_deadline{2}; // reading on, so that a refusal is not lost
 
 // Results a model reads
-inline constexpr std::size_t result_text_chars_max = 10'000;  // then [...TRUNCATED]
-inline constexpr std::size_t cell_chars_max = 500;            // head and tail kept
-inline constexpr std::size_t result_structured_bytes_max = 32 * 1024;  // some clients show it
-inline constexpr std::size_t evidence_bytes_max = std::size_t{16} << 20;    // one whole result
+inline constexpr std::size_t result_text_chars_max = 10'000;             // then [...TRUNCATED]
+inline constexpr std::size_t cell_chars_max = 500;                       // head and tail kept
+inline constexpr std::size_t result_structured_bytes_max = 32 * 1024;    // some clients show it
+inline constexpr std::size_t evidence_bytes_max = std::size_t{16} << 20; // one whole result
 inline constexpr std::size_t evidence_store_bytes_max = std::size_t{256} << 20;
 inline constexpr std::chrono::hours evidence_lifetime{7 * 24};
 inline constexpr std::size_t evidence_page_bytes = 64 * 1024;
-inline constexpr std::size_t evidence_files_max = 20'000;     // a directory stays quick to list
-inline constexpr std::size_t tool_rows_max = 200;     // rows a fixed query may return
+inline constexpr std::size_t evidence_files_max = 20'000; // a directory stays quick to list
+inline constexpr std::size_t tool_rows_max = 200;         // rows a fixed query may return
 
 // The narrow lane to a target
-inline constexpr int pool_connections = 4;            // per target
-inline constexpr int pool_triage_reserved = 1;        // kept for diagnose when the pool is busy
-inline constexpr std::size_t pool_waiters_max = 32;   // then target_busy
-inline constexpr milliseconds pool_wait_max{3'000};   // a caller waits this long for a connection
+inline constexpr int pool_connections = 4;          // per target
+inline constexpr int pool_triage_reserved = 1;      // kept for diagnose when the pool is busy
+inline constexpr std::size_t pool_waiters_max = 32; // then target_busy
+inline constexpr milliseconds pool_wait_max{3'000}; // a caller waits this long for a connection
 inline constexpr milliseconds connect_timeout{5'000};
 inline constexpr milliseconds statement_timeout{5'000};
 inline constexpr milliseconds diagnostic_statement_timeout_max{30'000};
@@ -54,17 +54,18 @@ inline constexpr milliseconds idle_in_transaction_timeout{10'000};
 inline constexpr milliseconds diagnose_budget{3'000}; // the whole sweep
 inline constexpr milliseconds reconnect_backoff_min{250};
 inline constexpr milliseconds reconnect_backoff_max{30'000};
-inline constexpr std::size_t database_message_chars_max = 500;  // of a server's error text
-inline constexpr std::size_t reader_cell_bytes_max = std::size_t{1} << 20;  // longer cells are cut
-inline constexpr std::size_t reader_row_bytes_max = std::size_t{8} << 20;   // libpq holds whole rows
-inline constexpr std::size_t reader_discard_bytes_max = std::size_t{1} << 20;  // then cancel the rest
-inline constexpr std::size_t reader_queries_max = 64;  // statements of one read
-inline constexpr milliseconds reader_grace{5'000};    // network and queueing on top of time-outs
-inline constexpr milliseconds cancel_again{50};       // a stop must reach each statement in flight
-inline constexpr milliseconds cancel_probe{1'000};    // is the server there at all
-inline constexpr milliseconds cancel_grace{3'000};    // then the connection is given up
+inline constexpr std::size_t database_message_chars_max = 500; // of a server's error text
+inline constexpr std::size_t reader_cell_bytes_max = std::size_t{1} << 20; // longer cells are cut
+inline constexpr std::size_t reader_row_bytes_max = std::size_t{8} << 20;  // libpq holds whole rows
+inline constexpr std::size_t reader_discard_bytes_max = std::size_t{1}
+                                                        << 20; // then cancel the rest
+inline constexpr std::size_t reader_queries_max = 64;          // statements of one read
+inline constexpr milliseconds reader_grace{5'000}; // network and queueing on top of time-outs
+inline constexpr milliseconds cancel_again{50};    // a stop must reach each statement in flight
+inline constexpr milliseconds cancel_probe{1'000}; // is the server there at all
+inline constexpr milliseconds cancel_grace{3'000}; // then the connection is given up
 inline constexpr std::size_t password_bytes_max = 4 * 1024;
-inline constexpr milliseconds tcp_user_timeout{15'000};  // a dead network is noticed
+inline constexpr milliseconds tcp_user_timeout{15'000}; // a dead network is noticed
 
 // SQL text before any parser sees it: the lexer is quadratic on nested comments and deep
 // expressions overflow the parser's stack.
@@ -74,75 +75,79 @@ inline constexpr std::size_t sql_tokens_max = 4'000;
 // The lexer rereads a run of operator characters (of comments, too) at every token in it: the sum
 // of the squares of the runs' lengths. 8 M are some 10 ms; a banner of 200 asterisks is 40 k.
 inline constexpr std::size_t sql_operator_steps_max = 8'000'000;
-inline constexpr int sql_tree_depth_max = 4'000;      // of a parse tree in JSON; real ones stay below 200
-inline constexpr std::size_t sql_tree_bytes_max = std::size_t{16} << 20;  // 16 KiB of SQL make about 2 MiB
-inline constexpr std::size_t sql_parse_stack_bytes = std::size_t{64} << 20;  // the parser recurses
+inline constexpr int sql_tree_depth_max =
+    4'000; // of a parse tree in JSON; real ones stay below 200
+inline constexpr std::size_t sql_tree_bytes_max = std::size_t{16}
+                                                  << 20; // 16 KiB of SQL make about 2 MiB
+inline constexpr std::size_t sql_parse_stack_bytes = std::size_t{64} << 20; // the parser recurses
 
 // Tool workers and calls
-inline constexpr std::size_t tool_workers = 8;        // blocking database calls in flight
-inline constexpr std::size_t tool_queue_max = 256;    // then 503 and Retry-After
+inline constexpr std::size_t tool_workers = 8;     // blocking database calls in flight
+inline constexpr std::size_t tool_queue_max = 256; // then 503 and Retry-After
 inline constexpr seconds tool_call_deadline{60};
 inline constexpr seconds busy_retry_after{1};         // what a 503 tells the client to wait
 inline constexpr milliseconds drain_max{5'000};       // calls under way at SIGTERM or end of input
 inline constexpr std::size_t batch_messages_max = 32; // 2025-03-26 only; more is a flood
 inline constexpr seconds list_lifetime{60};           // how long a client may keep tools/list
-inline constexpr std::size_t client_name_chars_max = 100;  // what a client calls itself
+inline constexpr std::size_t client_name_chars_max = 100; // what a client calls itself
 
 // Legacy MCP sessions
 inline constexpr std::size_t sessions_max = 10'000;
 inline constexpr seconds session_idle_max{3'600};
 
 // Plans and approval
-inline constexpr std::size_t plan_bytes_max = 64 * 1024;  // a person must be able to read it
-inline constexpr seconds pending_lifetime{30 * 60};       // PENDING, then EXPIRED
-inline constexpr seconds approval_lifetime_strong{60 * 60};  // APPROVED by key, then EXPIRED
+inline constexpr std::size_t plan_bytes_max = 64 * 1024;    // a person must be able to read it
+inline constexpr seconds pending_lifetime{30 * 60};         // PENDING, then EXPIRED
+inline constexpr seconds approval_lifetime_strong{60 * 60}; // APPROVED by key, then EXPIRED
 inline constexpr seconds approval_lifetime_chat{10 * 60};
-inline constexpr std::size_t open_plans_per_requester_max = 50;  // one agent cannot flood people
-inline constexpr seconds lease_lifetime{30};              // renewed at a third of it
-inline constexpr milliseconds store_busy_wait{5'000};     // SQLite's lock
-inline constexpr std::size_t store_rows_max = 200'000;    // of one statement; readers page
-inline constexpr std::size_t store_bytes_max = std::size_t{256} << 20;  // of one statement's cells
-inline constexpr std::size_t decision_bytes_max = 16 * 1024;    // a signed statement
-inline constexpr std::size_t signature_bytes_max = 16 * 1024;   // an armored SSH signature (RSA 4096: 2 KiB)
-inline constexpr std::size_t decision_reason_chars_max = 2'000; // a person's words
-inline constexpr std::size_t signers_file_bytes_max = std::size_t{1} << 20;  // allowed_signers, KRL
-inline constexpr seconds signing_deadline{120};           // a person types a passphrase, touches a key
-inline constexpr std::size_t outcome_bytes_max = 256 * 1024;      // the executor's report of one plan
-inline constexpr std::size_t step_detail_bytes_max = 64 * 1024;   // of one step
-inline constexpr std::size_t plans_listed_max = 1'000;    // of one list
-inline constexpr std::size_t desk_plans_shown_max = 200;  // of one page of the desk
-inline constexpr std::size_t desk_requests_waiting_max = 64;  // then 503; people click slowly
-inline constexpr std::size_t presentation_bytes_max = 256 * 1024;  // \u escapes, six bytes each
-inline constexpr std::size_t hypothesis_chars_max = 4'000;  // what a person reads before deciding
-inline constexpr std::size_t plan_line_chars_max = 200;     // titles, ids
-inline constexpr std::size_t contract_line_chars_max = 1'000;  // one sentence or two for people
-inline constexpr std::size_t evidence_cited_max = 32;       // evidence ids of one plan
-inline constexpr std::size_t blast_radius_sentences_max = 80;  // five a step
+inline constexpr std::size_t open_plans_per_requester_max = 50; // one agent cannot flood people
+inline constexpr seconds lease_lifetime{30};                    // renewed at a third of it
+inline constexpr milliseconds store_busy_wait{5'000};           // SQLite's lock
+inline constexpr std::size_t store_rows_max = 200'000;          // of one statement; readers page
+inline constexpr std::size_t store_bytes_max = std::size_t{256} << 20; // of one statement's cells
+inline constexpr std::size_t decision_bytes_max = 16 * 1024;           // a signed statement
+inline constexpr std::size_t signature_bytes_max =
+    16 * 1024; // an armored SSH signature (RSA 4096: 2 KiB)
+inline constexpr std::size_t decision_reason_chars_max = 2'000;             // a person's words
+inline constexpr std::size_t signers_file_bytes_max = std::size_t{1} << 20; // allowed_signers, KRL
+inline constexpr seconds signing_deadline{120}; // a person types a passphrase, touches a key
+inline constexpr std::size_t outcome_bytes_max = 256 * 1024;    // the executor's report of one plan
+inline constexpr std::size_t step_detail_bytes_max = 64 * 1024; // of one step
+inline constexpr std::size_t plans_listed_max = 1'000;          // of one list
+inline constexpr std::size_t desk_plans_shown_max = 200;        // of one page of the desk
+inline constexpr std::size_t desk_requests_waiting_max = 64;    // then 503; people click slowly
+inline constexpr std::size_t presentation_bytes_max = 256 * 1024; // \u escapes, six bytes each
+inline constexpr std::size_t hypothesis_chars_max = 4'000;    // what a person reads before deciding
+inline constexpr std::size_t plan_line_chars_max = 200;       // titles, ids
+inline constexpr std::size_t contract_line_chars_max = 1'000; // one sentence or two for people
+inline constexpr std::size_t evidence_cited_max = 32;         // evidence ids of one plan
+inline constexpr std::size_t blast_radius_sentences_max = 80; // five a step
 inline constexpr std::size_t blast_radius_chars_max = 2'000;  // of one sentence
-inline constexpr std::size_t plan_steps_max = 16;           // more is not one decision
-inline constexpr std::size_t plan_checks_max = 32;          // preconditions, recovery, guardrails
+inline constexpr std::size_t plan_steps_max = 16;             // more is not one decision
+inline constexpr std::size_t plan_checks_max = 32;            // preconditions, recovery, guardrails
 inline constexpr milliseconds step_lock_timeout_max{30'000};  // a waiter stops those behind it
 inline constexpr milliseconds step_statement_timeout_max{3'600'000};
 inline constexpr milliseconds verification_deadline_max{3'600'000};
 
 // Execution
-inline constexpr milliseconds executor_poll_interval{500};  // between two looks at the queue
-inline constexpr seconds lease_lifetime_min{2};           // below, a busy disk alone would lose it
-inline constexpr seconds lease_lifetime_max{600};         // above, a dead executor blocks a target
-inline constexpr milliseconds target_lock_wait{5'000};    // for the advisory lock on a target
+inline constexpr milliseconds executor_poll_interval{500}; // between two looks at the queue
+inline constexpr seconds lease_lifetime_min{2};            // below, a busy disk alone would lose it
+inline constexpr seconds lease_lifetime_max{600};          // above, a dead executor blocks a target
+inline constexpr milliseconds target_lock_wait{5'000};     // for the advisory lock on a target
 inline constexpr milliseconds target_lock_retry{100};
-inline constexpr int target_contact_attempts = 5;         // to learn what an interrupted step did
+inline constexpr int target_contact_attempts = 5; // to learn what an interrupted step did
 inline constexpr milliseconds target_contact_retry{1'000};
-inline constexpr milliseconds probe_settle{3'000};        // a signalled backend needs time to end
+inline constexpr milliseconds probe_settle{3'000}; // a signalled backend needs time to end
 inline constexpr milliseconds probe_retry{100};
-inline constexpr milliseconds verification_interval_min{100};  // closer samples only load the target
-inline constexpr std::size_t verification_samples_kept = 200;  // in an outcome: first and last half
-inline constexpr std::size_t refusals_remembered = 1'000; // so that each is told once, not each poll
+inline constexpr milliseconds verification_interval_min{100}; // closer samples only load the target
+inline constexpr std::size_t verification_samples_kept = 200; // in an outcome: first and last half
+inline constexpr std::size_t refusals_remembered =
+    1'000; // so that each is told once, not each poll
 
 // Telemetry
 inline constexpr std::size_t audit_payload_bytes_max = json_bytes_max + 64 * 1024;
-inline constexpr std::size_t audit_batch_max = 256;       // tool-call leaves per commit
-inline constexpr milliseconds audit_wait_max{5'000};      // then the call fails closed
+inline constexpr std::size_t audit_batch_max = 256;  // tool-call leaves per commit
+inline constexpr milliseconds audit_wait_max{5'000}; // then the call fails closed
 inline constexpr std::size_t span_file_bytes_max = std::size_t{64} << 20;
 inline constexpr int span_files_kept = 4;
 inline constexpr std::size_t span_queue_max = 8'192;      // then spans are dropped and counted
@@ -159,4 +164,4 @@ inline constexpr std::size_t metric_series_max = 1'000;   // per family; past it
 inline constexpr seconds child_deadline{10};
 inline constexpr std::size_t child_output_bytes_max = std::size_t{1} << 20;
 
-}  // namespace interlock::base::limits
+} // namespace interlock::base::limits

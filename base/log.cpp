@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 
@@ -90,6 +91,23 @@ void log_event(LogLevel level, std::string_view event, const LogFields& fields) 
         "{}",
         line.dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::ordered_json::error_handler_t::replace)
     );
+}
+
+const std::vector<std::string>& log_level_names() {
+    static const std::vector<std::string> names{"debug", "info", "warning", "error"};
+    return names;
+}
+
+Result<LogLevel> log_level_from_name(std::string_view text) {
+    const auto& names = log_level_names();
+    const auto found = std::find(names.begin(), names.end(), text);
+    if (found == names.end()) {
+        return Error{
+            Errc::invalid_input,
+            "There is no log level of that name.",
+            "Use debug, info, warning or error."};
+    }
+    return static_cast<LogLevel>(found - names.begin());
 }
 
 } // namespace interlock::base

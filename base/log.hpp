@@ -3,6 +3,8 @@
 // (telemetry/audit_log.hpp).
 #pragma once
 
+#include "base/result.hpp"
+
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +14,10 @@ namespace interlock::base {
 
 enum class LogLevel { debug, info, warning, error };
 using LogFields = std::vector<std::pair<std::string_view, std::string>>;
+
+/// debug, info, warning, error: what configurations and flags may say.
+const std::vector<std::string>& log_level_names();
+Result<LogLevel> log_level_from_name(std::string_view text);
 
 /// Below `level` nothing is written. `program` is put on every line.
 void log_setup(std::string_view program, LogLevel level);
@@ -26,4 +32,4 @@ inline void log_error(std::string_view event, const LogFields& fields = {}) {
     log_event(LogLevel::error, event, fields);
 }
 
-}  // namespace interlock::base
+} // namespace interlock::base

@@ -1,41 +1,40 @@
 // Child processes: started without a shell, with a deadline, output capped, ended by id.
 #pragma once
 
+#include "base/limits.hpp"
+#include "base/result.hpp"
+
 #include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/limits.hpp"
-#include "base/result.hpp"
-
 namespace interlock::base {
 
 struct Command {
-    std::vector<std::string> arguments;  // [0] is looked up in PATH
-    std::vector<std::pair<std::string, std::string>> environment;  // added to ours
-    std::string directory;               // "" = ours
-    std::string user;                    // "" = ours; else setuid to it (needs root)
-    std::string stdout_path;             // "" = a pipe; "/dev/null" or a file otherwise
-    std::string stderr_path;             // "" = ours (captured by run()); a file otherwise
+    std::vector<std::string> arguments;                           // [0] is looked up in PATH
+    std::vector<std::pair<std::string, std::string>> environment; // added to ours
+    std::string directory;                                        // "" = ours
+    std::string user;        // "" = ours; else setuid to it (needs root)
+    std::string stdout_path; // "" = a pipe; "/dev/null" or a file otherwise
+    std::string stderr_path; // "" = ours (captured by run()); a file otherwise
     // A child leads a process group of its own, so that ending it ends what it started and Ctrl-C
     // reaches only us. Set this for one that must ask something at the terminal.
     bool keep_terminal = false;
 };
 
 struct Output {
-    int exit_code = 0;  // 128 + signal when it was killed
+    int exit_code = 0; // 128 + signal when it was killed
     std::string out;
     std::string err;
 };
 
 /// Runs to the end: `input` on stdin, both outputs captured. timeout kills it.
-Result<Output> run(
-    const Command& command,
+Result<Output>
+run(const Command& command,
     std::string_view input = {},
-    std::chrono::milliseconds deadline = limits::child_deadline
-);
+    std::chrono::milliseconds deadline = limits::child_deadline);
 
 /// A child that runs beside us. The destructor ends it (SIGTERM, 2 s, SIGKILL). The kernel ends it
 /// when the thread that called start() ends, so start it from one that lives as long.
@@ -53,7 +52,7 @@ public:
     std::optional<int> poll();
     /// Waits for its end; timeout leaves it running.
     Result<int> wait(std::chrono::milliseconds deadline);
-    Status write(std::string_view bytes);     // to its stdin
+    Status write(std::string_view bytes); // to its stdin
     void close_input();
     /// One line of its stdout without the newline; nullopt at its end or past the deadline.
     std::optional<std::string> read_line(std::chrono::milliseconds deadline);
@@ -73,4 +72,4 @@ private:
 /// The user this process runs as, for `os:<user>` identities.
 std::string current_user();
 
-}  // namespace interlock::base
+} // namespace interlock::base

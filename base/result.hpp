@@ -11,31 +11,31 @@ namespace interlock::base {
 
 /// Why something failed. Callers branch on this; people read Error::what and Error::remedy.
 enum class Errc {
-    invalid_input,       // bytes, a file or a configuration that does not parse or is out of range
-    invalid_arguments,   // a tool argument outside its schema
-    not_found,           // an unknown target, plan, tool, file or evidence id
-    permission_denied,   // the caller, role or key may not do this
-    refused,             // policy or four-eyes says no
-    refused_by_guard,    // the SQL guard says no
-    invalid_signature,   // a signature that does not verify, or a revoked or unknown key
-    expired,             // too late by the clock that decides
-    conflict,            // somebody else was first: state or version moved
-    invalid_transition,  // the state machine has no such arrow
-    changed,             // bytes differ from what was approved or recorded
-    timeout,             // a deadline passed
-    cancelled,           // the caller gave up
-    target_unreachable,  // no connection to the target
-    target_busy,         // the target's connection pool and its queue are full
-    not_supported,       // this server version, protocol or build cannot
-    suspended,           // the identity was stopped
-    budget_exhausted,    // the identity's budget is used up
-    limit_exceeded,      // a limit of base/limits.hpp
-    store_read_only,     // the queue file cannot be written
-    store_full,          // no space for the queue file
-    store_busy,          // the queue stayed locked past its wait
-    corrupt,             // stored data contradicts itself
-    io,                  // an operating-system call failed
-    internal,            // a defect of ours
+    invalid_input,      // bytes, a file or a configuration that does not parse or is out of range
+    invalid_arguments,  // a tool argument outside its schema
+    not_found,          // an unknown target, plan, tool, file or evidence id
+    permission_denied,  // the caller, role or key may not do this
+    refused,            // policy or four-eyes says no
+    refused_by_guard,   // the SQL guard says no
+    invalid_signature,  // a signature that does not verify, or a revoked or unknown key
+    expired,            // too late by the clock that decides
+    conflict,           // somebody else was first: state or version moved
+    invalid_transition, // the state machine has no such arrow
+    changed,            // bytes differ from what was approved or recorded
+    timeout,            // a deadline passed
+    cancelled,          // the caller gave up
+    target_unreachable, // no connection to the target
+    target_busy,        // the target's connection pool and its queue are full
+    not_supported,      // this server version, protocol or build cannot
+    suspended,          // the identity was stopped
+    budget_exhausted,   // the identity's budget is used up
+    limit_exceeded,     // a limit of base/limits.hpp
+    store_read_only,    // the queue file cannot be written
+    store_full,         // no space for the queue file
+    store_busy,         // the queue stayed locked past its wait
+    corrupt,            // stored data contradicts itself
+    io,                 // an operating-system call failed
+    internal,           // a defect of ours
 };
 
 /// The stable snake_case name of a code, for JSON and logs.
@@ -44,8 +44,8 @@ const char* name(Errc code);
 /// What happened, why, and what to do about it. Both texts are for people: no secrets.
 struct Error {
     Errc code = Errc::internal;
-    std::string what;    // one sentence: what happened and why
-    std::string remedy;  // one sentence: what to do; may be empty when nothing can be done
+    std::string what;   // one sentence: what happened and why
+    std::string remedy; // one sentence: what to do; may be empty when nothing can be done
 };
 
 /// "what remedy", for a terminal or a log.
@@ -82,7 +82,7 @@ struct Done {};
 using Status = Result<Done>;
 inline constexpr Done done{};
 
-}  // namespace interlock::base
+} // namespace interlock::base
 
 #define INTERLOCK_CONCAT_(a, b) a##b
 #define INTERLOCK_CONCAT(a, b) INTERLOCK_CONCAT_(a, b)

@@ -13,4 +13,4 @@ void request_stop();
 /// Waits until stop is requested or `duration` has passed; true when stop was requested.
 bool wait_for_stop(std::chrono::milliseconds duration);
 
-}  // namespace interlock::base
+} // namespace interlock::base

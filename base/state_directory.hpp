@@ -9,11 +9,11 @@ namespace interlock::base {
 struct StateDirectory {
     std::string root;
 
-    std::string queue() const { return root + "/queue.db"; }            // queue and audit log
-    std::string evidence() const { return root + "/evidence"; }         // whole results, server
-    std::string spans() const { return root + "/spans"; }               // <program>.jsonl
-    std::string keys() const { return root + "/keys"; }                 // <program>.ed25519
-    std::string checkpoints() const { return root + "/checkpoints"; }   // <program>.note
+    std::string queue() const { return root + "/queue.db"; }          // queue and audit log
+    std::string evidence() const { return root + "/evidence"; }       // whole results, server
+    std::string spans() const { return root + "/spans"; }             // <program>.jsonl
+    std::string keys() const { return root + "/keys"; }               // <program>.ed25519
+    std::string checkpoints() const { return root + "/checkpoints"; } // <program>.note
 };
 
-}  // namespace interlock::base
+} // namespace interlock::base

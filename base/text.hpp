@@ -34,4 +34,4 @@ std::string escape_html(std::string_view text);
 std::string lower_ascii(std::string_view text);
 std::string_view trim(std::string_view text);
 
-}  // namespace interlock::base
+} // namespace interlock::base

@@ -3,12 +3,12 @@
 // "no" and the reader decides types by name (decode.hpp). An empty value, ~ and null are JSON null.
 #pragma once
 
-#include <string_view>
-
 #include "base/json.hpp"
+
+#include <string_view>
 
 namespace interlock::base {
 
 Result<Json> parse_yaml(std::string_view text);
 
-}  // namespace interlock::base
+} // namespace interlock::base

@@ -49,25 +49,6 @@ bool names_somebody(std::string_view text) {
 
 } // namespace
 
-base::Result<base::LogLevel> log_level_from_name(std::string_view text) {
-    if (text == "debug") {
-        return base::LogLevel::debug;
-    }
-    if (text == "info") {
-        return base::LogLevel::info;
-    }
-    if (text == "warning") {
-        return base::LogLevel::warning;
-    }
-    if (text == "error") {
-        return base::LogLevel::error;
-    }
-    return Error{
-        Errc::invalid_input,
-        "There is no log level of that name.",
-        "Use debug, info, warning or error."};
-}
-
 base::Result<Config> read_config(std::string_view yaml, const std::string& directory) {
     INTERLOCK_TRY(const auto document, base::parse_yaml(yaml));
     base::Decoder root(document, "");
@@ -81,9 +62,9 @@ base::Result<Config> read_config(std::string_view yaml, const std::string& direc
     config.approvers = read_approvers(root.mapping("approvers"), directory);
     config.listen = root.text_or("listen", "");
     if (root.has("log_level")) {
-        const auto level = root.choice("log_level", {"debug", "info", "warning", "error"});
-        config.log_level =
-            log_level_from_name(level).ok() ? *log_level_from_name(level) : base::LogLevel::info;
+        const auto level =
+            base::log_level_from_name(root.choice("log_level", base::log_level_names()));
+        config.log_level = level ? *level : config.log_level; // finish() tells of a wrong one
     }
     config.lease_lifetime = root.duration_or("lease_lifetime", limits::lease_lifetime);
     config.poll_interval = root.duration_or("poll_interval", limits::executor_poll_interval);

@@ -31,6 +31,5 @@ base::Result<Config> read_config(std::string_view yaml, const std::string& direc
 /// What both forms must satisfy: a target, an allowed_signers file that names somebody, a lease
 /// long enough to be renewed. Each failure has an error of its own.
 base::Status check_config(const Config& config);
-base::Result<base::LogLevel> log_level_from_name(std::string_view text);
 
 } // namespace interlock::executor

@@ -97,7 +97,7 @@ Result<executor::Config> configure(const Arguments& arguments) {
     config.approvers.revoked_keys = arguments.revoked_keys;
     config.listen = arguments.listen;
     config.lease_lifetime = std::chrono::seconds{arguments.lease_seconds};
-    INTERLOCK_TRY(config.log_level, executor::log_level_from_name(arguments.log_level));
+    INTERLOCK_TRY(config.log_level, base::log_level_from_name(arguments.log_level));
     INTERLOCK_CHECK(executor::check_config(config));
     return config;
 }

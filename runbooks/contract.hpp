@@ -30,18 +30,18 @@ struct Parameter {
 /// The PostgreSQL type a value of this parameter is cast to: int4, int8, timestamptz or text.
 const char* bound_type(const Parameter& parameter);
 /// `text` as the parameter's one spelling (timestamps in UTC with microseconds), or why it is not
-/// a value of it: "is not …".
+/// a value of it: "is not ...".
 base::Result<std::string> normalise_value(const Parameter& parameter, std::string_view text);
 
 struct Observation {
-    std::string tool;    // evidence of this tool …
-    std::string because; // … must be cited, and why
+    std::string tool;    // evidence of this tool ...
+    std::string because; // ... must be cited, and why
 };
 
 /// One row of the decision table: the first whose `cause` was diagnosed decides `set`.
 struct DecisionRow {
     std::string cause;
-    std::map<std::string, std::string> set; // parameter → value
+    std::map<std::string, std::string> set; // parameter -> value
     std::string because;
 };
 
@@ -56,7 +56,7 @@ struct CheckTemplate {
 struct StepTemplate {
     std::string id;
     std::string about;
-    std::map<std::string, std::string> when; // parameter → value; empty = always
+    std::map<std::string, std::string> when; // parameter -> value; empty = always
     StepClass step_class = StepClass::transactional;
     std::string sql;
     std::string expected_lock;

@@ -1,5 +1,5 @@
 # Writes OUTPUT, a C++ file that holds the bytes of every contract in DIRECTORY.
-# cmake -D DIRECTORY=… -D OUTPUT=… -P embed_library.cmake
+# cmake -D DIRECTORY=... -D OUTPUT=... -P embed_library.cmake
 file(GLOB contracts ${DIRECTORY}/*.yaml)
 list(SORT contracts)
 set(source "// Generated from runbooks/library by runbooks/embed_library.cmake.\n")

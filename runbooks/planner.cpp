@@ -11,7 +11,7 @@
 namespace interlock::runbooks {
 namespace {
 
-using Texts = std::map<std::string, std::string>; // parameter → normal spelling
+using Texts = std::map<std::string, std::string>; // parameter -> normal spelling
 using Bindings = std::map<std::string, BoundParameter>;
 
 // Parameters ----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-// contract + typed parameters + target → a plan's exact content. No model, no free text in SQL.
+// contract + typed parameters + target -> a plan's exact content. No model, no free text in SQL.
 #pragma once
 
 #include "base/json.hpp"

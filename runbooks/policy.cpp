@@ -105,8 +105,8 @@ std::string shown(const std::string& name) {
     return base::escape_non_ascii(base::cut_middle(name, shown_max));
 }
 
-/// The placeholders $1 … $n must be exactly the parameters: a missing one would leave a shown value
-/// without effect.
+/// The placeholders from $1 on must be exactly the parameters: a missing one would leave a shown
+/// value without effect.
 bool placeholders_match(const BoundStatement& statement) {
     std::vector<bool> used(statement.parameters.size(), false);
     const auto& sql = statement.sql;

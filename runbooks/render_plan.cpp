@@ -44,7 +44,7 @@ std::string count_of(std::size_t count, const std::string& noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
-/// dc7e-1f2a-…: groups of four, easy to compare by eye and by voice.
+/// dc7e-1f2a-...: groups of four, easy to compare by eye and by voice.
 std::string grouped(std::string_view digest) {
     std::string out;
     for (std::size_t at = 0; at < digest.size(); at += 4) {

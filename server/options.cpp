@@ -20,8 +20,6 @@ using base::Errc;
 using base::Error;
 using base::LogLevel;
 
-const std::vector<std::string> level_names{"debug", "info", "warning", "error"};
-
 constexpr const char* about =
     "Interlock's MCP server: agents diagnose PostgreSQL through it and cannot change it.\n\n"
     "  interlock-server --stdio --target shop='host=db1 dbname=shop user=interlock_diag'\n"
@@ -67,7 +65,7 @@ void declare(CLI::App& app, Typed& typed) {
     app.add_option("--desk-url", typed.desk_url, "Where people decide; shown with every plan");
     app.add_option("--port-file", typed.port_file, "Write the port that is listened on here");
     app.add_option("--log-level", typed.log_level, "debug, info, warning or error")
-        ->check(CLI::IsMember(level_names));
+        ->check(CLI::IsMember(base::log_level_names()));
 }
 
 base::Status set_listen(Options& options, const std::string& text) {
@@ -77,9 +75,10 @@ base::Status set_listen(Options& options, const std::string& text) {
     return base::done;
 }
 
+/// For names that were checked already; anything else keeps the default.
 LogLevel level_from(const std::string& name) {
-    const auto found = std::find(level_names.begin(), level_names.end(), name);
-    return static_cast<LogLevel>(found - level_names.begin());
+    const auto level = base::log_level_from_name(name);
+    return level ? *level : LogLevel::info;
 }
 
 base::Result<Options> from_file(const std::string& path) {
@@ -164,7 +163,7 @@ base::Result<Options> parse_configuration(std::string_view yaml) {
     options.desk_url = decoder.text_or("desk_url", "");
     options.toolsets = decoder.texts("toolsets");
     if (decoder.has("log_level")) {
-        options.log_level = level_from(decoder.choice("log_level", level_names));
+        options.log_level = level_from(decoder.choice("log_level", base::log_level_names()));
     }
     for (base::Decoder& entry : decoder.mappings("targets")) {
         options.targets.push_back(db::read_target_address(entry));

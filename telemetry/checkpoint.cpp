@@ -121,8 +121,7 @@ base::Result<VerifierKey> parse_verifier_key(std::string_view text) {
     const base::Error malformed_key{
         base::Errc::invalid_input,
         "This is not a verifier key (name+keyid+base64).",
-        "Use the .vkey file of the program that signed the checkpoint."
-    };
+        "Use the .vkey file of the program that signed the checkpoint."};
     const auto first = text.find('+');
     const auto second = first == std::string_view::npos ? first : text.find('+', first + 1);
     if (second == std::string_view::npos)

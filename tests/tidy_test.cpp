@@ -64,6 +64,7 @@ const std::map<std::string, std::vector<std::string>>& arrows() {
           "runbooks/",
           "approval/approved_plan.hpp",
           "approval/decision.hpp",
+          "approval/people.hpp",
           "approval/queue.hpp",
           "approval/state.hpp"}},
         {"server",

@@ -41,17 +41,15 @@ base::Result<Configuration> read_configuration(const std::string& file) {
     configuration.token_file = beside(file, root.text_or("token_file", ""));
     configuration.allowed_hosts = root.texts("allowed_hosts");
     if (root.has("log_level"))
-        configuration.log_level = root.choice("log_level", {"debug", "info", "warning", "error"});
+        configuration.log_level = root.choice("log_level", base::log_level_names());
     INTERLOCK_CHECK(root.finish());
     return configuration;
 }
 
+/// For names that were checked already; anything else keeps the default.
 base::LogLevel level_of(const std::string& name) {
-    if (name == "debug")
-        return base::LogLevel::debug;
-    if (name == "warning")
-        return base::LogLevel::warning;
-    return name == "error" ? base::LogLevel::error : base::LogLevel::info;
+    const auto level = base::log_level_from_name(name);
+    return level ? *level : base::LogLevel::info;
 }
 
 void prefer(std::string& value, const std::string& flag) {

@@ -193,9 +193,8 @@ Result<DiagnosedCause> diagnose(Stage& stage, Agent& agent) {
                       return found.has_value();
                   }));
     if (!diagnosed) {
-        return last
-                   ? Error{Errc::timeout, "diagnose named no cause with a runbook: " + last->verdict + ".", ""}
-                   : last.error();
+        const std::string verdict = last ? last->verdict : last.error().what;
+        return Error{Errc::timeout, "diagnose named no cause with a runbook: " + verdict + ".", ""};
     }
     print_line(
         "   cause " + found->id + ", confidence " + std::to_string(found->confidence).substr(0, 4)

@@ -8,7 +8,7 @@
 
 namespace interlock::cli {
 
-/// The rate in one line of `pgbench --progress` ("progress: 3.0 s, 512.3 tps, lat …").
+/// The rate in one line of `pgbench --progress` ("progress: 3.0 s, 512.3 tps, lat ...").
 std::optional<double> parse_progress(std::string_view line);
 
 /// Follows the file pgbench writes its progress to. Never reads a half-written line.

@@ -3,7 +3,6 @@
 #include "tests/support/fakes.hpp"
 
 #include <algorithm>
-
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -79,6 +78,15 @@ TEST_CASE("a field cannot replace what the log itself says, and is cut when long
     CHECK(string_member(*line, "event") == "real");
     CHECK(string_member(*line, "field.event") == "forged");
     CHECK(text.size() < 3'000);
+}
+
+TEST_CASE("log levels have four names", "[base]") {
+    CHECK(log_level_names().size() == 4);
+    for (const auto& each : log_level_names()) {
+        CHECK(log_level_from_name(each).ok());
+    }
+    CHECK(log_level_from_name("warning").value() == LogLevel::warning);
+    CHECK_FALSE(log_level_from_name("loud").ok());
 }
 
 } // namespace interlock::base

@@ -1,14 +1,13 @@
-#include "cli/audit.hpp"
-
-#include <fstream>
-
 #include "approval/queue.hpp"
 #include "base/clock.hpp"
 #include "base/db/store.hpp"
 #include "base/digest.hpp"
 #include "base/state_directory.hpp"
+#include "cli/audit.hpp"
 #include "telemetry/audit_log.hpp"
 #include "tests/support/fakes.hpp"
+
+#include <fstream>
 
 #include <catch2/catch.hpp>
 
@@ -80,7 +79,7 @@ private:
     std::vector<std::string> keys_;
 };
 
-}  // namespace
+} // namespace
 
 TEST_CASE("a whole log verifies, also against an earlier checkpoint", "[cli]") {
     Log log(3);
@@ -119,9 +118,10 @@ TEST_CASE("a log that does not exist is told apart from a broken one", "[cli]") 
 TEST_CASE("an edited record is found", "[cli]") {
     Log log(4);
     log.checkpoint("executor");
-    log.run("update audit_log set header = replace(header, 'os:agent', 'os:nobody') where leaf_index = 1");
+    log.run("update audit_log set header = replace(header, 'os:agent', 'os:nobody') where "
+            "leaf_index = 1");
     CHECK(verify_audit_log(log.options()) == Exit::check_failed);
-    CHECK(show_audit_log(log.options()) == Exit::ok);  // what is there can still be read
+    CHECK(show_audit_log(log.options()) == Exit::ok); // what is there can still be read
 }
 
-}  // namespace interlock::cli
+} // namespace interlock::cli

@@ -134,7 +134,8 @@ TEST_CASE("whoever asked for a plan cannot approve it", "[cli]") {
 TEST_CASE("a people file makes two subjects one person", "[cli]") {
     Desk desk;
     desk.submit("sso:12345");
-    std::ofstream(desk.file("people.yaml")) << "people:\n  - name: alice\n    subjects: [\"sso:12345\"]\n";
+    std::ofstream(desk.file("people.yaml"))
+        << "people:\n  - name: alice\n    subjects: [\"sso:12345\"]\n";
     PlansOptions options = desk.options("alice");
     options.people = desk.file("people.yaml");
     CHECK(approve_plan(options) == Exit::refused);

@@ -134,9 +134,4 @@ TEST_CASE("an executor that could do nothing refuses to start and says why", "[e
     }
 }
 
-TEST_CASE("log levels have four names", "[executor]") {
-    CHECK(log_level_from_name("warning").value() == base::LogLevel::warning);
-    CHECK_FALSE(log_level_from_name("loud").ok());
-}
-
 } // namespace interlock::executor

@@ -22,7 +22,7 @@ inline void must_hold(bool property) {
     }
 }
 
-}  // namespace interlock::test
+} // namespace interlock::test
 
 #ifdef INTERLOCK_FUZZ
 #define INTERLOCK_FUZZ_TARGET(name, body)                                                          \

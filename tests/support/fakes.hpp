@@ -1,12 +1,12 @@
 // A clock that moves only when told, randomness that counts, and a directory that cleans itself up.
 #pragma once
 
-#include <stdexcept>
-#include <string>
-
 #include "base/clock.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
+
+#include <stdexcept>
+#include <string>
 
 namespace interlock::test {
 
@@ -63,4 +63,4 @@ private:
     std::string path_;
 };
 
-}  // namespace interlock::test
+} // namespace interlock::test

@@ -1,12 +1,11 @@
 // The demo as a newcomer runs it: the built programs, a real PostgreSQL, a real incident.
+#include "base/process.hpp"
 #include "cli/demo/demo.hpp"
+#include "tests/support/fakes.hpp"
 
 #include <csignal>
 #include <filesystem>
 #include <string>
-
-#include "base/process.hpp"
-#include "tests/support/fakes.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -44,7 +43,7 @@ bool has_processes_of(const std::string& directory) {
     return false;
 }
 
-}  // namespace
+} // namespace
 
 TEST_CASE("the demo ends with the workload recovered and leaves nothing behind", "[cli][live]") {
     test::TemporaryDirectory directory;
@@ -91,4 +90,4 @@ TEST_CASE("Ctrl-C in the middle of the demo cleans everything up", "[cli][live]"
     CHECK_FALSE(has_processes_of(directory.path()));
 }
 
-}  // namespace interlock::cli
+} // namespace interlock::cli
