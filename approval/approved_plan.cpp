@@ -52,18 +52,21 @@ bool is_requester(const StoredPlan& stored, const ApproverKeys& keys, const std:
 /// Approvals by distinct people with distinct keys, none of whom asked for the plan.
 struct Tally {
     int counted = 0;
+    base::Time latest{};     // when the last of them was decided, by its approver's clock
     std::string not_counted; // why the others do not count, for people
 };
 
-Tally tally(
+base::Result<Tally> tally(
     const StoredPlan& stored,
     const std::vector<VerifiedDecision>& approvals,
     const ApproverKeys& keys,
-    runbooks::Assurance assurance
+    runbooks::Assurance assurance,
+    base::Time now
 ) {
     Tally result;
     std::vector<const VerifiedDecision*> accepted;
     for (const auto& approval : approvals) {
+        INTERLOCK_TRY(const base::Time at, decided_at(approval.statement, now));
         const std::string& approver = approval.statement.approver;
         const bool again = std::any_of(accepted.begin(), accepted.end(), [&](const auto* each) {
             return same_person(keys, each->statement.approver, approver) ||
@@ -78,11 +81,29 @@ Tally tally(
             result.not_counted += " " + approver + "'s approval is only " +
                                   runbooks::name(approval.assurance) + ", it needs " +
                                   runbooks::name(assurance) + ".";
-        else
+        else {
             accepted.push_back(&approval);
+            result.latest = std::max(result.latest, at);
+        }
     }
     result.counted = static_cast<int>(accepted.size());
     return result;
+}
+
+/// The store's own expires_at is no evidence: whoever can write it can give a dead approval life.
+base::Status check_alive(
+    const StoredPlan& stored, const runbooks::Plan& plan, base::Time latest, base::Time now
+) {
+    const base::Time end = latest + approval_lifetime(plan);
+    const bool runs = is_running(stored.state);
+    if (now <= (runs ? end + resumption_max : end))
+        return base::done;
+    return base::Error{
+        base::Errc::expired,
+        "The approval of plan " + stored.id + " was signed at " + base::format_time(latest) +
+            " by the approver's clock and ended at " + base::format_time(end) +
+            "; the clock here says " + base::format_time(now) + ".",
+        runs ? "A person must find out how far it came." : "Propose it again if it is needed."};
 }
 
 } // namespace
@@ -103,13 +124,14 @@ verify_approvals(const StoredPlan& stored, const ApproverKeys& keys, base::Time 
         approvals.push_back(std::move(verified));
     }
     const runbooks::Requirement needs = required_approvals(plan);
-    const Tally result = tally(stored, approvals, keys, needs.assurance);
+    INTERLOCK_TRY(const Tally result, tally(stored, approvals, keys, needs.assurance, now));
     if (result.counted < needs.approvals)
         return not_approved(
             "Plan " + stored.id + " has " + std::to_string(result.counted) + " of the " +
                 std::to_string(needs.approvals) + " approvals it needs." + result.not_counted,
             "Have it approved by enough people who did not request it."
         );
+    INTERLOCK_CHECK(check_alive(stored, plan, result.latest, now));
 
     ApprovedPlan approved;
     approved.id_ = stored.id;

@@ -28,9 +28,15 @@ private:
     std::vector<VerifiedDecision> approvals_;
 };
 
+/// A running plan is taken over at most this long after its approval has ended. Long enough for a
+/// host that was away for a day; a person decides about what is older.
+inline constexpr std::chrono::hours resumption_max{24};
+
 /// Recomputes the digest from the bytes, verifies every signature against `keys`, demands enough
-/// distinct people with enough assurance, none of them the requester, no reject or revoke. The
-/// error says exactly which of these failed. Trusts nothing the store merely says.
+/// distinct people with enough assurance, none of them the requester, no reject or revoke, and that
+/// the approval is still alive by the time that was signed. The error says exactly which of these
+/// failed. Of what the store merely says it uses the requesters, and whether the plan runs; both
+/// are held against the audit log by Queue::claim and Queue::take_over.
 base::Result<ApprovedPlan>
 verify_approvals(const StoredPlan& stored, const ApproverKeys& keys, base::Time now);
 

@@ -183,4 +183,25 @@ runbooks::Requirement required_approvals(const runbooks::Plan& plan) {
     return needs;
 }
 
+base::Duration approval_lifetime(const runbooks::Plan& plan) {
+    const base::Duration limit = required_approvals(plan).assurance < runbooks::Assurance::ssh_key
+                                     ? base::limits::approval_lifetime_chat
+                                     : base::limits::approval_lifetime_strong;
+    if (plan.approval_lifetime_s <= 0)
+        return limit;
+    return std::min<base::Duration>(std::chrono::seconds(plan.approval_lifetime_s), limit);
+}
+
+base::Result<base::Time> decided_at(const DecisionStatement& statement, base::Time now) {
+    INTERLOCK_TRY(const base::Time at, base::parse_time(statement.decided_at));
+    if (at <= now + decision_skew_max)
+        return at;
+    return base::Error{
+        base::Errc::refused,
+        "The decision by " + statement.approver + " is dated " + statement.decided_at +
+            " by the approver's clock, and the clock here says " + base::format_time(now) + ".",
+        "Set both clocks right (they may differ by " + std::to_string(decision_skew_max.count()) +
+            " minutes), then decide again."};
+}
+
 } // namespace interlock::approval

@@ -6,11 +6,16 @@
 #include "base/result.hpp"
 #include "runbooks/plan.hpp"
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace interlock::approval {
+
+/// How far an approver's clock may run ahead of ours: hosts without time synchronisation drift by
+/// minutes, and more would let a decision be dated so that it never grows old.
+inline constexpr std::chrono::minutes decision_skew_max{5};
 
 /// Namespace of our SSH signatures: a signature made for anything else never counts here.
 inline constexpr std::string_view ssh_namespace = "interlock-decision";
@@ -26,7 +31,7 @@ struct DecisionStatement {
     std::string approver;       // principal in allowed_signers
     std::string reason;         // required to reject or revoke
     std::string nonce;          // single use
-    std::string decided_at;     // RFC 3339; information only, the queue's clock decides
+    std::string decided_at;     // RFC 3339, the approver's clock; an approval lives from then on
     std::string log_checkpoint; // "size:root" of the audit log as the person saw it
 };
 /// Canonical JSON: sorted keys, no white space, ASCII with \u escapes.
@@ -75,5 +80,10 @@ std::string person(const ApproverKeys& keys, std::string_view subject);
 /// What `plan` asks of its approvers, and never less than its reversibility demands: what cannot be
 /// undone takes two people with keys.
 runbooks::Requirement required_approvals(const runbooks::Plan& plan);
+
+/// How long an approval of `plan` lasts: what the plan says, never more than the limit of its kind.
+base::Duration approval_lifetime(const runbooks::Plan& plan);
+/// When it was decided, by the time that was signed. refused when that lies ahead of `now`.
+base::Result<base::Time> decided_at(const DecisionStatement& statement, base::Time now);
 
 } // namespace interlock::approval

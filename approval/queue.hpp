@@ -80,10 +80,18 @@ struct StepRun {
     std::string at;
 };
 
+enum class PlanOrder {
+    newest_first,
+    oldest_first,  // who waited longest is served first
+    waiting_first, // PENDING, then what is open, runs or needs a person, then the rest; newest
+                   // first
+};
+
 struct PlanFilter {
     std::vector<PlanState> states; // empty = all
     std::string requester;         // "" = anyone
-    std::size_t count_max = 100;
+    std::size_t count_max = 100;   // of these, in this order, the first
+    PlanOrder order = PlanOrder::newest_first;
 };
 
 class Queue {
@@ -115,6 +123,8 @@ public:
     // What anyone with access to the store may do.
     base::Result<StoredPlan> get(const std::string& plan_id);
     base::Result<std::vector<StoredPlan>> list(const PlanFilter& filter);
+    /// All plans there are, to say how many a list leaves out.
+    base::Result<std::size_t> count();
     /// Moves everything past its time to EXPIRED; returns how many.
     base::Result<int> expire_due();
     /// size:root of the audit log, for a decision statement.
@@ -123,11 +133,13 @@ public:
     // What the executor may do. Each checks fence, state and version.
     /// APPROVED -> CLAIMED and the target's lease, in one transaction; conflict when another plan
     /// holds the lease_key or somebody else was first. `verified_digest` is what the executor
-    /// verified: it must still be the stored one.
+    /// verified: it must still be the stored one. State and requesters must be those that the audit
+    /// log recorded (recorded_history.hpp): corrupt or changed otherwise.
     base::Result<Claim> claim(
         const std::string& plan_id, const std::string& verified_digest, const std::string& executor
     );
-    /// Takes over a running plan whose lease has run out: a new fence, state IN_DOUBT.
+    /// Takes over a running plan whose lease has run out: a new fence, state IN_DOUBT. What the
+    /// audit log does not record as running is not taken over.
     base::Result<Claim> take_over(const std::string& plan_id, const std::string& executor);
     /// `expired` once the lease has run out: authority is lost and only take_over gives it back.
     base::Status renew(Claim& claim);

@@ -67,6 +67,24 @@ base::Status check_log(db::StoreTransaction& transaction, const std::string& see
         "Find out whether the queue was restored from an older copy; verify the audit log."};
 }
 
+/// An approval is about the plan that waits now, so it is dated within the time it has waited. To
+/// say no is always possible, whatever the clocks say.
+base::Status
+check_date(const StoredPlan& plan, const DecisionStatement& statement, base::Time now) {
+    if (statement.verdict != DecisionVerdict::approve)
+        return base::done;
+    INTERLOCK_TRY(const base::Time at, decided_at(statement, now));
+    INTERLOCK_TRY(const base::Time created, base::parse_time(plan.created_at));
+    if (at + decision_skew_max >= created)
+        return base::done;
+    return refused(
+        "The approval is dated " + statement.decided_at + " by the approver's clock, and plan " +
+            plan.id + " was proposed at " + plan.created_at + " by the queue's clock.",
+        "Set both clocks right (they may differ by " + std::to_string(decision_skew_max.count()) +
+            " minutes), then decide again."
+    );
+}
+
 /// Four eyes: an approver is nobody who asked for it. Rejecting one's own request is withdrawing.
 base::Status check_four_eyes(
     const StoredPlan& plan, const DecisionStatement& statement, const ApproverKeys& keys
@@ -180,12 +198,7 @@ expiry_of(const StoredPlan& stored, const runbooks::Plan& plan, PlanEvent event,
         return stored.expires_at;
     if (event != PlanEvent::approve_final)
         return {};
-    base::Duration lifetime = plan.approval_lifetime_s > 0
-                                  ? std::chrono::seconds(plan.approval_lifetime_s)
-                                  : base::limits::approval_lifetime_strong;
-    if (plan.needs.assurance < runbooks::Assurance::ssh_key)
-        lifetime = std::min<base::Duration>(lifetime, base::limits::approval_lifetime_chat);
-    return base::format_time(now + lifetime);
+    return base::format_time(now + approval_lifetime(plan));
 }
 
 std::string reason_of(const VerifiedDecision& verified, PlanEvent event, int needed) {
@@ -228,6 +241,7 @@ base::Result<PlanState> Queue::decide(const SignedDecision& decision, const Appr
         INTERLOCK_CHECK(check_four_eyes(plan, statement, keys));
         INTERLOCK_CHECK(check_vote(plan, verified, keys));
         INTERLOCK_CHECK(next_state(plan.state, event));
+        INTERLOCK_CHECK(check_date(plan, statement, transaction.now()));
         INTERLOCK_CHECK(check_log(transaction, statement.log_checkpoint));
         INTERLOCK_CHECK(check_assurance(verified, needs));
 

@@ -22,6 +22,24 @@ bool wants(const PlanFilter& filter, PlanState state) {
            std::find(filter.states.begin(), filter.states.end(), state) != filter.states.end();
 }
 
+/// The end of the SQL that puts rows in `order`; `now` is a parameter's name. What stands as
+/// PENDING or APPROVED and is past its time is shown as EXPIRED and waits for nobody.
+std::string order_by(PlanOrder order, const std::string& now) {
+    switch (order) {
+    case PlanOrder::oldest_first:
+        return " order by created_at, plan_id";
+    case PlanOrder::waiting_first:
+        return " order by case when state = 'PENDING' and expires_at > " + now +
+               " then 0 when state = 'APPROVED' and expires_at > " + now +
+               " then 1 when state in ('CLAIMED', 'EXECUTING', 'IN_DOUBT', 'ROLLING_BACK', "
+               "'VERIFYING', 'HOLD', 'NEEDS_HUMAN') then 1 else 2 end, "
+               "created_at desc, plan_id desc";
+    case PlanOrder::newest_first:
+        break;
+    }
+    return " order by created_at desc, plan_id desc";
+}
+
 } // namespace
 
 Queue::Queue(db::Store& store, base::Random& random, std::chrono::milliseconds lease_lifetime)
@@ -68,8 +86,10 @@ base::Result<std::vector<StoredPlan>> Queue::list(const PlanFilter& filter) {
                     names += ", 'PENDING', 'APPROVED'";
                 sql += " and state in (" + names + ")";
             }
-            sql += " order by created_at desc, plan_id desc limit " +
-                   std::to_string(base::limits::plans_listed_max);
+            const bool by_time = filter.order == PlanOrder::waiting_first;
+            sql +=
+                order_by(filter.order, by_time ? bind(base::format_time(transaction.now())) : "");
+            sql += " limit " + std::to_string(base::limits::plans_listed_max);
             INTERLOCK_TRY(const auto found, transaction.run(sql, parameters));
             std::vector<StoredPlan> plans;
             for (std::size_t row = 0; row < found.rows.size(); ++row) {
@@ -83,6 +103,16 @@ base::Result<std::vector<StoredPlan>> Queue::list(const PlanFilter& filter) {
                 plans.push_back(std::move(plan));
             }
             return plans;
+        }
+    );
+}
+
+base::Result<std::size_t> Queue::count() {
+    return rows::look<std::size_t>(
+        store_,
+        [](db::StoreTransaction& transaction) -> base::Result<std::size_t> {
+            INTERLOCK_TRY(const auto found, transaction.run("select count(*) as plans from plans"));
+            return static_cast<std::size_t>(found.integer(0, "plans").value_or(0));
         }
     );
 }

@@ -178,4 +178,49 @@ TEST_CASE("what cannot be undone needs two people even when the plan asks for on
     CHECK(verify_approvals(must(office.queue.get(id)), office.keys, office.clock.now()).ok());
 }
 
+TEST_CASE("an approval ends by the time that was signed, whatever the queue's rows say") {
+    Office office;
+    StoredPlan stored = must(office.queue.get(office.approved()));
+    const auto lifetime = approval_lifetime(must(runbooks::parse_plan(stored.bytes)));
+    const auto verify = [&] { return verify_approvals(stored, office.keys, office.clock.now()); };
+    stored.expires_at = "2099-01-01T00:00:00.000000Z";
+    stored.decisions[0].recorded_at = stored.expires_at;
+
+    office.clock.advance(lifetime);
+    CHECK(verify().ok());
+    office.clock.advance(std::chrono::microseconds{1});
+    CHECK(fails(verify(), base::Errc::expired, "by the approver's clock"));
+
+    SECTION("a plan that runs may be taken over for a while") {
+        stored.state = PlanState::executing;
+        CHECK(verify().ok());
+        office.clock.advance(resumption_max);
+        CHECK(fails(verify(), base::Errc::expired, "A person"));
+    }
+    SECTION("an approval dated ahead does not live longer") {
+        auto statement = office.statement(stored.id, "alice");
+        statement.decided_at = base::format_time(
+            office.clock.now() + decision_skew_max + std::chrono::microseconds{1}
+        );
+        stored.decisions[0].signed_decision = office.sign(statement, "alice");
+        CHECK(fails(verify(), base::Errc::refused, "the clock here says"));
+        statement.decided_at = base::format_time(office.clock.now() + decision_skew_max);
+        stored.decisions[0].signed_decision = office.sign(statement, "alice");
+        CHECK(verify().ok());
+    }
+}
+
+TEST_CASE("no plan can ask for an approval that outlives the limit") {
+    runbooks::Plan plan = test::plan_to_approve();
+    plan.approval_lifetime_s = 365 * 24 * 3600;
+    CHECK(approval_lifetime(plan) == base::limits::approval_lifetime_strong);
+    plan.approval_lifetime_s = 0;
+    CHECK(approval_lifetime(plan) == base::limits::approval_lifetime_strong);
+    plan.approval_lifetime_s = 60;
+    CHECK(approval_lifetime(plan) == std::chrono::seconds{60});
+    plan.needs.assurance = runbooks::Assurance::chat;
+    plan.approval_lifetime_s = 3600;
+    CHECK(approval_lifetime(plan) == base::limits::approval_lifetime_chat);
+}
+
 } // namespace interlock::approval

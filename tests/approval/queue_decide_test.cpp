@@ -281,6 +281,34 @@ TEST_CASE("time is up by the store's clock, at every use, and that is recorded")
     CHECK(fails(office.queue.decide(decision, office.keys), base::Errc::invalid_transition));
 }
 
+TEST_CASE("an approval is dated within the time its plan has waited") {
+    Office office;
+    const std::string id = office.submitted();
+    DecisionStatement statement = office.statement(id, "alice");
+    const auto decide_at = [&](base::Duration offset) {
+        statement.decided_at = base::format_time(office.clock.now() + offset);
+        return office.queue.decide(office.sign(statement, "alice"), office.keys);
+    };
+    const std::chrono::microseconds tick{1};
+    SECTION("not ahead of the queue's clock") {
+        CHECK(fails(decide_at(decision_skew_max + tick), base::Errc::refused, "clock here says"));
+    }
+    SECTION("not before the plan was proposed") {
+        CHECK(fails(decide_at(-decision_skew_max - tick), base::Errc::refused, "was proposed at"));
+    }
+    SECTION("clocks that differ a little are fine") {
+        CHECK(must(decide_at(-decision_skew_max)) == PlanState::approved);
+        return;
+    }
+    SECTION("a no is taken whatever its date") {
+        statement = office.statement(id, "alice", DecisionVerdict::reject);
+        CHECK(must(decide_at(std::chrono::hours{24})) == PlanState::rejected);
+        return;
+    }
+    CHECK(office.state(id) == PlanState::pending);
+    CHECK(office.cell("select count(*) from decisions") == "0");
+}
+
 TEST_CASE("an approval lasts as long as the plan says, shorter when chat suffices") {
     Office office;
     runbooks::Plan plan = plan_to_approve();
