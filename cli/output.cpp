@@ -68,7 +68,8 @@ void print_line(std::string_view text) {
 }
 
 void print_json(const base::Json& document) {
-    print_line(base::render_json_pretty(document));
+    // ASCII only: what a terminal would obey or hide stays visible as \\u escapes.
+    print_line(document.dump(2, ' ', true, base::Json::error_handler_t::replace));
 }
 
 void note(std::string_view text) {

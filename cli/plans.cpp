@@ -10,6 +10,7 @@
 #include "base/text.hpp"
 #include "cli/people.hpp"
 #include "runbooks/plan.hpp"
+#include "runbooks/planner.hpp"
 
 #include <cstdio>
 #include <unistd.h>
@@ -44,6 +45,12 @@ Result<OpenQueue> open_queue(const std::string& state_directory, db::StoreMode m
     return open;
 }
 
+/// Anything that stands in the queue, for a terminal: whoever can insert a plan must not be able to
+/// move the cursor of whoever decides on it.
+std::string shown(std::string_view stored) {
+    return base::escape_non_ascii(base::sanitize(stored));
+}
+
 std::string short_digest(const std::string& digest) {
     return digest.substr(0, 16);
 }
@@ -63,8 +70,8 @@ Json plan_summary(const StoredPlan& stored) {
         summary["target"] = plan->target.target;
         summary["risk"] = plan->risk;
     }
-    if (auto shown = runbooks::parse_presentation(stored.presentation); shown.ok()) {
-        summary["title"] = shown->title;
+    if (auto said = runbooks::parse_presentation(stored.presentation); said.ok()) {
+        summary["title"] = said->title;
     }
     return summary;
 }
@@ -99,35 +106,37 @@ std::string plan_for_reader(const StoredPlan& stored) {
         text += coloured(
                     Colour::red, "WARNING: the stored bytes are not the bytes that were submitted."
                 ) +
-                "\nDo not approve. Submitted digest: " + stored.digest + "\n\n";
+                "\nDo not approve. Submitted digest: " + shown(stored.digest) + "\n\n";
     }
     text += plan.ok() ? runbooks::render_plan(plan.value(), digest)
                       : base::escape_non_ascii(stored.bytes) + "\n";
     text += "\nState       " + std::string(approval::name(stored.state));
     if (!stored.state_reason.empty()) {
-        text += "  (" + base::sanitize(stored.state_reason) + ")";
+        text += "  (" + shown(stored.state_reason) + ")";
     }
-    text += "\nRequester   " + base::sanitize(stored.requester) + "\nCreated     " +
-            stored.created_at + "\nExpires     " + stored.expires_at + "\n";
+    text += "\nRequester   " + shown(stored.requester) + "\nCreated     " +
+            shown(stored.created_at) + "\nExpires     " + shown(stored.expires_at) + "\n";
     for (const auto& decision : stored.decisions) {
         text += "Decision    " + std::string(approval::name(decision.statement.verdict)) + " by " +
-                base::sanitize(decision.statement.approver) + " (" + decision.assurance + ", " +
-                decision.recorded_at + ")";
+                shown(decision.statement.approver) + " (" + shown(decision.assurance) + ", " +
+                shown(decision.recorded_at) + ")";
         if (!decision.statement.reason.empty()) {
-            text += ": " + base::sanitize(decision.statement.reason);
+            text += ": " + shown(decision.statement.reason);
         }
         text += "\n";
     }
-    if (auto shown = runbooks::parse_presentation(stored.presentation); shown.ok()) {
+    if (auto said = runbooks::parse_presentation(stored.presentation); said.ok()) {
         text += "\n--- Written by the agent, not executed, not verified ---\n";
-        text += "Title: " + base::sanitize(shown->title) + "\n";
-        text += "Hypothesis: " + base::sanitize(shown->hypothesis) + "\n";
-        for (const auto& id : shown->evidence) {
-            text += "Evidence: " + base::sanitize(id) + "\n";
+        text += "Title: " + shown(said->title) + "\n";
+        text += "Hypothesis: " + shown(said->hypothesis) + "\n";
+        for (const auto& id : said->evidence) {
+            text += "Evidence: " + shown(id) + "\n";
         }
         text += "--- end of the agent's words ---\n";
-        for (const auto& sentence : shown->blast_radius) {
-            text += "Blast radius: " + base::sanitize(sentence) + "\n";
+    }
+    if (plan.ok()) { // from the plan itself, not from what was stored beside it
+        for (const auto& sentence : runbooks::blast_radius(*plan)) {
+            text += "Blast radius: " + shown(sentence) + "\n";
         }
     }
     return text;
@@ -302,9 +311,10 @@ Exit list_plans(const PlansOptions& options) {
     for (const StoredPlan& stored : *plans) {
         const Json summary = plan_summary(stored);
         print_line(
-            stored.id + "  " + approval::name(stored.state) + "  " + summary.value("runbook", "?") +
-            " on " + summary.value("target", "?") + "  " + short_digest(stored.digest) + "  by " +
-            base::sanitize(stored.requester) + "  expires " + stored.expires_at
+            shown(stored.id) + "  " + approval::name(stored.state) + "  " +
+            shown(summary.value("runbook", "?")) + " on " + shown(summary.value("target", "?")) +
+            "  " + shown(short_digest(stored.digest)) + "  by " + shown(stored.requester) +
+            "  expires " + shown(stored.expires_at)
         );
     }
     return Exit::ok;

@@ -1,6 +1,7 @@
 #include "executor/gate.hpp"
 
 #include "base/digest.hpp"
+#include "runbooks/conformance.hpp"
 #include "runbooks/policy.hpp"
 
 namespace interlock::executor {
@@ -40,6 +41,9 @@ base::Status check_policy(const runbooks::Plan& plan, const Library& library) {
     if (plan.needs.approvals < verdict.needs.approvals ||
         plan.needs.assurance < verdict.needs.assurance) {
         return refusal("the policy asks for more or stronger approvals than the plan does.");
+    }
+    if (const auto conforms = runbooks::check_conformance(plan, contract); !conforms) {
+        return refusal(conforms.error().what);
     }
     return base::done;
 }

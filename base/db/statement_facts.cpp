@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <array>
+#include <condition_variable>
 #include <deque>
+#include <mutex>
 #include <pthread.h>
 
 #include <nlohmann/json.hpp>
@@ -335,36 +337,92 @@ struct Parse {
     std::string tree;
     std::string error;
     int position = 0;
+    bool finished = false;
 };
 
-void* parse_on_this_stack(void* argument) {
-    auto& parse = *static_cast<Parse*>(argument);
-    const auto result = pg_query_parse(parse.sql);
+void parse(Parse& task) {
+    const auto result = pg_query_parse(task.sql);
     if (result.error != nullptr) {
-        parse.error = result.error->message;
-        parse.position = result.error->cursorpos;
+        task.error = result.error->message;
+        task.position = result.error->cursorpos;
     } else {
-        parse.tree = result.parse_tree;
+        task.tree = result.parse_tree;
     }
     pg_query_free_parse_result(result);
-    return nullptr;
 }
 
-/// The parser and its tree printer recurse as deep as the statement nests. check_sql_caps bounds
-/// that to a few thousand levels; the stack here holds them with room to spare.
-base::Status parse_on_big_stack(Parse& parse) {
-    pthread_attr_t attributes;
-    pthread_t thread{};
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, limits::sql_parse_stack_bytes);
-    const int failed = pthread_create(&thread, &attributes, parse_on_this_stack, &parse);
-    pthread_attr_destroy(&attributes);
-    if (failed != 0) {
-        return Error{
-            Errc::limit_exceeded, "No thread could be started to parse SQL.", "Ask again."};
+/// The one thread that parses. Its stack is large, because the parser and its tree printer recurse
+/// as deep as a statement nests (check_sql_caps bounds that to a few thousand levels). It lives as
+/// long as the program, because libpg_query takes a thread-specific key for every thread that ever
+/// parsed and never gives it back; a process has 1,024 of them.
+class Parser {
+public:
+    Parser() {
+        pthread_attr_t attributes;
+        pthread_attr_init(&attributes);
+        pthread_attr_setstacksize(&attributes, limits::sql_parse_stack_bytes);
+        started_ = pthread_create(&thread_, &attributes, serve, this) == 0;
+        pthread_attr_destroy(&attributes);
     }
-    pthread_join(thread, nullptr);
-    return base::done;
+    Parser(const Parser&) = delete;
+    Parser& operator=(const Parser&) = delete;
+    ~Parser() {
+        if (!started_) {
+            return;
+        }
+        {
+            const std::lock_guard lock(mutex_);
+            ended_ = true;
+        }
+        changed_.notify_all();
+        pthread_join(thread_, nullptr);
+    }
+
+    base::Status run(Parse& task) {
+        if (!started_) {
+            return Error{
+                Errc::limit_exceeded,
+                "No thread could be started to parse SQL.",
+                "Start the program again; it is short of memory or threads."};
+        }
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return task_ == nullptr; });
+        task_ = &task;
+        changed_.notify_all();
+        changed_.wait(lock, [&] { return task.finished; });
+        return base::done;
+    }
+
+private:
+    static void* serve(void* self) {
+        auto& parser = *static_cast<Parser*>(self);
+        std::unique_lock lock(parser.mutex_);
+        for (;;) {
+            parser.changed_.wait(lock, [&] { return parser.ended_ || parser.task_ != nullptr; });
+            if (parser.task_ == nullptr) {
+                return nullptr;
+            }
+            Parse& task = *parser.task_;
+            lock.unlock();
+            parse(task);
+            lock.lock();
+            task.finished = true;
+            parser.task_ = nullptr;
+            parser.changed_.notify_all();
+        }
+    }
+
+    pthread_t thread_{};
+    bool started_ = false;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    Parse* task_ = nullptr; // the statement being parsed; its owner waits for it
+    bool ended_ = false;
+};
+
+base::Status parse_on_big_stack(Parse& task) {
+    static Parser parser;
+    return parser.run(task);
 }
 
 } // namespace
@@ -372,19 +430,18 @@ base::Status parse_on_big_stack(Parse& parse) {
 base::Result<StatementFacts> statement_facts(std::string_view sql) {
     INTERLOCK_CHECK(check_sql_caps(sql));
     const std::string text{sql};
-    Parse parse;
-    parse.sql = text.c_str();
-    INTERLOCK_CHECK(parse_on_big_stack(parse));
-    if (!parse.error.empty()) {
+    Parse task;
+    task.sql = text.c_str();
+    INTERLOCK_CHECK(parse_on_big_stack(task));
+    if (!task.error.empty()) {
         return Error{
             Errc::invalid_input,
             "The statement does not parse: " +
-                base::cut_middle(base::sanitize(parse.error), limits::database_message_chars_max) +
-                " (character " + std::to_string(parse.position) + ").",
+                base::cut_middle(base::sanitize(task.error), limits::database_message_chars_max) +
+                " (character " + std::to_string(task.position) + ").",
             "Correct the statement."};
     }
-    auto tree =
-        base::parse_json(parse.tree, limits::sql_tree_bytes_max, limits::sql_tree_depth_max);
+    auto tree = base::parse_json(task.tree, limits::sql_tree_bytes_max, limits::sql_tree_depth_max);
     if (!tree) {
         return Error{
             Errc::limit_exceeded,

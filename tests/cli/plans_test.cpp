@@ -8,6 +8,7 @@
 #include "runbooks/policy.hpp"
 #include "tests/support/fakes.hpp"
 
+#include <algorithm>
 #include <fstream>
 
 #include <catch2/catch.hpp>
@@ -200,6 +201,32 @@ TEST_CASE("an unknown state is a usage error", "[cli]") {
     PlansOptions options = desk.options("alice");
     options.state = "sleeping";
     CHECK(list_plans(options) == Exit::usage);
+}
+
+TEST_CASE("what is stored cannot move the cursor of whoever reads it", "[cli]") {
+    Desk desk;
+    desk.submit("os:agent\x1b[2J\x1b]8;;http://evil.test\x07");
+    const auto printed = [&](const std::vector<std::string>& arguments) {
+        base::Command command;
+        command.arguments = {std::string(INTERLOCK_BIN) + "/interlock", "plans"};
+        command.arguments.insert(command.arguments.end(), arguments.begin(), arguments.end());
+        command.arguments.push_back("--state=" + desk.options("alice").state_directory);
+        const auto output = base::run(command);
+        REQUIRE(output.ok());
+        REQUIRE(output->exit_code == 0);
+        return output->out;
+    };
+    for (const std::string& text :
+         {printed({"list"}),
+          printed({"list", "--json"}),
+          printed({"show", desk.options("alice").plan_id}),
+          printed({"show", "--json", desk.options("alice").plan_id})}) {
+        INFO(text);
+        CHECK(text.find("agent") != std::string::npos);
+        CHECK(std::all_of(text.begin(), text.end(), [](char c) {
+            return c == '\n' || (c >= ' ' && c <= '~');
+        }));
+    }
 }
 
 } // namespace interlock::cli

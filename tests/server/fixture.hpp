@@ -213,7 +213,7 @@ struct Core {
     static server::Arrival http(server::RequestHeaders headers = {}) {
         server::Arrival arrival;
         arrival.transport = server::Transport::http;
-        arrival.identity = {"loopback:anonymous", "loopback", "none", "", "", {}};
+        arrival.identity = {"os:tester", "loopback", "none", "", "", {}};
         arrival.headers = std::move(headers);
         return arrival;
     }

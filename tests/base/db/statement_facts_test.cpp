@@ -2,6 +2,9 @@
 #include "base/db/sql_text.hpp"
 
 #include <algorithm>
+#include <array>
+#include <pthread.h>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -309,6 +312,36 @@ TEST_CASE("the caps stand before the parser", "[db]") {
         statement_facts(std::string("select 1\0; drop table t", 23)).error().code ==
         Errc::invalid_input
     );
+}
+
+TEST_CASE("any number of statements leaves the process its thread-specific keys", "[db]") {
+    constexpr int more_than_there_are_keys = 1'200;
+    for (int i = 0; i < more_than_there_are_keys; ++i) {
+        REQUIRE(statement_facts("select 1").ok());
+    }
+    pthread_key_t key{};
+    REQUIRE(pthread_key_create(&key, nullptr) == 0);
+    pthread_key_delete(key);
+}
+
+TEST_CASE("statements of several threads are told apart", "[db]") {
+    constexpr int threads = 8;
+    std::array<int, threads> right{};
+    {
+        std::vector<std::jthread> callers;
+        for (std::size_t i = 0; i < threads; ++i) {
+            callers.emplace_back([i, &right] {
+                const auto name = "app.t" + std::to_string(i);
+                for (int round = 0; round < 50; ++round) {
+                    const auto facts = statement_facts("select * from " + name);
+                    right[i] += facts && facts->relations == std::vector<std::string>{name} ? 1 : 0;
+                }
+            });
+        }
+    }
+    for (const int each : right) {
+        CHECK(each == 50);
+    }
 }
 
 } // namespace
