@@ -118,6 +118,7 @@ void Decoder::report(const std::string& where, const std::string& problem) {
     }
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): callers hand over what they composed
 void Decoder::fail(const std::string& key, std::string problem) {
     report(at(key), problem);
 }
@@ -205,7 +206,7 @@ std::string Decoder::choice(const std::string& key, const std::vector<std::strin
     for (const auto& choice : choices) {
         expected += (&choice == &choices.front() ? " " : ", ") + choice;
     }
-    const std::string fallback = choices.empty() ? "" : choices.front();
+    std::string fallback = choices.empty() ? "" : choices.front();
     const std::string* value = scalar(key, expected);
     if (value == nullptr) {
         return fallback;

@@ -17,7 +17,7 @@ struct ArrivedBody {
 
     static std::uint64_t size(const value_type& body) { return body.size(); }
 
-    class reader {
+    class reader { // NOLINT(readability-identifier-naming): the name Beast asks for
     public:
         template <bool isRequest, class Fields>
         reader(http::header<isRequest, Fields>&, value_type& body) : body_(body) {}
@@ -74,7 +74,7 @@ struct HttpReader::Parser {
 HttpReader::HttpReader(std::size_t body_bytes_max) : body_bytes_max_(body_bytes_max) {}
 HttpReader::~HttpReader() = default;
 
-HttpReader::State HttpReader::refuse(unsigned status, std::string why) {
+HttpReader::State HttpReader::refuse(unsigned status, const std::string& why) {
     refusal_ = HttpResponse{status, {{"Content-Type", "text/plain; charset=utf-8"}}, why + "\n"};
     return state_ = State::refused;
 }

@@ -43,7 +43,7 @@ public:
 
 private:
     struct Parser;
-    State refuse(unsigned status, std::string why);
+    State refuse(unsigned status, const std::string& why);
     State read_head(std::string& bytes);
     State parse_head(std::string& bytes);
     State check_framing();

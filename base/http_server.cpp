@@ -212,7 +212,7 @@ private:
     std::atomic<Stage> stage_{Stage::open};
 };
 
-HttpResponse plain(unsigned status, std::string text) {
+HttpResponse plain(unsigned status, const std::string& text) {
     return HttpResponse{status, {{"Content-Type", "text/plain; charset=utf-8"}}, text + "\n"};
 }
 
@@ -408,6 +408,7 @@ void Connection::abandon(std::uint64_t exchange) {
 }
 
 /// Takes the answer by value: it may live in the reader that ends here.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 void Connection::answer_and_close(HttpResponse response) {
     close_ = true;
     deadline_.reset();

@@ -56,6 +56,7 @@ struct Sink {
 
 /// Never destroyed: threads may still log while the process ends.
 Sink& sink() {
+    // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): a process has one log
     static Sink* const only = new Sink;
     return *only;
 }

@@ -170,7 +170,7 @@ std::string find_program(const std::string& name, const std::string& path) {
     std::size_t start = 0;
     while (start <= path.size()) {
         const std::size_t end = std::min(path.find(':', start), path.size());
-        const std::string candidate = path.substr(start, end - start) + "/" + name;
+        std::string candidate = path.substr(start, end - start) + "/" + name;
         if (end > start && ::access(candidate.c_str(), X_OK) == 0) {
             return candidate;
         }
@@ -226,6 +226,8 @@ Result<Image> make_image(const Command& command) {
         image.envp.push_back(entry.data());
     }
     for (const auto& argument : command.arguments) {
+        // execve takes char* for history's sake and changes nothing.
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
         image.argv.push_back(const_cast<char*>(argument.c_str()));
     }
     image.envp.push_back(nullptr);
@@ -354,7 +356,7 @@ int reap(pid_t pid) {
 
 /// Reads what is there now. False at the end of the stream.
 bool drain(int descriptor, std::string& into) {
-    std::array<char, 16 * 1024> buffer;
+    std::array<char, 16 * 1024> buffer{};
     for (;;) {
         const ssize_t count = ::read(descriptor, buffer.data(), buffer.size());
         if (count > 0) {

@@ -61,6 +61,7 @@ std::vector<std::string> versioned_directories(const std::string& root, const st
     }
     std::sort(found.rbegin(), found.rend());
     std::vector<std::string> directories;
+    directories.reserve(found.size());
     for (auto& [version, directory] : found) {
         directories.push_back(std::move(directory));
     }
