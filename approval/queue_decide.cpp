@@ -2,12 +2,16 @@
 #include "base/digest.hpp"
 #include "base/limits.hpp"
 #include "telemetry/audit_log.hpp"
+#include "telemetry/merkle.hpp"
 
 #include <algorithm>
 
 namespace interlock::approval {
 
 namespace {
+
+/// Some tens of megabytes of headers: below a second to read and hash.
+constexpr std::uint64_t log_leaves_max = 100'000;
 
 base::Error refused(std::string what, std::string remedy) {
     return base::Error{base::Errc::refused, std::move(what), std::move(remedy)};
@@ -53,18 +57,57 @@ base::Status check_nonce(db::StoreTransaction& transaction, const std::string& n
         "Read the plan's state; sign a new decision if one is still needed."};
 }
 
-/// The log that this person saw must be a beginning of ours, as far as two positions can tell: a
-/// store that was restored from an older copy is noticed here.
-base::Status check_log(db::StoreTransaction& transaction, const std::string& seen) {
-    INTERLOCK_TRY(const auto head, telemetry::audit_head(transaction));
-    const auto size = static_cast<std::uint64_t>(std::stoull(seen));
-    const std::string root = seen.substr(seen.find(':') + 1);
-    if (size < head.size || (size == head.size && base::equal(root, base::hex(head.root))))
-        return base::done;
+struct Position {
+    std::uint64_t size = 0;
+    std::string root; // hex
+};
+
+/// parse_decision() made sure of the form "size:root".
+Position position_from(const std::string& text) {
+    return {std::stoull(text), text.substr(text.find(':') + 1)};
+}
+
+base::Error another_log() {
     return base::Error{
         base::Errc::corrupt,
         "The audit log that was shown to the approver is not a beginning of this queue's log.",
         "Find out whether the queue was restored from an older copy; verify the audit log."};
+}
+
+/// A log as long as ours or longer is compared here, within the transaction. What is shorter is
+/// check_beginning()'s: a beginning does not change.
+base::Status check_head(db::StoreTransaction& transaction, const Position& seen) {
+    INTERLOCK_TRY(const auto head, telemetry::audit_head(transaction));
+    if (seen.size < head.size ||
+        (seen.size == head.size && base::equal(seen.root, base::hex(head.root))))
+        return base::done;
+    return another_log();
+}
+
+/// Recomputes the root that the log had at the size this person saw. Reads that many headers, so it
+/// is done outside the write transaction, and only for positions of up to log_leaves_max; a longer
+/// log is compared as a whole by whoever keeps checkpoints of it.
+base::Status check_beginning(db::StoreTransaction& transaction, const Position& seen) {
+    if (seen.size > log_leaves_max)
+        return base::done;
+    telemetry::Frontier tree;
+    while (tree.size() < seen.size) {
+        INTERLOCK_TRY(
+            const auto page,
+            transaction.run(
+                "select header from audit_log where leaf_index >= $1 and leaf_index < $2 "
+                "order by leaf_index limit " +
+                    std::to_string(base::limits::audit_read_max),
+                {std::to_string(tree.size()), std::to_string(seen.size)}
+            )
+        );
+        if (page.empty())
+            return another_log();
+        for (std::size_t row = 0; row < page.rows.size(); ++row)
+            tree.append(telemetry::leaf_hash(page.text(row, "header")));
+    }
+    return base::equal(seen.root, base::hex(tree.root())) ? base::Status(base::done)
+                                                          : base::Status(another_log());
 }
 
 /// An approval is about the plan that waits now, so it is dated within the time it has waited. To
@@ -227,6 +270,16 @@ base::Result<PlanState> Queue::decide(const SignedDecision& decision, const Appr
     // Before anything of the store is looked at: an unsigned request learns nothing.
     INTERLOCK_TRY(const VerifiedDecision verified, verify_decision(decision, keys, at));
     const DecisionStatement& statement = verified.statement;
+    const Position seen = position_from(statement.log_checkpoint);
+    INTERLOCK_TRY(
+        const base::Status beginning,
+        rows::look<base::Status>(
+            store_,
+            [&](db::StoreTransaction& transaction) -> base::Result<base::Status> {
+                return check_beginning(transaction, seen);
+            }
+        )
+    );
 
     const auto body = [&](db::StoreTransaction& transaction) -> base::Result<PlanState> {
         INTERLOCK_TRY(
@@ -242,7 +295,8 @@ base::Result<PlanState> Queue::decide(const SignedDecision& decision, const Appr
         INTERLOCK_CHECK(check_vote(plan, verified, keys));
         INTERLOCK_CHECK(next_state(plan.state, event));
         INTERLOCK_CHECK(check_date(plan, statement, transaction.now()));
-        INTERLOCK_CHECK(check_log(transaction, statement.log_checkpoint));
+        INTERLOCK_CHECK(beginning);
+        INTERLOCK_CHECK(check_head(transaction, seen));
         INTERLOCK_CHECK(check_assurance(verified, needs));
 
         INTERLOCK_CHECK(record(transaction, plan, decision, verified, keys));

@@ -1,5 +1,6 @@
 #include "approval/queue_lease.hpp"
 #include "approval/queue_rows.hpp"
+#include "approval/recorded_history.hpp"
 #include "base/digest.hpp"
 #include "base/json.hpp"
 #include "base/limits.hpp"
@@ -44,6 +45,14 @@ base::Status check_authority(PlanState state, PlanEvent event) {
         "That takes a person's decision or another function of the queue."};
 }
 
+/// Rows that were edited behind the queue's back give nobody authority.
+base::Status check_history(db::StoreTransaction& transaction, StoredPlan& plan) {
+    INTERLOCK_CHECK(rows::load_people(transaction, plan));
+    const std::string digest = base::hex(runbooks::plan_digest(plan.bytes));
+    INTERLOCK_TRY(const RecordedHistory history, recorded_history(transaction, digest));
+    return agrees_with_log(plan, history);
+}
+
 } // namespace
 
 base::Result<Claim> Queue::claim(
@@ -58,6 +67,7 @@ base::Result<Claim> Queue::claim(
                 base::Errc::changed,
                 "The stored bytes of plan " + plan.id + " are not those that were verified.",
                 "Do not run it. Verify the audit log and find out who changed the queue."};
+        INTERLOCK_CHECK(check_history(transaction, plan));
         INTERLOCK_TRY(const runbooks::Plan content, runbooks::parse_plan(plan.bytes));
         INTERLOCK_CHECK(lease::check_free(transaction, content.lease_key));
 
@@ -104,6 +114,7 @@ base::Result<Claim> Queue::take_over(const std::string& plan_id, const std::stri
                     " by the queue's clock.",
                 "Wait until it has run out."
             );
+        INTERLOCK_CHECK(check_history(transaction, plan));
         Claim claim{plan.id, executor, 0, base::format_time(now + lease_lifetime_)};
         INTERLOCK_TRY(claim.fence, lease::next_fence(transaction));
         INTERLOCK_CHECK(lease::release(transaction, plan.id));

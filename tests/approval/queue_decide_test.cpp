@@ -171,6 +171,15 @@ TEST_CASE("every bad decision has its own error and changes nothing") {
             std::string(64, '0');
         CHECK(fails(decide(), base::Errc::corrupt, "audit log"));
     }
+    SECTION("a beginning of the audit log that was rewritten since") {
+        (void)office.submit(plan_to_approve(2), "erin");
+        REQUIRE(office.leaves() > std::stoull(statement.log_checkpoint));
+        statement.log_checkpoint = "1:" + std::string(64, '0');
+        CHECK(fails(decide(), base::Errc::corrupt, "not a beginning"));
+        CHECK(office.state(id) == PlanState::pending);
+        CHECK(office.cell("select count(*) from decisions") == "0");
+        return;
+    }
     SECTION("too weak a key") {
         runbooks::Plan strong = plan_to_approve();
         strong.needs.assurance = runbooks::Assurance::hardware_key;
