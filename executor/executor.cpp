@@ -74,17 +74,19 @@ Pass Executor::pass() {
     }
     approval::PlanFilter filter;
     filter.states = {PlanState::approved};
+    // Those that waited longest are served first; as many as one list holds.
+    filter.order = approval::PlanOrder::oldest_first;
+    filter.count_max = base::limits::plans_listed_max;
     auto approved = around_.queue.list(filter);
     if (!approved.ok()) {
         fail("queue.unreadable", "", approved.error(), pass);
         return pass;
     }
-    // Listed newest first; those that waited longest are served first.
-    for (auto stored = approved->rbegin(); stored != approved->rend(); ++stored) {
+    for (const auto& stored : *approved) {
         if (around_.stop() || pass.frozen) {
             return pass;
         }
-        consider(*stored, pass);
+        consider(stored, pass);
     }
     return pass;
 }

@@ -136,7 +136,7 @@ std::string alarm(const PlanView& view) {
 
 } // namespace
 
-std::string queue_page(const std::vector<PlanView>& plans) {
+std::string queue_page(const std::vector<PlanView>& plans, std::size_t not_shown) {
     std::string body = "<h1>Plans</h1>\n";
     if (plans.empty())
         return page("Plans", body + "<p>The queue is empty.</p>\n");
@@ -149,7 +149,12 @@ std::string queue_page(const std::vector<PlanView>& plans) {
                 (view.plan ? text(view.plan->risk) : "") + "</td><td>" +
                 text(view.stored.requester) + "</td><td>" + approvals_of(view) + "</td><td>" +
                 text(view.stored.expires_at) + "</td></tr>\n";
-    return page("Plans", body + "</table>\n");
+    body += "</table>\n";
+    if (not_shown > 0)
+        body += "<p class=\"note\">" + std::to_string(not_shown) +
+                " not shown. What waits for people comes first; list the others with "
+                "<code>interlock plans list --all</code>.</p>\n";
+    return page("Plans", body);
 }
 
 std::string plan_page(const PlanView& view) {

@@ -11,7 +11,8 @@
 
 namespace interlock::desk {
 
-std::string queue_page(const std::vector<PlanView>& plans);
+/// `not_shown`: how many plans of the queue are left out.
+std::string queue_page(const std::vector<PlanView>& plans, std::size_t not_shown = 0);
 std::string plan_page(const PlanView& plan);
 std::string error_page(const base::Error& error);
 extern const std::string_view style_sheet;

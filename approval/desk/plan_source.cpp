@@ -26,7 +26,17 @@ PlanSource::PlanSource(std::string queue_path, base::Clock& clock, base::Random&
 base::Result<std::vector<approval::StoredPlan>> PlanSource::list() const {
     INTERLOCK_TRY(const auto store, open(queue_path_, clock_));
     return approval::Queue(*store, random_)
-        .list({.states = {}, .requester = {}, .count_max = base::limits::desk_plans_shown_max});
+        .list(
+            {.states = {},
+             .requester = {},
+             .count_max = base::limits::desk_plans_shown_max,
+             .order = approval::PlanOrder::waiting_first}
+        );
+}
+
+base::Result<std::size_t> PlanSource::count() const {
+    INTERLOCK_TRY(const auto store, open(queue_path_, clock_));
+    return approval::Queue(*store, random_).count();
 }
 
 base::Result<approval::StoredPlan> PlanSource::get(const std::string& plan_id) const {

@@ -15,7 +15,10 @@ namespace interlock::desk {
 class PlanSource {
 public:
     PlanSource(std::string queue_path, base::Clock& clock, base::Random& random);
+    /// What waits for people first; as many as one page shows.
     base::Result<std::vector<approval::StoredPlan>> list() const;
+    /// All plans of the queue.
+    base::Result<std::size_t> count() const;
     base::Result<approval::StoredPlan> get(const std::string& plan_id) const;
 
 private:

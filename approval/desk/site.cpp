@@ -4,6 +4,8 @@
 #include "approval/desk/plan_view.hpp"
 #include "approval/desk/token.hpp"
 
+#include <algorithm>
+
 namespace interlock::desk {
 
 namespace {
@@ -88,7 +90,13 @@ base::HttpResponse Site::route(const std::string& path) const {
     std::vector<PlanView> views;
     for (auto& plan : stored.value())
         views.push_back(view_of(std::move(plan)));
-    return as_json ? respond(200, json, list_json(views)) : respond(200, html, queue_page(views));
+    if (as_json)
+        return respond(200, json, list_json(views));
+    const auto all = plans_.count();
+    if (!all.ok())
+        return fail(status_of(all.error().code), all.error(), as_json);
+    const std::size_t not_shown = std::max(all.value(), views.size()) - views.size();
+    return respond(200, html, queue_page(views, not_shown));
 }
 
 base::HttpResponse Site::show(const std::string& plan_id, bool as_json) const {

@@ -52,6 +52,29 @@ TEST_CASE("plans are listed newest first, by state and by requester") {
     CHECK(must(office.queue.list({{PlanState::approved}, "", 1}))[0].decisions.size() == 1);
 }
 
+TEST_CASE("a list can begin with the oldest, or with what waits for people") {
+    Office office;
+    const std::string dead = submit_number(office, 1);
+    office.clock.advance(base::limits::pending_lifetime - std::chrono::seconds{4});
+    const std::string pending = submit_number(office, 2);
+    const std::string approved = submit_number(office, 3);
+    const std::string rejected = submit_number(office, 4);
+    must(office.decide("alice", approved));
+    must(office.decide("alice", rejected, DecisionVerdict::reject));
+    office.clock.advance(std::chrono::seconds{1});
+    using Ids = std::vector<std::string>;
+    const auto list = [&](PlanOrder order, std::size_t count_max) {
+        return ids(must(office.queue.list({{}, "", count_max, order})));
+    };
+    REQUIRE(office.state(dead) == PlanState::expired); // though nobody recorded it
+    CHECK(office.cell("select state from plans where plan_id = '" + dead + "'") == "PENDING");
+    CHECK(list(PlanOrder::oldest_first, 100) == Ids{dead, pending, approved, rejected});
+    CHECK(list(PlanOrder::oldest_first, 1) == Ids{dead});
+    CHECK(list(PlanOrder::waiting_first, 100) == Ids{pending, approved, rejected, dead});
+    CHECK(list(PlanOrder::waiting_first, 1) == Ids{pending});
+    CHECK(must(office.queue.count()) == 4);
+}
+
 TEST_CASE("a plan whose time is up is listed as expired before anybody recorded it") {
     Office office;
     const std::string id = submit_number(office, 1);

@@ -209,6 +209,8 @@ TEST_CASE("the page tells how to decide only while there is something to decide"
 
 TEST_CASE("an empty queue is said to be empty") {
     CHECK(queue_page({}).find("The queue is empty.") != std::string::npos);
+    CHECK(queue_page({view_of(sample())}).find("not shown") == std::string::npos);
+    CHECK(queue_page({view_of(sample())}, 7).find("7 not shown") != std::string::npos);
 }
 
 TEST_CASE("pages hold nothing that runs and nothing from elsewhere") {

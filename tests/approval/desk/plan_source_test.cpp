@@ -24,6 +24,17 @@ TEST_CASE("plans are read from the queue's file and nothing is written") {
     CHECK(office.leaves() == leaves);
 }
 
+TEST_CASE("what waits for people comes first, however much has ended since") {
+    test::Office office;
+    const std::string waiting = office.submitted();
+    office.clock.advance(std::chrono::seconds{1});
+    const std::string ended = office.submit(test::plan_to_approve(2)).id;
+    must(office.decide("alice", ended, approval::DecisionVerdict::reject));
+    const PlanSource source(office.directory.file("queue.db"), office.clock, office.random);
+    CHECK(must(source.list())[0].id == waiting);
+    CHECK(must(source.count()) == 2);
+}
+
 TEST_CASE("a queue that is not there yet is told, and found once it is") {
     test::Office office;
     const std::string path = office.directory.file("later.db");
