@@ -42,15 +42,23 @@ base::Error invalid(std::string what, std::string remedy) {
 
 constexpr int not_executable = 127;
 
+/// Whether ssh-keygen may ask a person for a passphrase at the terminal.
+enum class Asking { never, at_terminal };
+
 base::Result<base::Output> ssh_keygen(
-    std::vector<std::string> arguments, std::string_view input, std::chrono::milliseconds deadline
+    std::vector<std::string> arguments,
+    std::string_view input,
+    std::chrono::milliseconds deadline,
+    Asking asking
 ) {
     arguments.insert(arguments.begin(), "ssh-keygen");
     base::Command command;
     command.arguments = std::move(arguments);
-    // The child is not in the terminal's foreground group and would stop at a passphrase prompt; it
-    // asks through SSH_ASKPASS or fails at once.
-    command.environment = {{"SSH_ASKPASS_REQUIRE", "force"}};
+    // Who may ask stays in the terminal's foreground group, or it would be stopped at the prompt.
+    // Who may not never looks for a terminal.
+    command.keep_terminal = asking == Asking::at_terminal;
+    if (asking == Asking::never)
+        command.environment = {{"SSH_ASKPASS_REQUIRE", "force"}};
     auto output = base::run(command, input, deadline);
     const bool missing = output.ok() ? output->exit_code == not_executable
                                      : output.error().code == base::Errc::not_found ||
@@ -116,7 +124,12 @@ private:
     base::Result<bool> says_yes(std::vector<std::string> arguments) const {
         INTERLOCK_TRY(
             const base::Output output,
-            ssh_keygen(std::move(arguments), decision_.statement, base::limits::child_deadline)
+            ssh_keygen(
+                std::move(arguments),
+                decision_.statement,
+                base::limits::child_deadline,
+                Asking::never
+            )
         );
         return output.exit_code == 0;
     }
@@ -204,16 +217,16 @@ sign_decision(const DecisionStatement& statement, const std::string& key_path) {
         ssh_keygen(
             {"-Y", "sign", "-n", std::string(ssh_namespace), "-f", key_path},
             decision.statement,
-            base::limits::signing_deadline
+            base::limits::signing_deadline,
+            Asking::at_terminal
         )
     );
     if (output.exit_code != 0 || !parse_ssh_signature(output.out).ok())
         return base::Error{
             base::Errc::permission_denied,
             "ssh-keygen could not sign with the key " + key_path + ".",
-            "Name a private key that you can read; a key with a passphrase goes into the agent "
-            "first "
-            "(`ssh-add`), and its .pub file is named here."};
+            "Name a private key that you can read, and type its passphrase when asked; without a "
+            "terminal, add it to the agent first (`ssh-add`) and name its .pub file here."};
     decision.signature = std::move(output.out);
     return decision;
 }

@@ -3,7 +3,11 @@
 #include "tests/approval/fixture.hpp"
 
 #include <cstdlib>
+#include <poll.h>
+#include <pty.h>
 #include <string>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
@@ -271,8 +275,37 @@ TEST_CASE("signing fails clearly when the key cannot be used") {
     const std::string locked = directory.file("locked");
     test::ssh_keygen({"-q", "-t", "ed25519", "-N", "a passphrase", "-f", locked});
     ::setenv("SSH_ASKPASS", "/bin/false", 1);
+    ::setenv("SSH_ASKPASS_REQUIRE", "force", 1); // also where the tests run at a terminal
     CHECK(fails(sign_decision(statement, locked), base::Errc::permission_denied, "ssh-add"));
     ::unsetenv("SSH_ASKPASS");
+    ::unsetenv("SSH_ASKPASS_REQUIRE");
+}
+
+TEST_CASE("a passphrase is asked for at the terminal") {
+    test::TemporaryDirectory directory;
+    const std::string locked = directory.file("locked");
+    test::ssh_keygen({"-q", "-t", "ed25519", "-N", "a passphrase", "-f", locked});
+    int terminal = -1;
+    const pid_t person = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+    REQUIRE(person >= 0);
+    if (person == 0) // the leader of a session with a terminal, as a shell's command is
+        ::_exit(sign_decision(statement_by("alice"), locked).ok() ? 0 : 1);
+    std::string shown;
+    bool answered = false;
+    pollfd waiting{terminal, POLLIN, 0};
+    for (char bytes[256]; ::poll(&waiting, 1, 20'000) > 0;) {
+        const auto count = ::read(terminal, bytes, sizeof bytes);
+        if (count <= 0)
+            break; // everybody has left the terminal
+        shown.append(bytes, static_cast<std::size_t>(count));
+        if (!answered && shown.find("passphrase") != std::string::npos)
+            answered = ::write(terminal, "a passphrase\n", 13) == 13;
+    }
+    ::close(terminal); // hangs up on who still waits
+    int status = -1;
+    REQUIRE(::waitpid(person, &status, 0) == person);
+    CHECK(answered);
+    CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
 }
 
 TEST_CASE("a missing ssh-keygen is told as such") {
