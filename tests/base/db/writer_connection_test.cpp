@@ -1,6 +1,10 @@
 #include "base/db/writer_connection.hpp"
+#include "base/db/writer_deadline.hpp"
 #include "tests/lab/lab.hpp"
 #include "tests/lab/session.hpp"
+
+#include <chrono>
+#include <csignal>
 
 #include <catch2/catch.hpp>
 
@@ -132,6 +136,37 @@ TEST_CASE("a writer may terminate itself and hear of it", "[db][live]") {
     REQUIRE_FALSE(result.ok());
     CHECK(result.error().code == Errc::target_unreachable);
     CHECK(connection->broken());
+}
+
+TEST_CASE("a server that stops answering is given up at the deadline", "[db][live]") {
+    const lab::Database database;
+    auto connection =
+        open_writer(database.address(), "interlock-exec/p/1", std::chrono::milliseconds{500});
+    REQUIRE(connection.ok());
+    const auto pid = static_cast<pid_t>((*connection)->backend_pid()); // of this test's own session
+    struct Resume {
+        pid_t pid;
+        ~Resume() { ::kill(pid, SIGCONT); }
+    };
+    REQUIRE(::kill(pid, SIGSTOP) == 0);
+    const Resume resume{pid};
+    const auto start = std::chrono::steady_clock::now();
+    const auto answer = (*connection)->execute({"step", "select 1"}, {});
+    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds{20});
+    REQUIRE_FALSE(answer.ok());
+    CHECK(answer.error().code == Errc::timeout);
+    CHECK((*connection)->broken());
+    CHECK((*connection)->execute({"after", "select 1"}, {}).error().code != Errc::timeout);
+}
+
+TEST_CASE("a statement longer than any socket buffer is sent whole", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database);
+    const std::string large(std::size_t{4} << 20, 'x');
+    CHECK(
+        run(*connection, "select pg_catalog.length($1::text) as n", {large}).integer(0, "n") ==
+        static_cast<long long>(large.size())
+    );
 }
 
 TEST_CASE("a writer cannot be opened where nothing listens", "[db]") {
