@@ -18,6 +18,7 @@ namespace interlock::executor {
 namespace {
 
 using base::Errc;
+using base::Error;
 using base::Json;
 
 constexpr std::string_view suffix = ".outcome";
@@ -57,6 +58,11 @@ base::Result<Entry> read_entry(const std::string& file) {
 bool is_passing(Errc code) {
     return code == Errc::store_busy || code == Errc::store_full || code == Errc::store_read_only ||
            code == Errc::io;
+}
+
+/// The queue will never take it: another executor took the plan over, or there is no such plan.
+bool is_settled(Errc code) {
+    return code == Errc::conflict || code == Errc::not_found;
 }
 
 } // namespace
@@ -100,13 +106,19 @@ base::Result<int> OutcomeJournal::deliver(approval::Queue& queue) {
                 there ? base::Status(base::done) : queue.finish(entry->claim, entry->outcome);
             delivered += finished.ok() && !there ? 1 : 0;
         } else {
-            finished = entry.error();
+            finished = Error{Errc::corrupt, entry.error().what, entry.error().remedy};
         }
         if (!finished.ok() && is_passing(finished.error().code)) {
             return finished.error();
         }
         if (!finished.ok() && finished.error().code == Errc::invalid_transition) {
             continue; // not ended yet: its executor is at work, or its successor will replace it
+        }
+        if (!finished.ok() && !is_settled(finished.error().code)) {
+            base::log_warning(
+                "outcome.kept", {{"file", file}, {"why", base::to_text(finished.error())}}
+            );
+            continue; // the only copy of what an execution did is not for us to throw away
         }
         if (!finished.ok()) {
             base::log_warning(

@@ -58,7 +58,27 @@ TEST_CASE("a file that is no kept outcome does not stop the others", "[executor]
     must(base::make_private_directory(kept));
     must(base::write_file_atomically(kept + "/0.outcome", "{torn"));
     executor::OutcomeJournal journal(kept);
-    CHECK(must(journal.deliver(scene.queue)) == 0);
+    const auto id = scene.approved(bounded_plan());
+    const auto claim = must(scene.queue.claim(id, scene.plan(id).digest, "executor_1"));
+    must(journal.keep(claim, R"({"a":1})"));
+    must(scene.queue.advance(claim, approval::PlanEvent::abort_clean, "For a test."));
+    CHECK(must(journal.deliver(scene.queue)) == 1);
+    CHECK(files_in(kept) == 1); // kept for a person to look at
+}
+
+TEST_CASE("an outcome that the queue cannot take now is kept", "[executor]") {
+    Scene scene;
+    const auto kept = scene.directory.file("outcomes");
+    executor::OutcomeJournal journal(kept);
+    const auto id = scene.approved(bounded_plan());
+    const auto claim = must(scene.queue.claim(id, scene.plan(id).digest, "executor_1"));
+    must(journal.keep(claim, R"({"a":1})"));
+    must(scene.queue.advance(claim, approval::PlanEvent::abort_clean, "For a test."));
+    scene.sql("alter table plans rename to elsewhere");
+    (void)journal.deliver(scene.queue);
+    CHECK(files_in(kept) == 1);
+    scene.sql("alter table elsewhere rename to plans");
+    CHECK(must(journal.deliver(scene.queue)) == 1);
     CHECK(files_in(kept) == 0);
 }
 
