@@ -72,6 +72,14 @@ base::Result<Config> read_config(std::string_view yaml, const std::string& direc
     return config;
 }
 
+base::Result<std::vector<std::vector<std::string>>> read_people(std::string_view yaml) {
+    INTERLOCK_TRY(const auto document, base::parse_yaml(yaml));
+    base::Decoder root(document, "");
+    auto people = approval::read_people(root);
+    INTERLOCK_CHECK(root.finish());
+    return people;
+}
+
 base::Status check_config(const Config& config) {
     if (config.targets.empty()) {
         return Error{

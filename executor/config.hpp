@@ -28,6 +28,8 @@ struct Config {
 
 /// Reads the file's text. Paths that are not absolute stand beside the file: `directory`.
 base::Result<Config> read_config(std::string_view yaml, const std::string& directory);
+/// The people file of the quick form: the list that stands under `approvers` in the other.
+base::Result<std::vector<std::vector<std::string>>> read_people(std::string_view yaml);
 /// What both forms must satisfy: a target, an allowed_signers file that names somebody, a lease
 /// long enough to be renewed. Each failure has an error of its own.
 base::Status check_config(const Config& config);

@@ -82,6 +82,12 @@ void tell_transition(
     );
 }
 
+std::vector<Reading> joined(const Sample& sample) {
+    auto readings = sample.recovery;
+    readings.insert(readings.end(), sample.guardrails.begin(), sample.guardrails.end());
+    return readings;
+}
+
 const char* direction(bool forward) {
     return forward ? "forward" : "back";
 }
@@ -177,9 +183,15 @@ Status Execution::begin() {
                 "Diagnose again and propose a new plan."};
         }
     }
-    outcome_.baseline = take_sample(0).recovery;
-    const auto guardrails = read_all(plan_.verification.guardrails);
-    outcome_.baseline.insert(outcome_.baseline.end(), guardrails.begin(), guardrails.end());
+    const auto sample = read_sample(0);
+    if (session_->broken()) {
+        // Another session could be another server, of which nothing above was asked.
+        return Error{
+            Errc::target_unreachable,
+            "The session with the target was lost before the first step.",
+            "Check the target and the network, then propose the plan again."};
+    }
+    outcome_.baseline = joined(sample);
     crash_point("after_preconditions");
     return base::done;
 }
@@ -193,7 +205,8 @@ Status Execution::open_session(bool end_orphans) {
     crash_point("after_connect");
     // An orphan of ours may be about to commit: nothing is judged or done beside it.
     if (end_orphans) {
-        INTERLOCK_CHECK(session_->terminate_orphans(prefix));
+        INTERLOCK_CHECK(lease_.hold());
+        INTERLOCK_CHECK(session_->terminate_orphans(prefix, lease_.claim().fence));
     }
     const auto start = around_.clock.ticks();
     for (const auto key = lock_key(plan_.lease_key);;) {
@@ -214,6 +227,20 @@ Status Execution::open_session(bool end_orphans) {
     }
     crash_point("after_target_lock");
     return base::done;
+}
+
+/// In the middle of an execution: what answers now may be another server, after a failover. Changed
+/// says exactly that; any other error, that there is no usable session.
+Status Execution::reopen_session() {
+    session_.reset();
+    auto opened = open_session(/*end_orphans=*/true);
+    if (opened.ok()) {
+        opened = check_fingerprint();
+    }
+    if (!opened.ok()) {
+        session_.reset();
+    }
+    return opened;
 }
 
 Status Execution::check_fingerprint() {
@@ -322,6 +349,9 @@ Execution::settle(std::size_t index, bool forward, const StepAttempt& attempt) {
     if (attempt.result == Attempt::already_done) {
         return {StepFact::done, "ledger"};
     }
+    if (!forward && session_->broken()) {
+        return {StepFact::unknown, ""}; // not the inverse failed but the session: it is begun again
+    }
     const bool transactional = step.step_class == runbooks::StepClass::transactional;
     if (attempt.result == Attempt::rolled_back && (transactional || !attempt.acted)) {
         return {StepFact::not_done, "commit"};
@@ -393,6 +423,7 @@ Result<Execution::Known> Execution::recorded() {
     Known known;
     known.forward.assign(plan_.steps.size(), StepFact::not_done);
     known.back.assign(plan_.steps.size(), StepFact::not_done);
+    INTERLOCK_TRY(known.rolling_back, rollback_decided(around_.store, approved_.digest()));
     INTERLOCK_TRY(const auto runs, around_.queue.steps(approved_.id()));
     for (const auto& run : runs) {
         if (run.index < 0 || static_cast<std::size_t>(run.index) >= plan_.steps.size()) {
@@ -508,7 +539,11 @@ Result<Ending> Execution::verify() {
     const auto start = around_.clock.ticks();
     while (true) {
         INTERLOCK_CHECK(lease_.hold());
-        outcome_.samples.push_back(take_sample(since_ms(start)));
+        auto sample = take_sample(since_ms(start));
+        if (!sample.ok()) {
+            return act_on({Verdict::inconclusive, sentence(sample.error())});
+        }
+        outcome_.samples.push_back(std::move(sample).value());
         crash_point("during_verify");
         const auto judgement = judge_samples(rules, outcome_.samples, since_ms(start));
         if (judgement.verdict != Verdict::undecided) {
@@ -525,29 +560,31 @@ Result<Ending> Execution::verify() {
     }
 }
 
-/// A session lost meanwhile is opened again; until then there are no data, which is no success.
-Sample Execution::take_sample(long long at_ms) {
-    Sample sample;
-    sample.at_ms = at_ms;
-    if (!session_ || session_->broken()) {
-        session_.reset();
-        if (auto opened = open_session(/*end_orphans=*/true); !opened.ok()) {
-            session_.reset();
-            const auto blind = [&](const std::vector<runbooks::Check>& checks) {
-                std::vector<Reading> readings;
-                for (const auto& check : checks) {
-                    readings.push_back(read_check(check, opened.error()));
-                }
-                return readings;
-            };
-            sample.recovery = blind(plan_.verification.recovery);
-            sample.guardrails = blind(plan_.verification.guardrails);
-            return sample;
-        }
+/// A session lost meanwhile is opened again; until then there are no data, which is no success. An
+/// Error: what answers now is another server than the one the plan changed.
+Result<Sample> Execution::take_sample(long long at_ms) {
+    if (session_ && !session_->broken()) {
+        return read_sample(at_ms);
     }
-    sample.recovery = read_all(plan_.verification.recovery);
-    sample.guardrails = read_all(plan_.verification.guardrails);
-    return sample;
+    const auto opened = reopen_session();
+    if (opened.ok()) {
+        return read_sample(at_ms);
+    }
+    if (opened.error().code == Errc::changed) {
+        return opened.error();
+    }
+    const auto blind = [&](const std::vector<runbooks::Check>& checks) {
+        std::vector<Reading> readings;
+        for (const auto& check : checks) {
+            readings.push_back(read_check(check, opened.error()));
+        }
+        return readings;
+    };
+    return Sample{at_ms, blind(plan_.verification.recovery), blind(plan_.verification.guardrails)};
+}
+
+Sample Execution::read_sample(long long at_ms) {
+    return {at_ms, read_all(plan_.verification.recovery), read_all(plan_.verification.guardrails)};
 }
 
 /// True when an orderly end was requested meanwhile.
@@ -584,6 +621,15 @@ Result<Ending> Execution::act_on(const Judgement& judgement) {
     return conclude(PlanEvent::inconclusive, judgement.reason);
 }
 
+/// Before an inverse: a session, and with the server that the step was done on.
+Status Execution::same_target() {
+    if (session_ && !session_->broken()) {
+        return base::done;
+    }
+    INTERLOCK_CHECK(contact());
+    return check_fingerprint();
+}
+
 /// From ROLLING_BACK: inverses of the done steps in strict reverse order, or a person.
 Result<Ending> Execution::roll_back(const std::string& why) {
     if (const auto stuck = without_inverse(plan_, known_.forward); !stuck.empty()) {
@@ -598,6 +644,15 @@ Result<Ending> Execution::roll_back(const std::string& why) {
     for (std::size_t i = plan_.steps.size(); i-- > 0;) {
         if (known_.forward[i] != StepFact::done || known_.back[i] == StepFact::done) {
             continue;
+        }
+        if (auto same = same_target(); !same.ok()) {
+            if (same.error().code != Errc::changed) {
+                return same.error(); // nothing was begun: the successor goes on
+            }
+            INTERLOCK_CHECK(lease_.hold());
+            return conclude(
+                PlanEvent::inverse_failed, why + " It was not undone: " + sentence(same.error())
+            );
         }
         INTERLOCK_TRY(const auto end, run_step(i, /*forward=*/false));
         const auto& report = outcome_.steps.back();
@@ -614,10 +669,14 @@ Result<Ending> Execution::roll_back(const std::string& why) {
         INTERLOCK_CHECK(go(PlanEvent::step_done, "Step " + report.id + " is undone."));
     }
     const auto after = take_sample(0);
-    outcome_.after_rollback = after.recovery;
-    outcome_.after_rollback.insert(
-        outcome_.after_rollback.end(), after.guardrails.begin(), after.guardrails.end()
-    );
+    if (!after.ok()) {
+        return conclude(
+            PlanEvent::inverse_failed,
+            why + " Everything was undone, but what answers now is not where it was done. " +
+                sentence(after.error())
+        );
+    }
+    outcome_.after_rollback = joined(*after);
     return conclude(PlanEvent::rolled_back, why + " Everything that was done is undone.");
 }
 

@@ -26,6 +26,7 @@ namespace interlock::executor {
 /// What an execution works with; all of it outlives the execution.
 struct Surroundings {
     approval::Queue& queue;
+    db::Store& store; // the queue's own, for its audit log
     TargetDoor& targets;
     base::Clock& clock;
     telemetry::Tracer& tracer;
@@ -68,6 +69,7 @@ private:
 
     base::Status begin();
     base::Status open_session(bool end_orphans);
+    base::Status reopen_session();
     base::Status check_fingerprint();
     base::Result<Ending> run_steps();
     base::Result<StepFact> run_step(std::size_t index, bool forward);
@@ -82,10 +84,12 @@ private:
     StepFact fact(std::size_t index, bool forward, StepFact recorded);
 
     base::Result<Ending> verify();
-    Sample take_sample(long long at_ms);
+    base::Result<Sample> take_sample(long long at_ms);
+    Sample read_sample(long long at_ms);
     std::vector<Reading> read_all(const std::vector<runbooks::Check>& checks);
     bool wait(std::chrono::milliseconds duration);
     base::Result<Ending> act_on(const Judgement& judgement);
+    base::Status same_target();
     base::Result<Ending> roll_back(const std::string& why);
 
     base::Status

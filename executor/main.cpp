@@ -54,6 +54,7 @@ struct Arguments {
     std::vector<std::string> targets;
     std::string allowed_signers;
     std::string revoked_keys;
+    std::string people;
     std::string listen;
     std::string log_level = "info";
     long long lease_seconds = limits::lease_lifetime.count();
@@ -69,6 +70,7 @@ void declare(CLI::App& app, Arguments& arguments) {
     quick(app.add_option("--target", arguments.targets, "NAME=CONNINFO; may be given again"));
     quick(app.add_option("--allowed-signers", arguments.allowed_signers, "Who may approve"));
     quick(app.add_option("--revoked-keys", arguments.revoked_keys, "Keys that count no more"));
+    quick(app.add_option("--people", arguments.people, "Which subjects are one person (YAML)"));
     quick(app.add_option("--listen", arguments.listen, "ADDRESS:PORT of /healthz and /metrics"));
     quick(app.add_option("--log-level", arguments.log_level, "debug, info, warning or error"));
     quick(app.add_option(
@@ -95,6 +97,10 @@ Result<executor::Config> configure(const Arguments& arguments) {
     }
     config.approvers.allowed_signers = arguments.allowed_signers;
     config.approvers.revoked_keys = arguments.revoked_keys;
+    if (!arguments.people.empty()) {
+        INTERLOCK_TRY(const auto text, base::read_file(arguments.people, limits::yaml_bytes_max));
+        INTERLOCK_TRY(config.approvers.people, executor::read_people(text));
+    }
     config.listen = arguments.listen;
     config.lease_lifetime = std::chrono::seconds{arguments.lease_seconds};
     INTERLOCK_TRY(config.log_level, base::log_level_from_name(arguments.log_level));
@@ -173,6 +179,7 @@ int run(const executor::Config& config, bool once) {
     executor::LogGuard guard(**store, state.checkpoints() + "/executor.note", *key);
     const executor::Surroundings around{
         queue,
+        **store,
         *targets,
         clock,
         tracer,

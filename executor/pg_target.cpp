@@ -36,10 +36,13 @@ constexpr Sql orphans_sql{"orphans", R"sql(
     SELECT count(*) AS orphans FROM pg_catalog.pg_stat_activity
     WHERE pg_catalog.starts_with(application_name, $1) AND usename = session_user
       AND pid <> pg_catalog.pg_backend_pid())sql"};
+// CASE, because the order in which AND tests is the server's choice and the cast may not fail.
 constexpr Sql terminate_orphans_sql{"terminate_orphans", R"sql(
-    SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+    SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity,
+           LATERAL (SELECT pg_catalog.substr(application_name, pg_catalog.length($1) + 1)) f (fence)
     WHERE pg_catalog.starts_with(application_name, $1) AND usename = session_user
-      AND pid <> pg_catalog.pg_backend_pid())sql"};
+      AND pid <> pg_catalog.pg_backend_pid()
+      AND CASE WHEN fence ~ '^[0-9]{1,18}$' THEN fence::int8 <= $2::int8 ELSE false END)sql"};
 constexpr Sql ledger_ready_sql{"ledger_ready", R"sql(
     SELECT pg_catalog.has_table_privilege(c.oid, 'INSERT') AS may_insert,
            pg_catalog.has_table_privilege(c.oid, 'SELECT') AS may_select,
@@ -98,8 +101,9 @@ public:
         return static_cast<int>(table.integer(0, "orphans").value_or(0));
     }
 
-    Status terminate_orphans(const std::string& prefix) override {
-        INTERLOCK_CHECK(connection_->execute(terminate_orphans_sql, {prefix}));
+    Status terminate_orphans(const std::string& prefix, long long fence) override {
+        INTERLOCK_CHECK(connection_->execute(terminate_orphans_sql, {prefix, std::to_string(fence)})
+        );
         return base::done;
     }
 
@@ -201,6 +205,9 @@ StepAttempt PgSession::run_step(const StepOrder& order, const std::function<Stat
          std::to_string(entry.fence),
          entry.executor}
     );
+    if (!entered.ok() && connection_->broken()) {
+        return {StepAttempt::Result::unknown, false, 0, entered.error()};
+    }
     if (!entered.ok()) {
         auto attempt = give_up(entered.error(), false);
         if (const auto has = ledger_has(entry); has.ok() && has.value()) {
@@ -211,6 +218,9 @@ StepAttempt PgSession::run_step(const StepOrder& order, const std::function<Stat
     crash_point("before_effect");
     auto effect = connection_->execute({"plan_step", order.statement.sql}, cells(order.statement));
     if (!effect.ok()) {
+        if (connection_->broken()) {
+            return {StepAttempt::Result::unknown, true, 0, effect.error()};
+        }
         return give_up(effect.error(), true);
     }
     const long long rows = rows_of(effect.value());

@@ -1,6 +1,14 @@
 #include "executor/resolution.hpp"
 
+#include "approval/state.hpp"
+#include "base/json.hpp"
+#include "base/limits.hpp"
+#include "base/text.hpp"
+#include "telemetry/audit_log.hpp"
+
 #include <algorithm>
+
+#include <nlohmann/json.hpp>
 
 namespace interlock::executor {
 
@@ -49,6 +57,27 @@ resolve(const runbooks::Plan& plan, const std::vector<StepFact>& forward, bool r
                 joined(stuck) + "."};
     }
     return {Course::roll_back, "The execution was interrupted half way; what was done is undone."};
+}
+
+base::Result<bool> rollback_decided(db::Store& store, const std::string& plan_digest) {
+    const auto decided =
+        "plan." + base::lower_ascii(approval::name(approval::PlanState::rolling_back));
+    constexpr auto page = base::limits::audit_read_max;
+    for (std::uint64_t first = 0;;) {
+        INTERLOCK_TRY(const auto records, telemetry::read_audit(store, first, page, plan_digest));
+        for (const auto& record : records) {
+            INTERLOCK_TRY(
+                const auto header, base::parse_json(record.header, base::limits::json_bytes_max)
+            );
+            if (base::string_member(header, "type").value_or("") == decided) {
+                return true;
+            }
+        }
+        if (records.size() < page) {
+            return false;
+        }
+        first = records.back().index + 1;
+    }
 }
 
 } // namespace interlock::executor

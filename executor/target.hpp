@@ -67,7 +67,9 @@ public:
     virtual base::Result<bool> try_lock(const LockKey& key) = 0;
     /// Other sessions of this role whose application_name begins with `prefix`.
     virtual base::Result<int> count_orphans(const std::string& prefix) = 0;
-    virtual base::Status terminate_orphans(const std::string& prefix) = 0;
+    /// Ends those of them whose fence, the rest of their name, is not above `fence`: whoever has a
+    /// higher one has taken over from us.
+    virtual base::Status terminate_orphans(const std::string& prefix, long long fence) = 0;
     virtual base::Result<runbooks::TargetFingerprint> fingerprint() = 0;
     /// The ledger is there and may be written; the remedy names `interlock init`.
     virtual base::Status check_ledger() = 0;

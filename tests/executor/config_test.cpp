@@ -47,6 +47,13 @@ std::string problem(const Config& config) {
 
 } // namespace
 
+TEST_CASE("a people file says which subjects are one person", "[executor]") {
+    const auto people = read_people("people:\n  - name: alice\n    subjects: [os:al]\n");
+    REQUIRE(people.ok());
+    CHECK(*people == std::vector<std::vector<std::string>>{{"alice", "os:al"}});
+    CHECK_FALSE(read_people("persons: []\n").ok()); // a misspelt key would merge nobody
+}
+
 TEST_CASE("a configuration file is read whole", "[executor]") {
     const auto config = read_config(whole, "/etc/interlock");
     REQUIRE(config.ok());

@@ -348,4 +348,128 @@ TEST_CASE("a stop request during verification leaves the plan to be verified aga
     CHECK(outcome_of(scene, id)["baseline"].size() == 2); // kept with the first step
 }
 
+TEST_CASE("a session reopened during verification must be with the same server", "[executor]") {
+    Scene scene;
+    int samples = 0;
+    const bool failover = GENERATE(false, true);
+    scene.script.answers["unharmed"] = [&]() -> base::Result<db::Table> {
+        if (++samples == 3) { // the baseline, a sample, then the connection goes
+            scene.script.sever();
+            scene.script.fingerprint.timeline += failover ? 1 : 0;
+            return base::Error{base::Errc::target_unreachable, "It broke.", ""};
+        }
+        return one_value("1");
+    };
+    const auto id =
+        run_to(scene, undoable_plan(), failover ? PlanState::hold : PlanState::succeeded);
+    CHECK(scene.script.sessions == 2);
+    CHECK(scene.script.effects.size() == 2);
+    CHECK(scene.script.ended_up_to == 1); // our own fence and below
+    if (failover) {
+        CHECK_THAT(scene.plan(id).state_reason, Catch::Contains("its timeline differ(s)"));
+        CHECK(outcome_of(scene, id)["verdict"] == "inconclusive");
+    }
+}
+
+TEST_CASE("a session lost while the baseline is read is not replaced", "[executor]") {
+    Scene scene;
+    const std::string check = GENERATE("recovered", "unharmed");
+    scene.script.answers[check] = [&]() -> base::Result<db::Table> {
+        scene.script.sever();
+        return base::Error{base::Errc::target_unreachable, "It broke.", ""};
+    };
+    const bool answers_again = GENERATE(false, true);
+    if (!answers_again) {
+        scene.script.answers["ready"] = [&] {
+            scene.script.connect_error =
+                base::Error{base::Errc::target_unreachable, "Nobody answers.", ""};
+            return one_value("1");
+        };
+    }
+    expect_clean(scene, undoable_plan(), "lost before the first step");
+    CHECK(scene.script.sessions == 1);
+}
+
+TEST_CASE("a step on a broken session is undone with the same server or not at all", "[executor]") {
+    Scene scene;
+    const bool failover = GENERATE(false, true);
+    int steps = 0;
+    scene.script.on_step = [&] {
+        if (++steps == 2) {
+            scene.script.sever();
+            scene.script.fingerprint.timeline += failover ? 1 : 0;
+        }
+    };
+    const auto id =
+        run_to(scene, undoable_plan(), failover ? PlanState::needs_human : PlanState::rolled_back);
+    CHECK(scene.script.sessions == 2);
+    CHECK(scene.script.effects.size() == (failover ? 1U : 2U));
+    if (failover) {
+        CHECK_THAT(scene.plan(id).state_reason, Catch::Contains("its timeline differ(s)"));
+        CHECK(must(scene.queue.steps(id)).size() == 2); // no INTENT of an inverse
+    }
+}
+
+TEST_CASE(
+    "a target that is away before an inverse leaves the rollback to a successor", "[executor]"
+) {
+    Scene scene;
+    int steps = 0;
+    scene.script.on_step = [&] {
+        if (++steps == 2) {
+            scene.script.sever();
+            scene.script.connect_error =
+                base::Error{base::Errc::target_unreachable, "Nobody answers.", ""};
+        }
+    };
+    const auto id = scene.approved(undoable_plan());
+    CHECK(scene.machine()->pass().left == 1);
+    CHECK(scene.plan(id).state == PlanState::rolling_back);
+    scene.script.connect_error.reset();
+    scene.let_leases_lapse();
+    CHECK(scene.machine()->pass().ended == 1);
+    CHECK(scene.plan(id).state == PlanState::rolled_back);
+}
+
+TEST_CASE("an inverse on a session that broke meanwhile is begun again", "[executor]") {
+    Scene scene;
+    scene.script.answers["unharmed"] = series({"1", "0"});
+    int steps = 0;
+    scene.script.on_step = [&] {
+        if (++steps == 4) { // the second inverse
+            scene.script.sever();
+        }
+    };
+    const auto id = scene.approved(undoable_plan());
+    CHECK(scene.machine()->pass().left == 1);
+    scene.let_leases_lapse();
+    CHECK(scene.machine()->pass().ended == 1);
+    CHECK(scene.plan(id).state == PlanState::rolled_back);
+    CHECK(scene.script.effects.size() == 4);
+}
+
+TEST_CASE("a verdict of harm outlives the executor that gave it", "[executor]") {
+    Scene scene;
+    scene.script.answers["unharmed"] = [&]() -> base::Result<db::Table> {
+        if (scene.script.effects.size() < 2) {
+            return one_value("1");
+        }
+        // Harm, and the executor gets no further than recording it.
+        scene.script.sever();
+        scene.script.connect_error =
+            base::Error{base::Errc::target_unreachable, "Nobody answers.", ""};
+        return one_value("0");
+    };
+    const auto id = scene.approved(undoable_plan());
+    CHECK(scene.machine()->pass().left == 1);
+    REQUIRE(scene.plan(id).state == PlanState::rolling_back);
+    REQUIRE(must(scene.queue.steps(id)).size() == 2); // no inverse was begun
+    scene.script.connect_error.reset();
+    scene.script.answers.clear(); // whatever the guardrails say by now
+    scene.let_leases_lapse();
+    CHECK(scene.machine()->pass().ended == 1);
+    CHECK(scene.plan(id).state == PlanState::rolled_back);
+    CHECK(scene.script.effects.size() == 4);
+}
+
 } // namespace interlock::test

@@ -141,8 +141,7 @@ TEST_CASE("two executors on one queue have one effect", "[executor]") {
 
 TEST_CASE("a second plan for a target waits until the first has ended", "[executor]") {
     Scene scene;
-    auto other = bounded_plan();
-    other.preconditions[0].about = "Another plan.";
+    const auto other = test_plan(shapes().at("signal"));
     const auto first = scene.approved(bounded_plan());
     scene.clock.advance(std::chrono::seconds{1}); // the one that waited longest goes first
     const auto second = scene.approved(other);

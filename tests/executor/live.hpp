@@ -17,8 +17,8 @@
 
 namespace interlock::test {
 
-/// The state directory, queue and approver of one incident. The plan keeps the runbook's statements
-/// and checks; only its verification is shorter, so that a test takes seconds.
+/// The state directory, queue and approver of one incident. The plan is what the runbook makes:
+/// the executor would not run another.
 class Incident {
 public:
     Incident() {
@@ -51,9 +51,6 @@ public:
                               ",\"backend_start\":\"" + blocker_->backend_start() +
                               "\",\"xact_start\":\"" + xact_start() + "\"}";
         auto plan = must(runbooks::make_plan(contract, proposal, fingerprint()));
-        plan.verification.interval_ms = 200;
-        plan.verification.hold_ms = 800;
-        plan.verification.deadline_ms = 20'000;
         approval::Submission submission;
         submission.plan = must(runbooks::admit(std::move(plan), contract));
         submission.requester = {"loopback:agent", "loopback", "none", "test/1", "", {}};

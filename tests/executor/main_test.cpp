@@ -79,6 +79,12 @@ TEST_CASE("every kind of unusable input has its own error and exit code", "[exec
         exit_code = 2;
         reason = "No target is configured";
     }
+    SECTION("a people file that says nothing known") {
+        must(base::write_file_atomically(place.directory.file("people.yaml"), "persons: []\n"));
+        arguments.push_back("--people=" + place.directory.file("people.yaml"));
+        exit_code = 2;
+        reason = "persons";
+    }
     SECTION("an unknown option") {
         arguments.push_back("--force");
         exit_code = 2;

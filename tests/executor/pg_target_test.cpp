@@ -170,11 +170,38 @@ TEST_CASE("orphans of a plan are seen and ended, those of others are not", "[liv
     const auto successor = bench.session("interlock-exec/plan_a/2");
     const std::string prefix = "interlock-exec/plan_a/";
     CHECK(must(successor->count_orphans(prefix)) == 1);
-    must(successor->terminate_orphans(prefix));
+    must(successor->terminate_orphans(prefix, 2));
     CHECK(lab::wait_until([&] { return must(successor->count_orphans(prefix)) == 0; }));
     CHECK_FALSE(orphan->ledger_has(order("").ledger).ok());
     CHECK(must(stranger->try_lock(executor::lock_key("x"))));
     CHECK(pretender.alive());
+}
+
+TEST_CASE("a session of a higher fence is never ended", "[live]") {
+    Bench bench;
+    const auto above = bench.session("interlock-exec/plan_a/10");
+    const auto unnumbered = bench.session("interlock-exec/plan_a/9x");
+    const auto earlier = bench.session("interlock-exec/plan_a/9");
+    const auto replaced = bench.session("interlock-exec/plan_a/9");
+    const std::string prefix = "interlock-exec/plan_a/";
+    must(replaced->terminate_orphans(prefix, 9));
+    CHECK(lab::wait_until([&] { return must(replaced->count_orphans(prefix)) == 2; }));
+    CHECK_FALSE(earlier->ledger_has(order("").ledger).ok()); // ours, from before a reconnection
+    CHECK(must(above->try_lock(executor::lock_key("x"))));
+    CHECK(must(unnumbered->try_lock(executor::lock_key("y"))));
+}
+
+TEST_CASE("a session that breaks in the statement leaves it open what happened", "[live]") {
+    Bench bench;
+    const auto session = bench.session();
+    const auto attempt = session->run_step(
+        order("select pg_catalog.pg_terminate_backend(pg_catalog.pg_backend_pid())"), allow
+    );
+    CHECK(attempt.result == StepAttempt::Result::unknown);
+    CHECK(session->broken());
+    const auto next = session->run_step(order(insert_effect), allow);
+    CHECK(next.result == StepAttempt::Result::rolled_back); // nothing was sent
+    CHECK_FALSE(next.acted);
 }
 
 TEST_CASE("a check can read and can do nothing else", "[live]") {

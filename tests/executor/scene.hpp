@@ -11,6 +11,7 @@
 #include "tests/executor/script.hpp"
 #include "tests/support/fakes.hpp"
 
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -101,6 +102,42 @@ inline runbooks::Step step(const std::string& id, runbooks::StepClass step_class
     return made;
 }
 
+inline runbooks::CheckTemplate template_of(const runbooks::Check& from) {
+    return {from.id, from.about, from.statement.sql, from.comparison, from.expected};
+}
+
+inline runbooks::StepTemplate template_of(const runbooks::Step& from, const std::string& shape) {
+    runbooks::StepTemplate made;
+    made.id = from.id;
+    made.about = from.about;
+    made.when = {{"shape", shape}};
+    made.step_class = from.step_class;
+    made.sql = from.statement.sql;
+    made.expected_lock = from.expected_lock;
+    made.lock_timeout_ms = from.lock_timeout_ms;
+    made.statement_timeout_ms = from.statement_timeout_ms;
+    made.rows_expected = from.rows_expected;
+    if (from.probe) {
+        made.probe = template_of(*from.probe);
+    }
+    made.inverse_sql = from.inverse.statement ? from.inverse.statement->sql : "";
+    made.inverse_absence_reason = from.inverse.absence_reason;
+    made.inverse_bounded = from.inverse.bounded;
+    return made;
+}
+
+/// The steps of every kind of plan that these tests run, by the cause that leads to it.
+inline std::map<std::string, std::vector<runbooks::Step>> shapes() {
+    using runbooks::StepClass;
+    return {
+        {"bounded", {step("end_it", StepClass::readback, Undo::bounded)}},
+        {"undoable",
+         {step("first", StepClass::transactional, Undo::exists),
+          step("second", StepClass::transactional, Undo::exists)}},
+        {"single", {step("only", StepClass::transactional, Undo::bounded)}},
+        {"signal", {step("only", StepClass::readback, Undo::bounded)}}};
+}
+
 /// The one runbook of these tests and the policy it stands under.
 inline executor::Library test_library() {
     runbooks::Contract contract;
@@ -108,6 +145,23 @@ inline executor::Library test_library() {
     contract.digest = base::hex(base::sha256("test-runbook"));
     contract.reversibility = runbooks::Reversibility::bounded;
     contract.risk = "medium";
+    contract.preconditions = {template_of(check("ready"))};
+    contract.recovery = {template_of(check("recovered"))};
+    contract.guardrails = {template_of(check("unharmed"))};
+    contract.interval_ms = 1'000;
+    contract.hold_ms = 5'000;
+    contract.deadline_ms = 20'000;
+    runbooks::Parameter shape;
+    shape.name = "shape";
+    shape.type = runbooks::ParameterType::choice;
+    for (const auto& [name, steps] : shapes()) {
+        shape.choices.push_back(name);
+        contract.decision_table.push_back({"test." + name, {{"shape", name}}, "A test says so."});
+        for (const auto& from : steps) {
+            contract.steps.push_back(template_of(from, name));
+        }
+    }
+    contract.parameters = {shape};
     return {{contract.id, contract}};
 }
 
@@ -134,13 +188,10 @@ inline runbooks::Plan test_plan(std::vector<runbooks::Step> steps) {
 }
 
 inline runbooks::Plan bounded_plan() {
-    return test_plan({step("end_it", runbooks::StepClass::readback, Undo::bounded)});
+    return test_plan(shapes().at("bounded"));
 }
 inline runbooks::Plan undoable_plan() {
-    return test_plan(
-        {step("first", runbooks::StepClass::transactional, Undo::exists),
-         step("second", runbooks::StepClass::transactional, Undo::exists)}
-    );
+    return test_plan(shapes().at("undoable"));
 }
 
 /// One executor process: its own name, its own memory, the shared store.
@@ -165,6 +216,7 @@ public:
           guard_(store, directory + "/executor.note", key_),
           around_{
               queue_,
+              store,
               door,
               clock,
               tracer_,

@@ -44,7 +44,12 @@ struct Script {
     std::set<std::pair<int, bool>> ledger_rows;
     std::vector<std::string> effects; // SQL of every effect, in order
     std::vector<std::string> names;   // application_name of every session
+    long long ended_up_to = 0;        // fence of the last terminate_orphans
     int sessions = 0;
+    int severed = 0; // of the sessions, the first so many are broken
+
+    /// Every session there is now breaks, as in a failover.
+    void sever() { severed = sessions; }
 };
 
 inline base::Result<db::Table> one_value(const std::string& value) {
@@ -68,28 +73,38 @@ inline std::function<base::Result<db::Table>()> series(std::vector<std::string> 
 
 class ScriptedSession final : public executor::TargetSession {
 public:
-    explicit ScriptedSession(Script& script) : script_(script) {}
+    explicit ScriptedSession(Script& script) : script_(script), number_(script.sessions) {}
 
     base::Result<bool> try_lock(const executor::LockKey&) override {
+        INTERLOCK_CHECK(whole());
         if (script_.locks_refused > 0) {
             --script_.locks_refused;
             return false;
         }
         return true;
     }
-    base::Result<int> count_orphans(const std::string&) override { return script_.orphans; }
-    base::Status terminate_orphans(const std::string&) override {
+    base::Result<int> count_orphans(const std::string&) override {
+        INTERLOCK_CHECK(whole());
+        return script_.orphans;
+    }
+    base::Status terminate_orphans(const std::string&, long long fence) override {
+        INTERLOCK_CHECK(whole());
+        script_.ended_up_to = fence;
         if (script_.orphans_obey) {
             script_.orphans = 0;
         }
         return base::done;
     }
-    base::Result<runbooks::TargetFingerprint> fingerprint() override { return script_.fingerprint; }
-    base::Status check_ledger() override { return script_.ledger; }
+    base::Result<runbooks::TargetFingerprint> fingerprint() override {
+        INTERLOCK_CHECK(whole());
+        return script_.fingerprint;
+    }
+    base::Status check_ledger() override {
+        INTERLOCK_CHECK(whole());
+        return script_.ledger;
+    }
     base::Result<db::Table> observe(const runbooks::BoundStatement& statement) override {
-        if (broken_) {
-            return base::Error{base::Errc::target_unreachable, "The session is broken.", ""};
-        }
+        INTERLOCK_CHECK(whole());
         const auto id = statement.sql.substr(statement.sql.rfind(' ') + 1);
         const auto found = script_.answers.find(id);
         return found == script_.answers.end() ? one_value("1") : found->second();
@@ -98,12 +113,21 @@ public:
         const executor::StepOrder& order, const std::function<base::Status()>& may_commit
     ) override;
     base::Result<bool> ledger_has(const executor::LedgerEntry& entry) override {
+        INTERLOCK_CHECK(whole());
         return script_.ledger_rows.contains({entry.step, entry.forward});
     }
-    bool broken() const override { return broken_; }
+    bool broken() const override { return broken_ || number_ <= script_.severed; }
 
 private:
+    base::Status whole() const {
+        if (broken()) {
+            return base::Error{base::Errc::target_unreachable, "The session is broken.", ""};
+        }
+        return base::done;
+    }
+
     Script& script_;
+    int number_ = 0;
     bool broken_ = false;
 };
 
@@ -114,6 +138,9 @@ inline executor::StepAttempt ScriptedSession::run_step(
     const std::pair<int, bool> key{order.ledger.step, order.ledger.forward};
     if (const auto hook = script_.on_step) { // a copy: it may take itself off
         hook();
+    }
+    if (auto usable = whole(); !usable.ok()) {
+        return {Result::rolled_back, false, 0, usable.error()}; // not even BEGIN was sent
     }
     if (script_.ledger_rows.contains(key)) {
         return {Result::already_done, false, 0, {}};
