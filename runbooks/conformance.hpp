@@ -9,8 +9,8 @@
 
 namespace interlock::runbooks {
 
-/// `changed` when no cause of the contract makes this plan. Only the attempt, which the queue counts,
-/// may be any.
+/// `changed` when no cause of the contract makes this plan. Only the attempt, which the queue
+/// counts, may be any.
 base::Status check_conformance(const Plan& plan, const Contract& contract);
 
 } // namespace interlock::runbooks
