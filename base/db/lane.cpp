@@ -102,7 +102,7 @@ private:
     bool send_one(const Sql& sql, const std::vector<Cell>& parameters = {});
     base::Result<Reply> reply(const Sql& sql, std::size_t rows_max);
     base::Status take(const PGresult* result, const Sql& sql, std::size_t rows_max, Reply& reply);
-    void take_row(const PGresult* result, std::size_t rows_max, Rows& rows);
+    base::Status take_row(const PGresult* result, std::size_t rows_max, Rows& rows);
     base::Status sync();
     base::Status receive_head(LaneOutcome& outcome, std::optional<Error>& failed);
     base::Status receive_query(const Query& query, LaneOutcome& outcome);
@@ -149,11 +149,17 @@ base::Status Lane::send() {
     return base::done;
 }
 
-void Lane::take_row(const PGresult* result, std::size_t rows_max, Rows& rows) {
+/// A row is refused by its size whatever became of it: libpq may have read all of it at once before
+/// the count of bytes on their way could stop it.
+base::Status Lane::take_row(const PGresult* result, std::size_t rows_max, Rows& rows) {
     const int columns = PQnfields(result);
     std::size_t bytes = 0;
     for (int i = 0; i < columns; ++i) {
         bytes += static_cast<std::size_t>(PQgetlength(result, 0, i));
+    }
+    if (bytes > limits::reader_row_bytes_max) {
+        wait_.cancel();
+        return row_too_large();
     }
     if (rows.cut || rows.table.rows.size() >= rows_max ||
         rows.bytes >= limits::evidence_bytes_max) {
@@ -163,7 +169,7 @@ void Lane::take_row(const PGresult* result, std::size_t rows_max, Rows& rows) {
             cut_cancel_sent_ = true;
             wait_.cancel();
         }
-        return;
+        return base::done;
     }
     auto& row = rows.table.rows.emplace_back();
     row.reserve(static_cast<std::size_t>(columns));
@@ -179,6 +185,7 @@ void Lane::take_row(const PGresult* result, std::size_t rows_max, Rows& rows) {
         rows.bytes += kept.size();
         row.emplace_back(kept);
     }
+    return base::done;
 }
 
 base::Status
@@ -192,9 +199,8 @@ Lane::take(const PGresult* result, const Sql& sql, std::size_t rows_max, Reply& 
     }
     switch (status) {
     case PGRES_SINGLE_TUPLE:
-        take_row(result, rows_max, reply.rows);
         wait_.row_read();
-        return base::done;
+        return take_row(result, rows_max, reply.rows);
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY:

@@ -349,6 +349,13 @@ int PqWait::milliseconds_left() const {
     return until(clock_, stopped() ? std::min(deadline_, next_cancel_) : deadline_);
 }
 
+Error row_too_large() {
+    return {
+        Errc::limit_exceeded,
+        "A single row is larger than " + std::to_string(limits::reader_row_bytes_max) + " bytes.",
+        "Ask for fewer or shorter columns."};
+}
+
 /// Sends what is left to send and takes in what has come, waiting for either once.
 base::Status PqWait::exchange() {
     const int unsent = PQflush(connection_);
@@ -375,11 +382,7 @@ base::Status PqWait::exchange() {
         }
         if (unread_ > limits::reader_row_bytes_max) {
             cancel();
-            return Error{
-                Errc::limit_exceeded,
-                "A single row is larger than " + std::to_string(limits::reader_row_bytes_max) +
-                    " bytes.",
-                "Ask for fewer or shorter columns."};
+            return row_too_large();
         }
     }
     return base::done;

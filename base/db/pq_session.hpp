@@ -45,6 +45,9 @@ bool is_fatal(const pg_result* result);
 base::Error result_error(const pg_result* result, std::string_view statement_name);
 base::Error lost(pg_conn* connection, std::string_view doing);
 
+/// What a row past limits::reader_row_bytes_max is refused with; its connection is not used again.
+base::Error row_too_large();
+
 /// Waits for results of one exchange. A stop request cancels whatever runs on the server, again and
 /// again until all statements in flight have come back; past its deadline, or past
 /// limits::cancel_grace after a stop, it gives up, and the connection is of no more use.

@@ -70,6 +70,7 @@ Table to_table(const PGresult* result) {
         }
     }
     // PQcmdTuples wants a result that is not const and changes nothing in it.
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
     table.affected = std::atoll(PQcmdTuples(const_cast<PGresult*>(result)));
     return table;
 }
