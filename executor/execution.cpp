@@ -257,6 +257,7 @@ Status Execution::check_fingerprint() {
 
 std::vector<Reading> Execution::read_all(const std::vector<runbooks::Check>& checks) {
     std::vector<Reading> readings;
+    readings.reserve(checks.size());
     for (const auto& check : checks) {
         readings.push_back(read_check(check, session_->observe(check.statement)));
     }
@@ -575,6 +576,7 @@ Result<Sample> Execution::take_sample(long long at_ms) {
     }
     const auto blind = [&](const std::vector<runbooks::Check>& checks) {
         std::vector<Reading> readings;
+        readings.reserve(checks.size());
         for (const auto& check : checks) {
             readings.push_back(read_check(check, opened.error()));
         }
