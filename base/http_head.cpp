@@ -66,7 +66,7 @@ const char* reason_of(unsigned status) {
 }
 
 /// RFC 9110 section 5.6.7: Sun, 06 Nov 1994 08:49:37 GMT.
-std::string http_date(Time now) {
+std::string write_date(std::chrono::sys_seconds now) {
     static constexpr std::array days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static constexpr std::array months{
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -87,6 +87,18 @@ std::string http_date(Time now) {
         static_cast<int>(clock.seconds().count())
     );
     return std::string(buffer.data(), static_cast<std::size_t>(length));
+}
+
+/// Written once a second, not once an answer.
+const std::string& http_date(Time now) {
+    const auto second = std::chrono::floor<std::chrono::seconds>(now);
+    thread_local std::chrono::sys_seconds written_for{};
+    thread_local std::string date = write_date(written_for);
+    if (second != written_for) {
+        written_for = second;
+        date = write_date(second);
+    }
+    return date;
 }
 
 bool is_ours(std::string_view name) {
@@ -118,9 +130,21 @@ void append_header(std::string& head, std::string_view name, std::string_view va
     head += "\r\n";
 }
 
-std::string
-start_head(unsigned status, const HttpHeaders& headers, const HttpFraming& framing, Time now) {
-    std::string head = "HTTP/1.1 " + std::to_string(status) + " " + reason_of(status) + "\r\n";
+/// `room` is for what the caller adds: whole answers are built without moving them about.
+std::string start_head(
+    unsigned status,
+    const HttpHeaders& headers,
+    const HttpFraming& framing,
+    Time now,
+    std::size_t room = 0
+) {
+    std::string head;
+    head.reserve(512 + room);
+    head += "HTTP/1.1 ";
+    head += std::to_string(status);
+    head += ' ';
+    head += reason_of(status);
+    head += "\r\n";
     append_header(head, "Date", http_date(now));
     for (const auto& [name, value] : headers) {
         if (is_token(name) && !is_ours(name)) {
@@ -140,7 +164,8 @@ bool forbids_body(unsigned status) {
 } // namespace
 
 std::string render_answer(const HttpResponse& response, const HttpFraming& framing, Time now) {
-    std::string out = start_head(response.status, response.headers, framing, now);
+    const std::size_t room = response.body.size();
+    std::string out = start_head(response.status, response.headers, framing, now, room);
     if (!forbids_body(response.status)) {
         append_header(out, "Content-Length", std::to_string(response.body.size()));
     }

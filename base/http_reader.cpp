@@ -3,43 +3,60 @@
 #include "base/text.hpp"
 
 #include <boost/asio/buffer.hpp>
-#include <boost/beast/core/buffers_range.hpp>
-#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/basic_parser.hpp>
 
 namespace interlock::base {
 namespace {
 
 namespace http = boost::beast::http;
+using boost::beast::error_code;
+using Text = boost::beast::string_view;
 
-/// Grows with what has arrived. Beast's own string body reserves what the client announces.
-struct ArrivedBody {
-    using value_type = std::string;
+constexpr std::size_t fields_max = 100; // header fields; real clients send about twenty
 
-    static std::uint64_t size(const value_type& body) { return body.size(); }
+/// Puts what Beast's parser finds straight into our request: its own message type would cost an
+/// allocation a field, and reserve for the body what the client announces.
+class RequestParser final : public http::basic_parser<true> {
+public:
+    explicit RequestParser(HttpRequest& request) : request_(request) {}
 
-    class reader { // NOLINT(readability-identifier-naming): the name Beast asks for
-    public:
-        template <bool isRequest, class Fields>
-        reader(http::header<isRequest, Fields>&, value_type& body) : body_(body) {}
+    std::string target;
+    int version = 11;
+    bool has_too_many_fields = false;
 
-        void init(const boost::optional<std::uint64_t>&, boost::beast::error_code& problem) {
-            problem = {};
+private:
+    void
+    on_request_impl(http::verb, Text method, Text requested, int spoken, error_code&) override {
+        request_.method = method;
+        target = requested;
+        version = spoken;
+    }
+    void on_field_impl(http::field, Text name, Text value, error_code& problem) override {
+        if (in_trailer_) {
+            return; // nothing of ours may come after the gate has judged
         }
-        template <class Buffers>
-        std::size_t put(const Buffers& buffers, boost::beast::error_code& problem) {
-            problem = {};
-            std::size_t taken = 0;
-            for (const auto buffer : boost::beast::buffers_range_ref(buffers)) {
-                body_.append(static_cast<const char*>(buffer.data()), buffer.size());
-                taken += buffer.size();
-            }
-            return taken;
+        if (request_.headers.size() == fields_max) {
+            has_too_many_fields = true;
+            problem = http::error::header_limit;
+            return;
         }
-        void finish(boost::beast::error_code& problem) { problem = {}; }
+        request_.headers.emplace_back(name, value);
+    }
+    void on_header_impl(error_code&) override { in_trailer_ = true; }
+    std::size_t on_body_impl(Text bytes, error_code&) override {
+        request_.body.append(bytes);
+        return bytes.size();
+    }
+    std::size_t on_chunk_body_impl(std::uint64_t, Text bytes, error_code& problem) override {
+        return on_body_impl(bytes, problem);
+    }
+    void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+    void on_chunk_header_impl(std::uint64_t, Text, error_code&) override {}
+    void on_finish_impl(error_code&) override {}
+    void on_response_impl(int, Text, int, error_code&) override {} // never called
 
-    private:
-        value_type& body_;
-    };
+    HttpRequest& request_;
+    bool in_trailer_ = false;
 };
 
 /// Origin form only: "/" and then visible ASCII without a fragment.
@@ -68,7 +85,7 @@ std::size_t sent_max(std::size_t body_bytes_max) {
 } // namespace
 
 struct HttpReader::Parser {
-    http::request_parser<ArrivedBody> http;
+    RequestParser http;
 };
 
 HttpReader::HttpReader(std::size_t body_bytes_max) : body_bytes_max_(body_bytes_max) {}
@@ -119,29 +136,27 @@ HttpReader::State HttpReader::read_head(std::string& bytes) {
 }
 
 HttpReader::State HttpReader::parse_head(std::string& bytes) {
-    parser_ = std::make_unique<Parser>();
+    request_.headers.reserve(16);
+    parser_.reset(new Parser{RequestParser(request_)});
     auto& http = parser_->http;
     http.eager(false);
     http.header_limit(static_cast<std::uint32_t>(limits::http_header_bytes_max) + 1);
     http.body_limit(boost::none); // judged after the gate
-    boost::beast::error_code problem;
+    error_code problem;
     const std::size_t used = http.put(boost::asio::buffer(bytes.data(), scanned_), problem);
+    if (http.has_too_many_fields) {
+        return refuse(431, "The request has too many header fields.");
+    }
     if (problem || !http.is_header_done() || used != scanned_) {
         return refuse(400, "The request head is malformed.");
     }
     bytes.erase(0, scanned_);
-    const auto& head = http.get();
-    request_.method = std::string(head.method_string());
-    const std::string target(head.target());
-    if (!is_target(target)) {
+    if (!is_target(http.target)) {
         return refuse(400, "The request target is not a path.");
     }
-    const auto question = target.find('?');
-    request_.path = target.substr(0, question);
-    request_.query = question == std::string::npos ? "" : target.substr(question + 1);
-    for (const auto& field : head) {
-        request_.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-    }
+    const auto question = http.target.find('?');
+    request_.path = http.target.substr(0, question);
+    request_.query = question == std::string::npos ? "" : http.target.substr(question + 1);
     return check_framing();
 }
 
@@ -184,7 +199,7 @@ HttpReader::State HttpReader::open_gate() {
 
 HttpReader::State HttpReader::read_body(std::string& bytes) {
     auto& http = parser_->http;
-    boost::beast::error_code problem;
+    error_code problem;
     while (!http.is_done() && !bytes.empty() && !problem) {
         const std::size_t used = http.put(boost::asio::buffer(bytes), problem);
         bytes.erase(0, used);
@@ -203,27 +218,22 @@ HttpReader::State HttpReader::read_body(std::string& bytes) {
         return refuse(400, "The request body is malformed.");
     }
     if (http.is_done()) {
-        request_.body = std::move(http.get().body());
         state_ = State::complete;
     }
     return state_;
 }
 
 bool HttpReader::http_1_0() const {
-    return parser_ && parser_->http.get().version() < 11;
+    return parser_ && parser_->http.version < 11;
 }
 
 bool HttpReader::keep_alive() const {
-    return parser_ && !http_1_0() && parser_->http.get().keep_alive();
+    return parser_ && !http_1_0() && parser_->http.keep_alive();
 }
 
 bool HttpReader::expects_continue() const {
     const auto expectation = request_.header("Expect");
     return expectation && lower_ascii(*expectation) == "100-continue" && !http_1_0();
-}
-
-std::size_t HttpReader::body_bytes() const {
-    return parser_ ? parser_->http.get().body().size() + request_.body.size() : 0;
 }
 
 } // namespace interlock::base

@@ -39,7 +39,7 @@ public:
     bool keep_alive() const;
     /// The client waits for 100 Continue before it sends the body.
     bool expects_continue() const;
-    std::size_t body_bytes() const;
+    std::size_t body_bytes() const { return request_.body.size(); }
 
 private:
     struct Parser;

@@ -11,7 +11,13 @@ namespace interlock::base {
 namespace {
 
 bool same_name(std::string_view left, std::string_view right) {
-    return left.size() == right.size() && lower_ascii(left) == lower_ascii(right);
+    const auto lower = [](char letter) {
+        return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter | 0x20) : letter;
+    };
+    return left.size() == right.size() &&
+           std::equal(left.begin(), left.end(), right.begin(), [&](char one, char other) {
+               return lower(one) == lower(other);
+           });
 }
 
 bool is_ipv4(const std::string& address) {

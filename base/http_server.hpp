@@ -62,6 +62,12 @@ using HttpHandler = std::function<void(std::shared_ptr<HttpExchange>)>;
 /// Looks at a request's headers before its body is read; a response refuses it and closes.
 using HttpGate = std::function<std::optional<HttpResponse>(const HttpRequest&)>;
 
+/// Certificate chain and key in PEM files; read again when reload_tls() is called.
+struct HttpTls {
+    std::string certificate_file;
+    std::string key_file;
+};
+
 /// Shortened in tests; operators get the limits.
 struct HttpDeadlines {
     std::chrono::milliseconds header = limits::http_header_deadline;
@@ -69,6 +75,7 @@ struct HttpDeadlines {
     std::chrono::milliseconds idle = limits::http_idle_deadline;
     std::chrono::milliseconds write = limits::http_write_deadline;
     std::chrono::milliseconds linger = limits::http_linger_deadline;
+    std::chrono::milliseconds handshake = limits::tls_handshake_deadline;
 };
 
 struct HttpServerOptions {
@@ -76,7 +83,9 @@ struct HttpServerOptions {
     unsigned short port = 0; // 0: any free port
     std::size_t body_bytes_max = limits::http_body_bytes_max;
     std::size_t connections_max = limits::http_connections_max;
-    HttpGate gate; // may be empty
+    std::size_t connections_per_address_max = limits::http_connections_per_address_max;
+    std::optional<HttpTls> tls = {}; // TLS 1.2 and 1.3 only; nullopt: plain text
+    HttpGate gate;                   // may be empty
     HttpHandler handler;
     HttpDeadlines deadlines = {};
 };
@@ -87,6 +96,8 @@ public:
     static Result<std::unique_ptr<HttpServer>> start(HttpServerOptions options);
     virtual ~HttpServer() = default;
     virtual unsigned short port() const = 0;
+    /// New connections use the files as they are now; on an error the old certificate stays.
+    virtual Status reload_tls() = 0;
     /// Stops accepting, waits up to `drain` for answers under way, closes. Not to be called from
     /// a handler. Exchanges may outlive the server; their answers then go nowhere.
     virtual void stop(std::chrono::milliseconds drain) = 0;

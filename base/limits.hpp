@@ -91,9 +91,50 @@ inline constexpr std::size_t batch_messages_max = 32; // 2025-03-26 only; more i
 inline constexpr seconds list_lifetime{60};           // how long a client may keep tools/list
 inline constexpr std::size_t client_name_chars_max = 100; // what a client calls itself
 
+// Speaking with MCP clients
+inline constexpr std::size_t list_page = 100;         // entries of one page of a list
+inline constexpr std::size_t completions_max = 100;   // the protocol's own bound
+inline constexpr int progress_per_second = 20;        // more helps nobody
+inline constexpr seconds client_answer_deadline{120}; // a person behind the client types
+inline constexpr std::size_t questions_max = 1'000;   // under way with legacy clients
+inline constexpr std::size_t questions_per_call_max = 16;
+inline constexpr seconds request_state_lifetime{600}; // a person behind the client types
+inline constexpr std::size_t request_state_bytes_max = 16 * 1024;
+inline constexpr std::size_t header_parameters_max = 16; // x-mcp-header of one tool
+inline constexpr seconds stream_keep_alive{15};     // proxies drop quiet streams after 30 to 60
+inline constexpr std::size_t listeners_max = 2'000; // open subscriptions/listen
+inline constexpr std::size_t listen_uris_max = 64;  // resources and tasks of one of them
+inline constexpr seconds watch_interval{1};         // how late a watched plan's news may be
+inline constexpr seconds task_after{5}; // a slow call becomes a task for clients that know tasks
+inline constexpr seconds task_lifetime{3'600}; // after its last change
+inline constexpr std::size_t tasks_max = 1'000;
+inline constexpr std::size_t tasks_per_subject_max = 100;
+inline constexpr std::size_t task_workers =
+    8; // apart from tool_workers: a task must not starve calls
+inline constexpr seconds task_deadline{600};
+
 // Legacy MCP sessions
 inline constexpr std::size_t sessions_max = 10'000;
+inline constexpr std::size_t sessions_per_subject_max = 1'000; // one client cannot push out all
 inline constexpr seconds session_idle_max{3'600};
+inline constexpr std::size_t session_subscriptions_max = 64;
+inline constexpr std::size_t session_streams_max = 32;                       // kept for replay
+inline constexpr std::size_t session_event_bytes_max = std::size_t{1} << 20; // kept for replay
+
+// Authorization
+inline constexpr std::size_t token_bytes_max = 8 * 1024; // below the header limit
+inline constexpr std::size_t tokens_cached_max = 10'000; // verified ones, until they expire
+inline constexpr std::size_t jwks_bytes_max = 256 * 1024;
+inline constexpr std::size_t jwks_keys_max = 64;
+inline constexpr seconds jwks_refresh{300};
+inline constexpr seconds jwks_retry_min{1};          // then doubled up to jwks_refresh
+inline constexpr seconds jwks_unknown_kid_pause{10}; // forged key ids cannot make us fetch
+inline constexpr seconds jwks_stale_max{86'400};     // keys that cannot be renewed are given up
+inline constexpr milliseconds jwks_deadline{5'000};
+inline constexpr std::size_t issuers_max = 16;
+inline constexpr std::size_t identity_rules_max = 256;
+inline constexpr std::size_t resource_metadata_bytes_max = 16 * 1024;
+inline constexpr milliseconds tls_handshake_deadline{5'000};
 
 // Plans and approval
 inline constexpr std::size_t plan_bytes_max = 64 * 1024;    // a person must be able to read it

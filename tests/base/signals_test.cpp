@@ -1,3 +1,4 @@
+#include "base/clock.hpp"
 #include "base/signals.hpp"
 
 #include <csignal>
@@ -56,6 +57,45 @@ TEST_CASE("a stop can be requested from inside", "[base]") {
     CHECK(exit_code_of([] {
               request_stop();
               return wait_for_stop(1h) ? 0 : 1;
+          }) == 0);
+}
+
+TEST_CASE("a hangup asks for a reload, wakes one wait, and stops nothing", "[base]") {
+    CHECK(exit_code_of([] {
+              install_signal_handling();
+              if (take_reload_request()) {
+                  return 1;
+              }
+              (void)std::raise(SIGHUP);
+              (void)std::raise(SIGHUP);
+              if (wait_for_stop(1h) || stop_requested()) {
+                  return 2;
+              }
+              if (!take_reload_request() || take_reload_request()) {
+                  return 3;
+              }
+              (void)std::raise(SIGTERM);
+              return wait_for_stop(1h) ? 0 : 4;
+          }) == 0);
+}
+
+TEST_CASE("a hangup that nobody takes does not keep a loop awake", "[base]") {
+    CHECK(exit_code_of([] {
+              install_signal_handling();
+              (void)std::raise(SIGHUP);
+              const SystemClock clock;
+              (void)wait_for_stop(1h);
+              const Ticks before = clock.ticks();
+              (void)wait_for_stop(50ms);
+              return clock.ticks() - before >= 50ms && take_reload_request() ? 0 : 1;
+          }) == 0);
+}
+
+TEST_CASE("a program at a terminal ends with it", "[base]") {
+    CHECK(exit_code_of([] {
+              install_signal_handling(Hangup::stops);
+              (void)std::raise(SIGHUP);
+              return wait_for_stop(1h) && !take_reload_request() ? 0 : 1;
           }) == 0);
 }
 
