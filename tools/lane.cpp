@@ -12,8 +12,7 @@ constexpr db::Sql freshness{"freshness", R"sql(
                 then 0
                 else extract(epoch from
                          pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp())
-           end as replay_lag_seconds,
-           current_user as database_role)sql"};
+           end as replay_lag_seconds)sql"};
 
 db::LaneSettings settings_for(const Call& call, const LaneRequest& request) {
     db::LaneSettings settings;
@@ -24,61 +23,74 @@ db::LaneSettings settings_for(const Call& call, const LaneRequest& request) {
     return settings;
 }
 
-/// Facts of the connection, and what the freshness query (the last result) says.
+/// Facts of the connection, and what the freshness query says, where there is one.
 Source source_of(
     const LaneRequest& request,
+    const std::string& role,
     const db::ServerFacts& facts,
-    const base::Result<db::Rows>& fresh,
+    const base::Result<db::Rows>* fresh,
     base::Clock& clock
 ) {
     Source source;
     source.target = request.target;
     source.server_version = short_version(facts.version);
     source.in_recovery = facts.in_recovery;
-    source.database_role = facts.login_role;
+    source.database_role = role.empty() ? facts.login_role : role;
     source.at = base::format_time(clock.now());
-    if (fresh && !fresh->table.empty()) {
-        source.in_recovery = fresh->table.boolean(0, "in_recovery").value_or(facts.in_recovery);
-        source.replay_lag_seconds = fresh->table.real(0, "replay_lag_seconds");
-        source.database_role = fresh->table.text(0, "database_role", facts.login_role);
+    if (fresh != nullptr && *fresh && !(*fresh)->table.empty()) {
+        source.in_recovery = (*fresh)->table.boolean(0, "in_recovery").value_or(facts.in_recovery);
+        source.replay_lag_seconds = (*fresh)->table.real(0, "replay_lag_seconds");
     }
     return source;
 }
 
-base::Result<LaneRead> finish(
-    base::Clock& clock,
+/// One read on one connection. A standby is asked how fresh it is; a primary is, and no session of
+/// a primary can find itself on a standby, so that it need not be asked.
+base::Result<LaneRead> read_on(
+    db::ReaderConnection& connection,
+    const Context& context,
+    const Call& call,
     const LaneRequest& request,
-    const db::ServerFacts& facts,
-    db::ReadResults results
+    std::vector<db::Query>& queries
 ) {
+    const db::LaneSettings settings = settings_for(call, request);
+    const bool standby = connection.facts().in_recovery;
+    if (standby) {
+        queries.push_back({.sql = freshness, .parameters = {}, .rows_max = 1});
+    }
+    auto results = connection.read(settings, queries, call.stop);
+    if (standby) {
+        queries.pop_back();
+    }
+    if (!results) {
+        return std::move(results).error();
+    }
     LaneRead out;
-    out.facts = facts;
-    out.source = source_of(request, facts, results.back(), clock);
-    results.pop_back();
-    out.results = std::move(results);
+    out.facts = connection.facts();
+    out.results = std::move(results).value();
+    out.source = source_of(
+        request, settings.role, out.facts, standby ? &out.results.back() : nullptr, context.clock
+    );
+    if (standby) {
+        out.results.pop_back();
+    }
     return out;
 }
 
 /// A connection may have died while it lay idle (a restarted server): such a read is safe to do
 /// again, once, on a new one.
 base::Result<LaneRead> read_replacing_dead(
-    Context& context,
-    const Call& call,
-    const LaneRequest& request,
-    const std::vector<db::Query>& queries
+    Context& context, const Call& call, const LaneRequest& request, std::vector<db::Query>& queries
 ) {
     for (bool again = false;; again = true) {
         INTERLOCK_TRY(
             const auto loan, context.targets.borrow(request.target, request.lane, call.stop)
         );
         db::ReaderConnection& connection = loan->connection();
-        auto results = connection.read(settings_for(call, request), queries, call.stop);
-        if (results) {
-            return finish(context.clock, request, connection.facts(), std::move(results).value());
-        }
-        if (again || !connection.broken() ||
-            results.error().code != base::Errc::target_unreachable) {
-            return std::move(results).error();
+        auto read = read_on(connection, context, call, request, queries);
+        if (read || again || !connection.broken() ||
+            read.error().code != base::Errc::target_unreachable) {
+            return read;
         }
     }
 }
@@ -99,7 +111,6 @@ base::Result<LaneRead> read_lane(
     );
     span.set("db.system.name", std::string{"postgresql"});
     span.set("interlock.target", request.target);
-    queries.push_back({.sql = freshness, .parameters = {}, .rows_max = 1});
     span.set("db.operation.batch.size", static_cast<std::int64_t>(queries.size()));
     auto result = read_replacing_dead(context, call, request, queries);
     if (!result) {

@@ -16,6 +16,13 @@ namespace {
 namespace limits = base::limits;
 using Connection = std::unique_ptr<db::ReaderConnection>;
 
+/// Callers that wait for a slot. Each is woken alone: many waiting for few must not all wake, look,
+/// and wait again.
+struct Waiters {
+    std::condition_variable_any changed;
+    std::size_t count = 0;
+};
+
 /// The connections to one target. Nothing here waits while it holds the mutex.
 class Pool {
 public:
@@ -41,8 +48,8 @@ public:
             backoff_ = {};
             return opened;
         }
-        release(lane);
         remember_failure(opened.error());
+        release(lane);
         return opened;
     }
 
@@ -93,13 +100,15 @@ private:
         std::unique_lock lock{mutex_};
         const auto settled = [&] { return backing_off() || has_slot(lane); };
         if (!settled()) {
-            if (waiting_ >= limits::pool_waiters_max) {
+            if (triage_.count + ordinary_.count >= limits::pool_waiters_max) {
                 return busy("too many callers wait already");
             }
-            ++waiting_;
-            const bool in_time = changed_.wait_for(lock, stop, limits::pool_wait_max, settled);
-            --waiting_;
+            Waiters& mine = lane == Lane::triage ? triage_ : ordinary_;
+            ++mine.count;
+            const bool in_time = mine.changed.wait_for(lock, stop, limits::pool_wait_max, settled);
+            --mine.count;
             if (stop.stop_requested()) {
+                wake_next(); // the wake-up may have been meant for this one
                 return base::Error{
                     base::Errc::cancelled,
                     "The caller gave up while waiting for a connection.",
@@ -110,6 +119,7 @@ private:
             }
         }
         if (backing_off()) {
+            wake_next();
             return failing();
         }
         ++in_use_;
@@ -140,7 +150,17 @@ private:
         --in_use_;
         ordinary_in_use_ -= lane == Lane::ordinary ? 1 : 0;
         show_use();
-        changed_.notify_all();
+        wake_next();
+    }
+
+    /// Whoever can go on now, if anybody: a slot is free, or the target is known to be away.
+    void wake_next() {
+        if (triage_.count > 0 && (backing_off() || has_slot(Lane::triage))) {
+            triage_.changed.notify_one();
+        }
+        if (ordinary_.count > 0 && (backing_off() || has_slot(Lane::ordinary))) {
+            ordinary_.changed.notify_one();
+        }
     }
 
     void remember_failure(const base::Error& error) {
@@ -160,11 +180,11 @@ private:
     base::Clock& clock_;
     telemetry::Metrics& metrics_;
     std::mutex mutex_; // guards all below
-    std::condition_variable_any changed_;
+    Waiters triage_;
+    Waiters ordinary_;
     std::vector<Connection> idle_;
     int in_use_ = 0; // lent or being opened
     int ordinary_in_use_ = 0;
-    std::size_t waiting_ = 0;
     std::chrono::milliseconds backoff_{0};
     base::Ticks not_before_{};
     base::Error last_error_;

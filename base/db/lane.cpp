@@ -42,6 +42,18 @@ select pg_catalog.set_config('application_name', $1, true),
 constexpr Sql savepoint{"lane_savepoint", "savepoint interlock_lane"};
 constexpr Sql back{"lane_back", "rollback to savepoint interlock_lane"};
 constexpr Sql rollback{"lane_rollback", "rollback"};
+constexpr Sql forget{"lane_forget", "deallocate all"};
+
+// What a rolled back transaction could leave behind: a statement prepared by SQL, an open cursor, a
+// channel listened to, an advisory lock, another role. Settings it cannot: ROLLBACK undoes them,
+// where ROLLBACK TO before it proves that it ends the transaction in which they were made.
+constexpr Sql traces{"lane_traces", R"sql(
+select (select pg_catalog.count(*) from pg_catalog.pg_prepared_statements where from_sql)
+     + (select pg_catalog.count(*) from pg_catalog.pg_cursors where is_holdable)
+     + (select pg_catalog.count(*) from pg_catalog.pg_listening_channels())
+     + (select pg_catalog.count(*) from pg_catalog.pg_locks
+         where pid = pg_catalog.pg_backend_pid() and locktype = 'advisory')
+    || ' ' || pg_catalog.current_setting('role'))sql"};
 
 std::string milliseconds(std::chrono::milliseconds duration) {
     return std::to_string(duration.count()) + "ms";
@@ -71,19 +83,21 @@ struct Reply {
     Rows rows;
     std::optional<Error> error;
     std::string state;    // SQLSTATE of the error
-    bool skipped = false; // an earlier error of the same segment
+    bool skipped = false; // by an earlier error before the same sync
 };
 
 class Lane {
 public:
     Lane(
         pg_conn* connection,
+        Statements& statements,
         const LaneSettings& settings,
         const std::vector<const Query*>& queries,
         const std::stop_token& stop,
         base::Clock& clock
     )
         : connection_(connection),
+          statements_(statements),
           settings_(settings),
           queries_(queries),
           clock_(clock),
@@ -95,23 +109,38 @@ public:
     bool stopped() const { return wait_.stopped(); }
 
 private:
+    /// One statement on its way: what is to be received for it.
+    struct Sent {
+        Statements::Known* known;
+        bool prepares = false;     // its preparation was sent before it
+        bool was_prepared = false; // by an earlier read
+    };
+
     base::Duration time_allowed() const {
         const auto statements = static_cast<long>(queries_.size()) + 1;
         return settings_.statement_timeout * statements + limits::reader_grace;
     }
     bool send_one(const Sql& sql, const std::vector<Cell>& parameters = {});
+    bool send_sync() { return PQpipelineSync(connection_) == 1; }
     base::Result<Reply> reply(const Sql& sql, std::size_t rows_max);
+    base::Status receive_results(const Sql& sql, std::size_t rows_max, Reply& reply);
     base::Status take(const PGresult* result, const Sql& sql, std::size_t rows_max, Reply& reply);
     base::Status take_row(const PGresult* result, std::size_t rows_max, Rows& rows);
     base::Status sync();
     base::Status receive_head(LaneOutcome& outcome, std::optional<Error>& failed);
-    base::Status receive_query(const Query& query, LaneOutcome& outcome);
+    base::Status receive_query(std::size_t index, LaneOutcome& outcome);
+    base::Status receive_end(LaneOutcome& outcome);
 
     pg_conn* connection_;
+    Statements& statements_;
     const LaneSettings& settings_;
     const std::vector<const Query*>& queries_;
     base::Clock& clock_;
     PqWait wait_;
+    std::vector<Sent> sent_;
+    std::size_t received_ = 0;     // of sent_
+    bool segmented_ = false;       // a sync behind every statement of queries_
+    bool forgets_ = false;         // begins by forgetting what is prepared
     std::size_t discarded_ = 0;    // bytes of rows past rows_max
     bool cut_cancel_sent_ = false; // for the statement being received
     // Sent for an earlier one. PostgreSQL signals the process and its group, so that even a cancel
@@ -122,27 +151,42 @@ private:
 bool Lane::send_one(const Sql& sql, const std::vector<Cell>& parameters) {
     const std::string text{sql.text};
     const auto values = pointers(parameters);
-    return PQsendQueryParams(
-               connection_,
-               text.c_str(),
-               static_cast<int>(values.size()),
-               nullptr,
-               values.data(),
-               nullptr,
-               nullptr,
-               0
+    const int count = static_cast<int>(values.size());
+    Statements::Known& known = statements_[sql.text];
+    statements_.send(known);
+    Sent& sent = sent_.emplace_back(Sent{.known = &known, .was_prepared = known.prepared});
+    if (known.name.empty()) {
+        return PQsendQueryParams(
+                   connection_, text.c_str(), count, nullptr, values.data(), nullptr, nullptr, 0
+               ) == 1;
+    }
+    if (!known.prepared) {
+        sent.prepares = true;
+        known.prepared = true; // taken back if it fails
+        if (PQsendPrepare(connection_, known.name.c_str(), text.c_str(), 0, nullptr) != 1) {
+            return false;
+        }
+    }
+    return PQsendQueryPrepared(
+               connection_, known.name.c_str(), count, values.data(), nullptr, nullptr, 0
            ) == 1;
 }
 
 base::Status Lane::send() {
-    bool sent = PQenterPipelineMode(connection_) == 1 && send_one(begin) && send_one(first) &&
-                send_one(settle, setting_values(settings_)) && send_one(savepoint) &&
-                PQpipelineSync(connection_) == 1;
+    forgets_ = statements_.make_room();
     for (const auto* query : queries_) {
-        sent = sent && send_one(back) && send_one(query->sql, query->parameters) &&
-               PQpipelineSync(connection_) == 1;
+        segmented_ = segmented_ || statements_[query->sql.text].failed;
     }
-    sent = sent && send_one(rollback) && PQpipelineSync(connection_) == 1;
+    bool sent = PQenterPipelineMode(connection_) == 1 &&
+                (!forgets_ || (send_one(forget) && send_sync())) && send_one(begin) &&
+                send_one(first) && send_one(settle, setting_values(settings_)) &&
+                send_one(savepoint);
+    for (std::size_t i = 0; i < queries_.size(); ++i) {
+        const Query& query = *queries_[i];
+        sent = sent && (i == 0 || send_one(back)) && send_one(query.sql, query.parameters) &&
+               (!segmented_ || send_sync());
+    }
+    sent = sent && send_one(back) && send_one(rollback) && send_one(traces) && send_sync();
     if (!sent) {
         return lost(connection_, "sending a read");
     }
@@ -224,22 +268,33 @@ Lane::take(const PGresult* result, const Sql& sql, std::size_t rows_max, Reply& 
     }
 }
 
-/// Everything one statement returns. An Error is one of the connection, not of the statement.
-base::Result<Reply> Lane::reply(const Sql& sql, std::size_t rows_max) {
-    Reply reply;
-    discarded_ = 0;
-    cut_cancel_sent_ = false;
-    const auto began = clock_.ticks();
-    // Returns 0 where a statement was skipped; its rows then come as one empty result anyway.
-    (void)PQsetSingleRowMode(connection_);
+base::Status Lane::receive_results(const Sql& sql, std::size_t rows_max, Reply& reply) {
     for (;;) {
         INTERLOCK_CHECK(wait_.until_result());
         const PqResult result{PQgetResult(connection_)};
         if (!result) {
-            break;
+            return base::done;
         }
         INTERLOCK_CHECK(take(result.get(), sql, rows_max, reply));
     }
+}
+
+/// Everything one statement returns. An Error is one of the connection, not of the statement.
+base::Result<Reply> Lane::reply(const Sql& sql, std::size_t rows_max) {
+    const Sent& sent = sent_.at(received_++);
+    Reply reply;
+    discarded_ = 0;
+    cut_cancel_sent_ = false;
+    const auto began = clock_.ticks();
+    if (sent.prepares) {
+        INTERLOCK_CHECK(receive_results(sql, rows_max, reply));
+        if (reply.error || reply.skipped) {
+            sent.known->prepared = false;
+        }
+    }
+    // Returns 0 where a statement was skipped; its rows then come as one empty result anyway.
+    (void)PQsetSingleRowMode(connection_);
+    INTERLOCK_CHECK(receive_results(sql, rows_max, reply));
     wait_.row_read();
     if (PQstatus(connection_) != CONNECTION_OK) {
         return lost(connection_, "reading");
@@ -260,6 +315,10 @@ base::Status Lane::sync() {
 
 /// `failed`: why the lane could not be entered. The connection is still good then.
 base::Status Lane::receive_head(LaneOutcome& outcome, std::optional<Error>& failed) {
+    if (forgets_) {
+        INTERLOCK_CHECK(reply(forget, 1));
+        INTERLOCK_CHECK(sync());
+    }
     for (const auto* sql : {&begin, &first, &settle, &savepoint}) {
         INTERLOCK_TRY(auto reply, this->reply(*sql, 1));
         if (reply.error && !failed) {
@@ -271,24 +330,49 @@ base::Status Lane::receive_head(LaneOutcome& outcome, std::optional<Error>& fail
             outcome.in_recovery = row[1] == "t";
         }
     }
-    return sync();
+    return base::done;
 }
 
-base::Status Lane::receive_query(const Query& query, LaneOutcome& outcome) {
-    INTERLOCK_TRY(auto returned, reply(back, 1));
+/// A prepared statement may go bad: its result's columns changed with an upgraded extension, or
+/// somebody else on this session deallocated it.
+bool went_stale(const std::string& state) {
+    return state == "0A000" || state == "26000";
+}
+
+base::Status Lane::receive_query(std::size_t index, LaneOutcome& outcome) {
+    const Query& query = *queries_[index];
+    Reply returned;
+    if (index > 0) {
+        INTERLOCK_TRY(returned, reply(back, 1));
+    }
+    const Sent& sent = sent_.at(received_);
     INTERLOCK_TRY(auto answer, reply(query.sql, query.rows_max));
-    INTERLOCK_CHECK(sync());
+    if (segmented_) {
+        INTERLOCK_CHECK(sync());
+    }
+    if (outcome.rerun) {
+        return base::done; // only received, to get past it
+    }
     const auto& state = returned.error ? returned.state : answer.state;
     if (cut_cancel_may_stray_ && state == "57014" && !stopped()) {
         outcome.rerun = true;
-    }
-    if (outcome.rerun) {
         return base::done;
     }
-    if (cut_cancel_sent_ && answer.state == "57014") {
+    if (sent.was_prepared && went_stale(answer.state)) {
+        sent.known->stale = true;
+        sent.known->prepared = false;
+        sent.known->name.clear();
+        outcome.rerun = true;
+        return base::done;
+    }
+    const bool cut_short = cut_cancel_sent_ && answer.state == "57014";
+    const bool failed = returned.error || answer.error;
+    sent.known->failed = answer.error && !cut_short;
+    cut_cancel_may_stray_ = cut_cancel_may_stray_ || cut_cancel_sent_;
+    outcome.rerun = failed && !segmented_ && index + 1 < queries_.size();
+    if (cut_short) {
         answer.error.reset(); // the cancel we sent: what we have is what was wanted
     }
-    cut_cancel_may_stray_ = cut_cancel_may_stray_ || cut_cancel_sent_;
     if (answer.error) {
         outcome.results.emplace_back(std::move(*answer.error));
     } else if (answer.skipped) {
@@ -303,15 +387,33 @@ base::Status Lane::receive_query(const Query& query, LaneOutcome& outcome) {
     return base::done;
 }
 
+/// After an error the end was skipped with the rest: then it is sent again, alone.
+base::Status Lane::receive_end(LaneOutcome& outcome) {
+    INTERLOCK_TRY(const auto same, reply(back, 1));
+    INTERLOCK_TRY(const auto ended, reply(rollback, 1));
+    INTERLOCK_TRY(const auto left, reply(traces, 1));
+    INTERLOCK_CHECK(sync());
+    if (!same.error && !same.skipped && !left.rows.table.empty()) {
+        outcome.traces = left.rows.table.rows[0][0];
+    }
+    if (ended.error || ended.skipped) {
+        if (!send_one(rollback) || !send_sync()) {
+            return lost(connection_, "ending a read");
+        }
+        INTERLOCK_CHECK(reply(rollback, 1));
+        INTERLOCK_CHECK(sync());
+    }
+    return base::done;
+}
+
 base::Result<LaneOutcome> Lane::receive() {
     LaneOutcome outcome;
     std::optional<Error> failed;
     INTERLOCK_CHECK(receive_head(outcome, failed));
-    for (const auto* query : queries_) {
-        INTERLOCK_CHECK(receive_query(*query, outcome));
+    for (std::size_t i = 0; i < queries_.size(); ++i) {
+        INTERLOCK_CHECK(receive_query(i, outcome));
     }
-    INTERLOCK_TRY(const auto ended, reply(rollback, 1));
-    INTERLOCK_CHECK(sync());
+    INTERLOCK_CHECK(receive_end(outcome));
     if (failed) {
         return *failed;
     }
@@ -327,13 +429,14 @@ bool Lane::leave() {
 
 base::Result<LaneOutcome> run_lane(
     pg_conn* connection,
+    Statements& statements,
     const LaneSettings& settings,
     const std::vector<const Query*>& queries,
     const std::stop_token& stop,
     base::Clock& clock,
     bool& broken
 ) {
-    Lane lane{connection, settings, queries, stop, clock};
+    Lane lane{connection, statements, settings, queries, stop, clock};
     broken = true;
     INTERLOCK_CHECK(lane.send());
     auto outcome = lane.receive();

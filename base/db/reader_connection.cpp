@@ -3,9 +3,10 @@
 #include "base/db/lane.hpp"
 #include "base/db/pq_session.hpp"
 #include "base/db/sql_text.hpp"
+#include "base/db/statements.hpp"
 
 #include <optional>
-#include <unordered_set>
+#include <poll.h>
 
 #include <libpq-fe.h>
 
@@ -27,11 +28,13 @@ select pg_catalog.current_setting('server_version_num') as version_number,
 constexpr Sql identifier_sql{
     "system_identifier", "select system_identifier from pg_catalog.pg_control_system()"};
 
-// Nothing of a read may outlive it: no setting made by SET, no prepared statement, no open cursor,
-// no channel listened to, no advisory lock, no other role.
-constexpr Sql traces_sql{"lane_traces", R"sql(
+// Nothing of a read may outlive it: no setting made by SET, no statement prepared by SQL, no open
+// cursor, no channel listened to, no advisory lock, no other role. A lane tells all of it but the
+// settings, which are slow to read, in its own round trip; this is asked where that does not
+// suffice.
+constexpr Sql traces_sql{"session_traces", R"sql(
 select (select count(*) from pg_catalog.pg_settings where source = 'session')
-     + (select count(*) from pg_catalog.pg_prepared_statements)
+     + (select count(*) from pg_catalog.pg_prepared_statements where from_sql)
      + (select count(*) from pg_catalog.pg_cursors where is_holdable)
      + (select count(*) from pg_catalog.pg_listening_channels())
      + (select count(*) from pg_catalog.pg_locks
@@ -54,6 +57,7 @@ public:
 private:
     base::Status prove_read(const Query& query);
     std::optional<std::string> traces();
+    bool silent() const;
     base::Status
     run(const LaneSettings& settings,
         const std::vector<const Query*>& queries,
@@ -66,19 +70,20 @@ private:
     int backend_pid_ = 0;
     bool broken_ = false;
     std::optional<std::string> traces_at_connect_;
-    std::unordered_set<std::string> proven_; // texts known to be reads
+    std::optional<std::string> lane_traces_at_connect_;
+    std::optional<std::string> lane_traces_; // of the last lane; nothing: ask
+    Statements statements_;
 };
 
 /// The first of two fences (the lane's transaction is the second): one statement, and one of the
 /// kinds that return rows and leave transactions alone.
 base::Status Reader::prove_read(const Query& query) {
-    constexpr std::size_t remembered_max = 256;
     INTERLOCK_CHECK(refuse_nul(query.sql, query.parameters));
-    std::string text{query.sql.text};
-    if (proven_.contains(text)) {
+    Statements::Known& known = statements_[query.sql.text];
+    if (known.proven) {
         return base::done;
     }
-    INTERLOCK_TRY(const auto facts, statement_facts(text));
+    INTERLOCK_TRY(const auto facts, statement_facts(query.sql.text));
     const bool reads = facts.kind == "SelectStmt" || facts.kind == "ExplainStmt" ||
                        facts.kind == "VariableShowStmt";
     if (facts.statements != 1 || !reads) {
@@ -87,14 +92,11 @@ base::Status Reader::prove_read(const Query& query) {
             "Statement " + std::string{query.sql.name} + " is not a single read.",
             "Send one SELECT, EXPLAIN or SHOW."};
     }
-    if (proven_.size() >= remembered_max) {
-        proven_.clear();
-    }
-    proven_.insert(std::move(text));
+    known.proven = true;
     return base::done;
 }
 
-/// One lane transaction, or several when a cancelled cut result took the next statement with it.
+/// One lane transaction, or several when one statement took the next ones with it.
 base::Status Reader::run(
     const LaneSettings& settings,
     const std::vector<const Query*>& queries,
@@ -103,11 +105,14 @@ base::Status Reader::run(
 ) {
     auto rest = queries;
     for (;;) {
+        lane_traces_.reset();
         INTERLOCK_TRY(
-            auto outcome, run_lane(connection_.get(), settings, rest, stop, clock_, broken_)
+            auto outcome,
+            run_lane(connection_.get(), statements_, settings, rest, stop, clock_, broken_)
         );
         facts_.in_recovery = outcome.in_recovery;
         backend_pid_ = outcome.backend_pid;
+        lane_traces_ = std::move(outcome.traces);
         for (auto& result : outcome.results) {
             results.push_back(std::move(result));
         }
@@ -181,7 +186,16 @@ std::optional<std::string> Reader::traces() {
     }
 }
 
+/// Nothing came since the last answer: an end of the session or a message would lie there.
+bool Reader::silent() const {
+    pollfd item{PQsocket(connection_.get()), POLLIN, 0};
+    return ::poll(&item, 1, 0) == 0;
+}
+
 bool Reader::clean() {
+    if (!broken_ && lane_traces_ && lane_traces_ == lane_traces_at_connect_ && silent()) {
+        return true;
+    }
     const auto found = traces();
     // What is not clean is not used again: the caller closes it.
     broken_ = !found || found != traces_at_connect_;
@@ -195,14 +209,17 @@ base::Status Reader::learn_facts() {
     traces_at_connect_ = traces();
     LaneSettings settings;
     settings.application_name = "interlock";
-    INTERLOCK_TRY(auto results, read(settings, {{facts_sql, {}}, {identifier_sql, {}}}, {}));
-    INTERLOCK_TRY(const auto facts, std::move(results[0]));
+    // What may fail comes first: the last lane then tells the traces of a session as it should be.
+    INTERLOCK_TRY(auto results, read(settings, {{identifier_sql, {}}, {facts_sql, {}}}, {}));
+    lane_traces_at_connect_ = lane_traces_;
+    statements_.allow_preparing(backend_pid_ == PQbackendPID(connection_.get()));
+    INTERLOCK_TRY(const auto facts, std::move(results[1]));
     facts_.version_number = static_cast<int>(facts.table.integer(0, "version_number").value_or(0));
     facts_.version = facts.table.text(0, "version");
     facts_.database = facts.table.text(0, "database");
     facts_.login_role = facts.table.text(0, "login_role");
-    if (results[1] && !results[1]->table.empty()) {
-        facts_.system_identifier = results[1]->table.text(0, "system_identifier");
+    if (results[0] && !results[0]->table.empty()) {
+        facts_.system_identifier = results[0]->table.text(0, "system_identifier");
     }
     return base::done;
 }

@@ -23,6 +23,7 @@ public:
         auto made = connect(database.address(), "interlock", clock);
         REQUIRE(made.ok());
         connection = std::move(*made);
+        statements = {};
     }
     base::Result<LaneOutcome>
     run(const std::vector<std::string>& texts, LaneSettings settings = {}) {
@@ -34,7 +35,26 @@ public:
         for (const auto& query : queries) {
             pointers.push_back(&query);
         }
-        return run_lane(connection.get(), settings, pointers, {}, clock, broken);
+        LaneOutcome all;
+        do {
+            auto outcome =
+                run_lane(connection.get(), statements, settings, pointers, {}, clock, broken);
+            if (!outcome) {
+                return outcome;
+            }
+            pointers.erase(
+                pointers.begin(), pointers.begin() + static_cast<long>(outcome->results.size())
+            );
+            for (auto& result : outcome->results) {
+                all.results.push_back(std::move(result));
+            }
+            all.rerun = outcome->rerun;
+            all.in_recovery = outcome->in_recovery;
+            all.backend_pid = outcome->backend_pid;
+            all.traces = outcome->traces;
+            ++trips;
+        } while (all.rerun);
+        return all;
     }
     bool untouched() {
         return database.scalar("select count(*) || ',' || sum(a) from t") == "1,1" &&
@@ -46,6 +66,8 @@ public:
     lab::Database database;
     base::SystemClock clock;
     PqConnection connection;
+    Statements statements;
+    int trips = 0;
     bool broken = false;
 };
 
@@ -174,6 +196,118 @@ TEST_CASE("a lane reports the backend and whether it is in recovery", "[db][live
     CHECK(std::to_string(outcome->backend_pid) == outcome->results[0]->table.rows[0][0]);
     CHECK_FALSE(outcome->in_recovery);
     CHECK(fixture.run({}).ok());
+}
+
+/// Names of the statements that the fixture's session holds prepared.
+std::string prepared_names(Fixture& fixture) {
+    const auto outcome =
+        fixture.run({"select coalesce(string_agg(name, ' ' order by name), '') from "
+                     "pg_prepared_statements where statement like 'select%twice%'"});
+    REQUIRE(outcome.ok());
+    REQUIRE((*outcome).results[0].ok());
+    return (*outcome).results[0]->table.rows[0][0].value_or("NULL");
+}
+
+TEST_CASE("a text that comes again is prepared, where that is allowed", "[db][live]") {
+    Fixture fixture;
+    const std::string text = "select 'twice', $1::text";
+    const auto ask = [&](const std::string& value) {
+        std::vector<Query> queries{{{"test", text}, {value}}};
+        auto outcome = run_lane(
+            fixture.connection.get(),
+            fixture.statements,
+            {},
+            {&queries[0]},
+            {},
+            fixture.clock,
+            fixture.broken
+        );
+        REQUIRE(outcome.ok());
+        REQUIRE(outcome->results.at(0).ok());
+        return outcome->results[0]->table.rows[0][1];
+    };
+    CHECK(ask("a") == "a");
+    CHECK(ask("b") == "b");
+    CHECK(prepared_names(fixture).empty());
+    fixture.statements.allow_preparing(true);
+    CHECK(ask("c") == "c");
+    CHECK_FALSE(prepared_names(fixture).empty());
+    CHECK(ask("d") == "d");
+    CHECK(ask("e") == "e");
+}
+
+TEST_CASE("a lane is the same prepared as not", "[db][live]") {
+    Fixture fixture;
+    fixture.database.sql("do $$ begin if not exists (select from pg_roles where rolname = 'narrow')"
+                         " then create role narrow; end if; end $$");
+    fixture.statements.allow_preparing(true);
+    LaneSettings narrow;
+    narrow.role = "narrow";
+    for (int i = 0; i < 4; ++i) {
+        const auto first = fixture.run({where_am_i, "commit", where_am_i}, narrow);
+        REQUIRE(first.ok());
+        CHECK((*first).results[0]->table.rows[0][0] == "narrow on 5s");
+        const auto second = fixture.run({where_am_i, "insert into public.t values (2)"});
+        REQUIRE(second.ok());
+        CHECK((*second).results[0]->table.rows[0][0] == "postgres on 5s");
+        CHECK_FALSE((*second).results[1].ok());
+        CHECK(fixture.untouched());
+    }
+}
+
+TEST_CASE("a statement known to fail costs no second trip", "[db][live]") {
+    Fixture fixture;
+    const std::vector<std::string> texts{"select 1", "select 1 from missing", "select 2"};
+    for (const int trips : {2, 1, 1}) {
+        fixture.trips = 0;
+        const auto outcome = fixture.run(texts);
+        REQUIRE(outcome.ok());
+        CHECK((*outcome).results[0]->table.rows[0][0] == "1");
+        CHECK((*outcome).results[1].error().code == Errc::not_supported);
+        CHECK((*outcome).results[2]->table.rows[0][0] == "2");
+        CHECK(fixture.trips == trips);
+        CHECK_FALSE(fixture.broken);
+    }
+}
+
+TEST_CASE("a plan gone stale is made anew", "[db][live]") {
+    Fixture fixture;
+    fixture.statements.allow_preparing(true);
+    for (int i = 0; i < 3; ++i) {
+        const auto outcome = fixture.run({"select * from public.t", "select 1"});
+        REQUIRE(outcome.ok());
+        REQUIRE((*outcome).results[0].ok());
+    }
+    fixture.database.sql("alter table t add b text");
+    const auto outcome = fixture.run({"select * from public.t", "select 1"});
+    REQUIRE(outcome.ok());
+    REQUIRE((*outcome).results.size() == 2);
+    REQUIRE((*outcome).results[0].ok());
+    CHECK((*outcome).results[0]->table.columns == std::vector<std::string>{"a", "b"});
+    CHECK((*outcome).results[1]->table.rows[0][0] == "1");
+}
+
+TEST_CASE("what is prepared is bounded, here and on the server", "[db][live]") {
+    Fixture fixture;
+    fixture.statements.allow_preparing(true);
+    for (int i = 0; i < 600; ++i) {
+        const std::string text = "select " + std::to_string(i / 2);
+        const auto outcome = fixture.run({text});
+        REQUIRE(outcome.ok());
+        CHECK((*outcome).results[0]->table.rows[0][0] == std::to_string(i / 2));
+    }
+    const auto count = fixture.run({"select count(*) from pg_prepared_statements"});
+    REQUIRE(count.ok());
+    CHECK((*count).results[0]->table.integer(0, "count").value_or(0) <= 64);
+}
+
+TEST_CASE("a lane tells what it left behind, and nothing when it cannot know", "[db][live]") {
+    Fixture fixture;
+    CHECK((*fixture.run({"select 1"})).traces == "0 none");
+    CHECK((*fixture.run({"select pg_advisory_lock(1)"})).traces == "1 none");
+    CHECK((*fixture.run({"select pg_advisory_unlock_all()"})).traces == "0 none");
+    CHECK((*fixture.run({"commit"})).traces == std::nullopt);
+    CHECK((*fixture.run({"select 1"})).traces == "0 none");
 }
 
 } // namespace
