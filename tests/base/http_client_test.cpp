@@ -166,4 +166,72 @@ TEST_CASE("an error names the host and never the secret in the path", "[base]") 
     CHECK(response.error().what.find("hidden") == std::string::npos);
 }
 
+TEST_CASE("an address is judged by what it is, however it is written", "[base]") {
+    for (const char* local : {"127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"}) {
+        INFO(local);
+        CHECK(is_within(HttpReach::loopback, local));
+        CHECK_FALSE(is_within(HttpReach::network, local));
+        CHECK_FALSE(is_within(HttpReach::internet, local));
+    }
+    for (const char* odd :
+         {"169.254.169.254",
+          "::ffff:169.254.169.254",
+          "64:ff9b::a9fe:a9fe",
+          "64:ff9b:1::1",
+          "fe80::1",
+          "0.0.0.0",
+          "::",
+          "::169.254.169.254",
+          "2002:a9fe:a9fe::1",
+          "2001:db8::1",
+          "224.0.0.1",
+          "255.255.255.255",
+          "ff02::1",
+          "not an address",
+          ""}) {
+        INFO(odd);
+        CHECK_FALSE(is_within(HttpReach::loopback, odd));
+        CHECK_FALSE(is_within(HttpReach::network, odd));
+        CHECK_FALSE(is_within(HttpReach::internet, odd));
+    }
+    for (const char* inside :
+         {"10.1.2.3", "172.31.0.1", "192.168.0.1", "100.64.0.1", "fd00::1", "64:ff9b::a00:1"}) {
+        INFO(inside);
+        CHECK(is_within(HttpReach::network, inside));
+        CHECK_FALSE(is_within(HttpReach::internet, inside));
+    }
+    for (const char* outside :
+         {"1.1.1.1", "172.32.0.1", "169.253.0.1", "2606:4700::1111", "64:ff9b::101:101"}) {
+        INFO(outside);
+        CHECK(is_within(HttpReach::network, outside));
+        CHECK(is_within(HttpReach::internet, outside));
+        CHECK_FALSE(is_within(HttpReach::loopback, outside));
+    }
+}
+
+TEST_CASE("a call goes nowhere but where it may reach, whatever the name leads to", "[base]") {
+    const Peer peer;
+    HttpCall call = peer.call("/x");
+    call.reach = HttpReach::loopback;
+    CHECK(http_call(call).ok());
+    for (const auto reach : {HttpReach::network, HttpReach::internet}) {
+        call.reach = reach;
+        const auto response = http_call(call);
+        REQUIRE_FALSE(response.ok());
+        CHECK(response.error().code == Errc::refused);
+    }
+    call.url.replace(call.url.find("127.0.0.1"), 9, "localhost"); // a name is looked up first
+    CHECK(http_call(call).error().code == Errc::refused);
+}
+
+TEST_CASE("a call that is told to stop is given up before its deadline", "[base]") {
+    const Peer peer;
+    HttpCall call = peer.call("/keep");
+    call.timeout = 60s;
+    std::stop_source stop;
+    call.stop = stop.get_token();
+    stop.request_stop();
+    CHECK(http_call(call).error().code == Errc::cancelled);
+}
+
 } // namespace interlock::base
