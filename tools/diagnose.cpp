@@ -53,6 +53,7 @@ Diagnosis conclude(const Facts& facts, std::string id) {
 base::Result<Output> run(Context& context, const Call& call) {
     INTERLOCK_TRY(const std::string target, context.targets.resolve(call.arguments.text("target")));
     INTERLOCK_TRY(const Facts facts, sweep(context, call, target));
+    call.tell(2, sweep_steps, "weighing causes");
     Diagnosis diagnosis = conclude(facts, base::new_id(context.random, "ev"));
     const std::string seen = facts_json(facts);
     RenderedDiagnosis rendered = render_diagnosis(diagnosis, seen);
@@ -71,6 +72,7 @@ base::Result<Output> run(Context& context, const Call& call) {
     }
     call.span.set("interlock.diagnosis.verdict", std::string{name(diagnosis.verdict)});
     call.span.set("interlock.diagnosis.causes", static_cast<std::int64_t>(diagnosis.causes.size()));
+    call.tell(sweep_steps, sweep_steps, "diagnosis ready");
     return std::move(rendered.output);
 }
 
@@ -83,6 +85,9 @@ Tool diagnose() {
         .summary = "Examines a target in one short sweep and names causes with evidence, what "
                    "speaks against them, runbooks, and what was not examined.",
         .domain = "triage",
+        // A sweep of a busy server may wait for a connection first; a client that knows tasks need
+        // not hold its request open for that long. Nothing is lost when it never asks again.
+        .may_become_task = true,
         .inputs = {target_input()},
         .output_schema = diagnosis_schema,
         .run = run};

@@ -84,6 +84,7 @@ struct Output {
     std::string structured; // JSON object text, valid against the tool's output schema
     std::string text;       // at most limits::result_text_chars_max + marker line
     bool is_error = false;
+    std::string error_code = {}; // the stable code of structured.error; "" unless is_error
 };
 
 } // namespace interlock::tools

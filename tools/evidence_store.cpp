@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <fcntl.h>
 #include <filesystem>
 #include <mutex>
@@ -29,6 +30,7 @@ constexpr std::size_t header_bytes_max = 16 * 1024;
 // Room made at once when the budget is used up, so that not every later put has to look again.
 constexpr std::size_t budget_after_eviction = limits::evidence_store_bytes_max / 10 * 9;
 constexpr std::size_t files_after_eviction = limits::evidence_files_max / 10 * 9;
+constexpr std::size_t recent_kept = 1'000; // ids to suggest; what is older is found by its id
 // Other processes may share the directory; what they add is seen at least this often.
 constexpr int puts_between_looks = 64;
 
@@ -126,6 +128,10 @@ public:
         touch(path);
         bytes_ += content.size();
         ++files_;
+        recent_.push_front({evidence.id, evidence.subject, clock_.now()});
+        if (recent_.size() > recent_kept) {
+            recent_.pop_back();
+        }
         return base::done;
     }
 
@@ -142,7 +148,27 @@ public:
         return find(id, subject).has_value();
     }
 
+    std::vector<std::string> recent(
+        const std::string& subject, const std::string& beginning, std::size_t count_max
+    ) override {
+        const std::lock_guard lock{mutex_};
+        std::vector<std::string> out;
+        for (const Recent& one : recent_) {
+            if (out.size() < count_max && one.subject == subject && one.id.starts_with(beginning) &&
+                one.stored + limits::evidence_lifetime >= clock_.now()) {
+                out.push_back(one.id);
+            }
+        }
+        return out;
+    }
+
 private:
+    struct Recent {
+        std::string id;
+        std::string subject;
+        base::Time stored;
+    };
+
     std::string path_of(const std::string& id) const {
         return directory_ + "/" + id + std::string{suffix};
     }
@@ -230,7 +256,8 @@ private:
 
     std::string directory_;
     base::Clock& clock_;
-    std::mutex mutex_; // guards the three counts and eviction; files are written atomically
+    std::mutex mutex_;          // guards what follows, and eviction; files are written atomically
+    std::deque<Recent> recent_; // newest first
     std::size_t bytes_ = 0;
     std::size_t files_ = 0;
     int puts_since_look_ = 0;

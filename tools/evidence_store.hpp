@@ -31,6 +31,10 @@ public:
     virtual base::Result<StoredEvidence> get(const std::string& id, const std::string& subject) = 0;
     /// Whether the id exists and belongs to `subject`, without reading it.
     virtual bool owns(const std::string& id, const std::string& subject) = 0;
+    /// Ids of `subject` that begin with `prefix`, newest first: of the last results that this
+    /// process stored, without looking anything up on disk.
+    virtual std::vector<std::string>
+    recent(const std::string& subject, const std::string& prefix, std::size_t count_max) = 0;
 };
 
 base::Result<std::unique_ptr<EvidenceStore>>

@@ -31,9 +31,10 @@ base::Result<Output> run_checked(
         .arguments = *accepted,
         .stop = request.stop,
         .span = span,
-        .id = request.id};
+        .id = request.id,
+        .progress = request.progress};
     INTERLOCK_TRY(Output output, tool.run(context, call));
-    if (const auto conforms = check_schema(tool.output_schema(), output.structured); !conforms) {
+    if (const auto conforms = check_result(tool.output_schema, output.structured); !conforms) {
         base::log_error(
             "tool.schema_violation",
             {{"tool", std::string{tool.name}}, {"what", conforms.error().what}}
@@ -81,7 +82,7 @@ Output run_tool(
         outcome = base::name(result.error().code);
         span.fail(outcome, result.error().what);
     } else if (output.is_error) {
-        outcome = "tool_error";
+        outcome = output.error_code.empty() ? "tool_error" : output.error_code;
         span.fail(outcome, "");
     }
     span.set("interlock.result.bytes", static_cast<std::int64_t>(output.structured.size()));

@@ -16,6 +16,7 @@ struct CallRequest {
     std::stop_token stop;
     std::optional<telemetry::TraceContext> parent; // the server's span
     std::string id;                                // call id, also in the audit
+    Progress progress = {};
 };
 
 Output run_tool(

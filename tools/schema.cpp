@@ -2,6 +2,8 @@
 
 #include "base/json.hpp"
 
+#include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -57,13 +59,18 @@ const char* json_type(ColumnType type) {
     return "string";
 }
 
-/// Any cell may be SQL NULL.
+/// Any cell may be SQL NULL. Two branches of one type each: clients that map schemas onto a dialect
+/// without lists of types understand these.
+Json or_null(std::string_view type) {
+    return {{"anyOf", Json::array({Json{{"type", type}}, Json{{"type", "null"}}})}};
+}
+
 Json column_schema(const Column& column) {
     std::string about{column.about};
     if (!column.unit.empty()) {
         about += " (" + std::string{column.unit} + ")";
     }
-    Json schema{{"type", Json::array({json_type(column.type), "null"})}};
+    Json schema = or_null(json_type(column.type));
     if (!about.empty()) {
         schema["description"] = about;
     }
@@ -88,7 +95,7 @@ Json source_schema() {
          {"database_role", text_schema()},
          {"server_version", text_schema()},
          {"in_recovery", {{"type", "boolean"}}},
-         {"replay_lag_seconds", {{"type", Json::array({"number", "null"})}}},
+         {"replay_lag_seconds", or_null("number")},
          {"at", text_schema("RFC 3339")}}
     );
 }
@@ -108,24 +115,60 @@ Json shared() {
          )}};
 }
 
-struct Compiled {
-    valijson::Schema schema;
-};
+using Compiled = std::shared_ptr<const valijson::Schema>;
+
+Compiled compile(const std::string& text) {
+    const Json document = Json::parse(text);
+    auto made = std::make_shared<valijson::Schema>();
+    valijson::SchemaParser parser{valijson::SchemaParser::kDraft7};
+    parser.populateSchema(valijson::adapters::NlohmannJsonAdapter{document}, *made);
+    return made;
+}
 
 /// Schemas are code: a few dozen at most, so the cache needs no bound of its own.
-std::shared_ptr<const Compiled> compiled(const std::string& text) {
+template <class Key>
+Compiled compiled(const Key& key, const std::function<std::string()>& text) {
     static std::mutex mutex;
-    static std::map<std::string, std::shared_ptr<const Compiled>> cache;
+    static std::map<Key, Compiled> cache;
     const std::lock_guard lock{mutex};
-    auto& slot = cache[text];
+    Compiled& slot = cache[key];
     if (!slot) {
-        const Json document = Json::parse(text);
-        auto made = std::make_shared<Compiled>();
-        valijson::SchemaParser parser{valijson::SchemaParser::kDraft7};
-        parser.populateSchema(valijson::adapters::NlohmannJsonAdapter{document}, made->schema);
-        slot = std::move(made);
+        slot = compile(text());
     }
     return slot;
+}
+
+base::Status validate(const valijson::Schema& rules, const std::string& document) {
+    const Json value = Json::parse(document);
+    valijson::Validator validator{valijson::Validator::kStrongTypes};
+    valijson::ValidationResults results;
+    const valijson::adapters::NlohmannJsonAdapter adapter{value};
+    if (validator.validate(rules, adapter, &results)) {
+        return base::done;
+    }
+    std::string what = "A result does not match its output schema";
+    valijson::ValidationResults::Error error;
+    if (results.popError(error)) {
+        what += " at ";
+        for (const std::string& step : error.context) {
+            what += step;
+        }
+        what += ": " + error.description;
+    }
+    return base::Error{base::Errc::internal, what + ".", "Report this defect of Interlock."};
+}
+
+/// valijson and the JSON library throw; nothing of that passes.
+base::Status fenced(const std::function<base::Status()>& check) {
+    try {
+        return check();
+    } catch (const std::exception& problem) {
+        return base::Error{
+            base::Errc::internal,
+            std::string{"A result could not be checked against its output schema: "} +
+                problem.what() + ".",
+            "Report this defect of Interlock."};
+    }
 }
 
 } // namespace
@@ -173,32 +216,11 @@ std::string packet_schema(const std::vector<RowsShape>& rows) {
 }
 
 base::Status check_schema(const std::string& schema, const std::string& document) {
-    try {
-        const auto rules = compiled(schema);
-        const Json value = Json::parse(document);
-        valijson::Validator validator{valijson::Validator::kStrongTypes};
-        valijson::ValidationResults results;
-        const valijson::adapters::NlohmannJsonAdapter adapter{value};
-        if (validator.validate(rules->schema, adapter, &results)) {
-            return base::done;
-        }
-        std::string what = "A result does not match its output schema";
-        valijson::ValidationResults::Error error;
-        if (results.popError(error)) {
-            what += " at ";
-            for (const std::string& step : error.context) {
-                what += step;
-            }
-            what += ": " + error.description;
-        }
-        return base::Error{base::Errc::internal, what + ".", "Report this defect of Interlock."};
-    } catch (const std::exception& problem) {
-        return base::Error{
-            base::Errc::internal,
-            std::string{"A result could not be checked against its output schema: "} +
-                problem.what() + ".",
-            "Report this defect of Interlock."};
-    }
+    return fenced([&] { return validate(*compiled(schema, [&] { return schema; }), document); });
+}
+
+base::Status check_result(std::string (*schema)(), const std::string& document) {
+    return fenced([&] { return validate(*compiled(schema, schema), document); });
 }
 
 } // namespace interlock::tools

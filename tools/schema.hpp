@@ -32,5 +32,7 @@ std::string shared_properties();
 /// Whether `document` is valid against `schema` (both JSON text). Compiled schemas are kept, so
 /// `schema` must come from code. internal names the first violation.
 base::Status check_schema(const std::string& schema, const std::string& document);
+/// The same for a tool's Tool::output_schema, which is made and compiled at its first use only.
+base::Status check_result(std::string (*schema)(), const std::string& document);
 
 } // namespace interlock::tools

@@ -3,6 +3,9 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -38,12 +41,16 @@ long long list_max(const Input& input) {
     return input.max > 0 ? input.max : list_length_max;
 }
 
+std::string expected_text(const Input& input) {
+    return input.choices.empty()
+               ? "text of at most " + std::to_string(input.length_max) + " characters"
+               : "one of " + comma_list(input.choices);
+}
+
 std::string expected(const Input& input) {
     switch (input.type) {
     case InputType::text:
-        return input.choices.empty()
-                   ? "text of at most " + std::to_string(input.length_max) + " characters"
-                   : "one of " + comma_list(input.choices);
+        return expected_text(input);
     case InputType::integer:
         return "an integer from " + std::to_string(input.min) + " to " + std::to_string(input.max);
     case InputType::boolean:
@@ -57,54 +64,116 @@ std::string expected(const Input& input) {
     return "a value";
 }
 
-bool text_fits(const Input& input, const Json& value) {
+/// What does not fit, and where below the argument's own path ("[2]"); expected and found in words.
+struct Misfit {
+    std::string below;
+    std::string expected;
+    std::string found;
+};
+
+std::optional<Misfit> text_misfit(const Input& input, const Json& value) {
     if (!value.is_string()) {
-        return false;
+        return Misfit{{}, expected_text(input), found(value)};
     }
     const auto& text = value.get_ref<const std::string&>();
     if (!input.choices.empty()) {
-        return std::find(input.choices.begin(), input.choices.end(), text) != input.choices.end();
+        const auto& choices = input.choices;
+        return std::find(choices.begin(), choices.end(), text) != choices.end()
+                   ? std::nullopt
+                   : std::optional(Misfit{{}, expected_text(input), found(value)});
     }
-    return base::count_characters(text) <= input.length_max && text.find('\0') == std::string::npos;
+    if (const std::size_t length = base::count_characters(text); length > input.length_max) {
+        return Misfit{{}, expected_text(input), std::to_string(length) + " characters"};
+    }
+    if (text.find('\0') != std::string::npos) {
+        return Misfit{{}, expected_text(input) + " without NUL", "a NUL character"};
+    }
+    return std::nullopt;
 }
 
-bool fits(const Input& input, const Json& value) {
-    switch (input.type) {
-    case InputType::text:
-        return text_fits(input, value);
-    case InputType::integer:
-        if (value.is_number_unsigned()) {
-            return input.max >= 0 &&
-                   value.get<unsigned long long>() <= static_cast<unsigned long long>(input.max) &&
-                   value.get<long long>() >= input.min;
+/// An integer as JSON Schema 2020-12 means it: 5.0 is one.
+std::optional<long long> as_integer(const Json& value) {
+    constexpr double exact_max = 9.0e15; // beyond, a double skips integers
+    if (value.is_number_unsigned()) {
+        const auto number = value.get<unsigned long long>();
+        return number <= static_cast<unsigned long long>(std::numeric_limits<long long>::max())
+                   ? std::optional(static_cast<long long>(number))
+                   : std::nullopt;
+    }
+    if (value.is_number_integer()) {
+        return value.get<long long>();
+    }
+    if (value.is_number_float()) {
+        const auto number = value.get<double>();
+        if (std::trunc(number) == number && std::abs(number) <= exact_max) {
+            return static_cast<long long>(number);
         }
-        return value.is_number_integer() && value.get<long long>() >= input.min &&
-               value.get<long long>() <= input.max;
-    case InputType::boolean:
-        return value.is_boolean();
-    case InputType::text_list:
-        return value.is_array() && static_cast<long long>(value.size()) >= input.min &&
-               static_cast<long long>(value.size()) <= list_max(input) &&
-               std::all_of(value.begin(), value.end(), [&](const Json& item) {
-                   return text_fits(input, item);
-               });
-    case InputType::object:
-        return value.is_object();
     }
-    return false;
+    return std::nullopt;
 }
 
-Json fallback_value(const Input& input) {
+std::optional<Misfit> list_misfit(const Input& input, const Json& value) {
+    const auto size = static_cast<long long>(value.size());
+    if (!value.is_array() || size < input.min || size > list_max(input)) {
+        return Misfit{{}, expected(input), found(value)};
+    }
+    for (std::size_t i = 0; i < value.size(); ++i) {
+        if (auto item = text_misfit(input, value[i])) {
+            item->below = "[" + std::to_string(i) + "]";
+            return item;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<Misfit> misfit(const Input& input, const Json& value) {
+    bool fits = false;
     switch (input.type) {
-    case InputType::integer:
-    case InputType::boolean:
-    case InputType::text_list:
-    case InputType::object:
-        return Json::parse(input.fallback);
     case InputType::text:
+        return text_misfit(input, value);
+    case InputType::text_list:
+        return list_misfit(input, value);
+    case InputType::integer: {
+        const auto number = as_integer(value);
+        fits = number && *number >= input.min && *number <= input.max;
         break;
     }
-    return std::string{input.fallback};
+    case InputType::boolean:
+        fits = value.is_boolean();
+        break;
+    case InputType::object:
+        fits = value.is_object();
+        break;
+    }
+    return fits ? std::nullopt : std::optional(Misfit{{}, expected(input), found(value)});
+}
+
+/// A value that a declaration gives in text form.
+Json declared_value(const Input& input, std::string_view text) {
+    return input.type == InputType::text ? Json(text) : Json::parse(text);
+}
+
+/// A value that fits, whether or not the declaration gives one.
+Json example_value(const Input& input) {
+    if (!input.example.empty()) {
+        return declared_value(input, input.example);
+    }
+    if (!input.fallback.empty()) {
+        return declared_value(input, input.fallback);
+    }
+    switch (input.type) {
+    case InputType::text:
+        return input.choices.empty() ? Json("...") : Json(input.choices.front());
+    case InputType::integer:
+        return input.min;
+    case InputType::boolean:
+        return true;
+    case InputType::text_list:
+        return Json(std::vector<std::string>(static_cast<std::size_t>(input.min), "..."));
+    case InputType::object:
+        break;
+    }
+    return Json::object();
 }
 
 Json input_property(const Input& input) {
@@ -113,7 +182,7 @@ Json input_property(const Input& input) {
         property["description"] = input.about;
     }
     if (!input.fallback.empty()) {
-        property["default"] = fallback_value(input);
+        property["default"] = declared_value(input, input.fallback);
     }
     switch (input.type) {
     case InputType::text:
@@ -158,13 +227,17 @@ std::string input_names(const Tool& tool) {
 /// Collects what is wrong, so that a caller mends all of it in one go.
 class Problems {
 public:
-    void add(std::string problem, std::string_view example) {
+    void add(std::string problem) {
         if (problems_.size() < problems_max) {
             problems_.push_back(std::move(problem));
+        } else {
+            ++more_;
         }
-        if (example_.empty()) {
-            example_ = example;
-        }
+    }
+    /// A problem that an example of this input helps to mend.
+    void add(std::string problem, const Input& input) {
+        add(std::move(problem));
+        examples_[std::string{input.name}] = example_value(input);
     }
     bool any() const { return !problems_.empty(); }
     base::Error error(const Tool& tool) const {
@@ -173,27 +246,29 @@ public:
         for (std::size_t i = 0; i < problems_.size(); ++i) {
             what += (i == 0 ? "" : "; ") + problems_[i];
         }
-        std::string remedy = "Call again with arguments that fit";
-        if (!example_.empty()) {
-            remedy += ", for example " + example_;
+        if (more_ > 0) {
+            what += "; and " + std::to_string(more_) + " more";
         }
-        return {base::Errc::invalid_arguments, what + ".", remedy + "."};
+        return {base::Errc::invalid_arguments, what + ".", remedy(tool)};
     }
 
 private:
-    std::vector<std::string> problems_;
-    std::string example_;
-};
+    /// Shows arguments that fit as a whole: all that are required, and those that did not fit.
+    std::string remedy(const Tool& tool) const {
+        Json example = examples_;
+        for (const Input& input : tool.inputs) {
+            if (input.required) {
+                example[std::string{input.name}] = example_value(input);
+            }
+        }
+        return "Call again with arguments that fit, for example " + base::render_json(example) +
+               ".";
+    }
 
-std::string example_of(const Input& input) {
-    if (!input.example.empty()) {
-        return std::string{input.name} + " = " + std::string{input.example};
-    }
-    if (!input.fallback.empty()) {
-        return std::string{input.name} + " = " + std::string{input.fallback};
-    }
-    return {};
-}
+    std::vector<std::string> problems_;
+    std::size_t more_ = 0;
+    Json examples_ = Json::object();
+};
 
 const Json* find_value(const Json& arguments, const Input& input) {
     return arguments.is_object() ? base::member(arguments, input.name) : nullptr;
@@ -264,7 +339,7 @@ std::string input_schema(const Tool& tool) {
 base::Result<Arguments> validate_arguments(const Tool& tool, const base::Json& arguments) {
     Problems problems;
     if (!arguments.is_object() && !arguments.is_null()) {
-        problems.add("arguments: expected an object, found " + found(arguments), {});
+        problems.add("arguments: expected an object, found " + found(arguments));
         return problems.error(tool);
     }
     for (const auto& [key, value] : arguments.items()) {
@@ -274,8 +349,7 @@ base::Result<Arguments> validate_arguments(const Tool& tool, const base::Json& a
         if (!known) {
             problems.add(
                 "arguments." + base::cut_middle(base::sanitize(key), shown_value_chars) +
-                    ": no such argument, it takes " + input_names(tool),
-                {}
+                ": no such argument, it takes " + input_names(tool)
             );
         }
     }
@@ -285,17 +359,20 @@ base::Result<Arguments> validate_arguments(const Tool& tool, const base::Json& a
         const Json* value = find_value(arguments, input);
         if (value == nullptr) {
             if (input.required) {
-                problems.add(
-                    path + ": expected " + expected(input) + ", found nothing", example_of(input)
-                );
+                problems.add(path + ": expected " + expected(input) + ", found nothing", input);
             } else if (!input.fallback.empty()) {
-                accepted.set(std::string{input.name}, base::render_json(fallback_value(input)));
+                accepted.set(
+                    std::string{input.name},
+                    base::render_json(declared_value(input, input.fallback))
+                );
             }
-        } else if (!fits(input, *value)) {
+        } else if (const auto wrong = misfit(input, *value)) {
             problems.add(
-                path + ": expected " + expected(input) + ", found " + found(*value),
-                example_of(input)
+                path + wrong->below + ": expected " + wrong->expected + ", found " + wrong->found,
+                input
             );
+        } else if (input.type == InputType::integer) {
+            accepted.set(std::string{input.name}, std::to_string(*as_integer(*value)));
         } else {
             accepted.set(std::string{input.name}, base::render_json(*value));
         }
@@ -322,6 +399,7 @@ Output error_output(const base::Error& error) {
         output.text += "\n" + remedy;
     }
     output.is_error = true;
+    output.error_code = base::name(error.code);
     return output;
 }
 

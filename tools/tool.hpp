@@ -36,7 +36,7 @@ struct Input {
     std::size_t length_max = 200;               // characters of text
     std::vector<std::string_view> choices = {}; // enum for text
     std::string_view fallback = {};             // default, in text form; "" = none
-    std::string_view example = {};              // shown when validation fails
+    std::string_view example = {};              // shown when validation fails; JSON unless text
 };
 
 /// Validated arguments, by name; defaults filled in.
@@ -55,6 +55,9 @@ private:
     std::map<std::string, std::string, std::less<>> values_;
 };
 
+/// Steps done, of how many, and what was done: heard by a caller that asked for it.
+using Progress = std::function<void(double done, double total, std::string_view message)>;
+
 /// One call, as a tool sees it.
 struct Call {
     const telemetry::Identity& identity;
@@ -62,6 +65,14 @@ struct Call {
     std::stop_token stop;
     telemetry::Span& span;
     std::string id; // call id, also in the audit
+    Progress progress = {};
+
+    /// Tells a step; nobody may be listening.
+    void tell(double done, double total, std::string_view message) const {
+        if (progress) {
+            progress(done, total, message);
+        }
+    }
 };
 
 /// What tools work with; made once by the program.
@@ -81,6 +92,8 @@ struct Tool {
     std::string_view domain;  // "orientation" | "triage" | "postgres" | "planning"
     bool read_only = true;    // readOnlyHint; false only for the two that touch the queue
     bool idempotent = true;
+    /// When it takes long, the caller may be given a task and ask for the answer later.
+    bool may_become_task = false;
     std::vector<Input> inputs = {};           // `target` is declared like any other
     std::string (*output_schema)() = nullptr; // JSON Schema text of structuredContent
     std::function<base::Result<Output>(Context&, const Call&)> run = {};
@@ -88,8 +101,9 @@ struct Tool {
 
 /// JSON Schema text of a tool's inputs (root object, additionalProperties false).
 std::string input_schema(const Tool& tool);
-/// Checks `arguments` (a JSON object) against the declarations. invalid_arguments names the path,
-/// what was expected and an example.
+/// Checks `arguments` (a JSON object) against the declarations. invalid_arguments names every path
+/// that does not fit (the first few, and how many more), what was expected and what was found, and
+/// its remedy shows arguments that fit.
 base::Result<Arguments> validate_arguments(const Tool& tool, const base::Json& arguments);
 
 /// Every tool of this room, in the order of tools/list.

@@ -168,3 +168,21 @@ TEST_CASE("two processes may share a directory", "[tools]") {
     REQUIRE(bench.put(1, "{}").ok());
     CHECK(second->owns(id_of(1), "os:ann"));
 }
+
+TEST_CASE("recent evidence is suggested to who asked for it, newest first", "[tools]") {
+    StoreBench bench;
+    for (int i = 1; i <= 3; ++i) {
+        REQUIRE(bench.put(i, "{}").ok());
+    }
+    REQUIRE(bench.put(4, "{}", "os:bob").ok());
+    CHECK(
+        bench.store->recent("os:ann", "ev_", 10) ==
+        std::vector<std::string>{id_of(3), id_of(2), id_of(1)}
+    );
+    CHECK(bench.store->recent("os:ann", "", 1) == std::vector<std::string>{id_of(3)});
+    CHECK(bench.store->recent("os:ann", id_of(2), 10) == std::vector<std::string>{id_of(2)});
+    CHECK(bench.store->recent("os:ann", "ev_z", 10).empty());
+    CHECK(bench.store->recent("os:eve", "", 10).empty());
+    bench.clock.advance(limits::evidence_lifetime + std::chrono::seconds{1});
+    CHECK(bench.store->recent("os:ann", "", 10).empty());
+}

@@ -132,3 +132,43 @@ TEST_CASE("a whole that cannot be kept is told, and the answer is given", "[tool
     CHECK(packet["summary"] == "All well.");
     CHECK(packet["not_examined"][0]["what"] == "the whole result later");
 }
+
+TEST_CASE("a refused call says its code, and is counted for its tool", "[tools]") {
+    Pipeline pipeline;
+    const auto output = pipeline.run(
+        [](auto&, auto&) -> base::Result<tools::Output> { return tools::Output{}; },
+        R"({"surprise":1})"
+    );
+    CHECK(output.error_code == "invalid_arguments");
+    CHECK_THAT(
+        pipeline.metrics.render(),
+        Catch::Contains("interlock_schema_errors_total{gen_ai_tool_name=\"sample\"} 1")
+    );
+}
+
+TEST_CASE("steps are told to who listens, and to nobody otherwise", "[tools]") {
+    Pipeline pipeline;
+    const tools::Tool tool{
+        .name = "steps",
+        .title = "",
+        .summary = "",
+        .domain = "postgres",
+        .output_schema = schema,
+        .run = [](auto&, const tools::Call& call) -> base::Result<tools::Output> {
+            call.tell(1, 2, "half");
+            return tools::Output{.structured = R"({"n":1})", .text = "one"};
+        }};
+    std::string heard;
+    tools::CallRequest request{
+        .identity = pipeline.identity,
+        .stop = {},
+        .parent = std::nullopt,
+        .id = "c",
+        .progress = [&](double done, double total, std::string_view message) {
+            heard = std::to_string(done / total) + std::string{message};
+        }};
+    CHECK_FALSE(tools::run_tool(pipeline.context, tool, json::object(), request).is_error);
+    CHECK(heard == "0.500000half");
+    request.progress = {};
+    CHECK_FALSE(tools::run_tool(pipeline.context, tool, json::object(), request).is_error);
+}

@@ -15,11 +15,7 @@ const tools::Tool sample{
     .summary = "A sample.",
     .domain = "postgres",
     .inputs = {
-        {.name = "word",
-         .required = true,
-         .about = "A word.",
-         .length_max = 5,
-         .example = "\"ab\""},
+        {.name = "word", .required = true, .about = "A word.", .length_max = 5, .example = "ab"},
         {.name = "choice", .choices = {"a", "b"}, .fallback = "a"},
         {.name = "count", .type = tools::InputType::integer, .min = 1, .max = 9, .fallback = "3"},
         {.name = "flag", .type = tools::InputType::boolean, .fallback = "false"},
@@ -65,7 +61,7 @@ TEST_CASE("a refusal names the path, what was expected and what was found", "[to
     );
     CHECK_THAT(refusal(R"({"word":"a","flag":"true"})"), Catch::Contains("true or false"));
     CHECK_THAT(refusal(R"({"word":"a","list":["x","y","z"]})"), Catch::Contains("a list of 3"));
-    CHECK_THAT(refusal(R"({"word":"a","list":[1]})"), Catch::Contains("arguments.list"));
+    CHECK_THAT(refusal(R"({"word":"a","list":["x",1]})"), Catch::Contains("arguments.list[1]"));
     CHECK_THAT(refusal(R"({"word":"a","thing":[]})"), Catch::Contains("an object"));
     CHECK_THAT(refusal(R"({"word":"a","other":1})"), Catch::Contains("no such argument"));
     CHECK_THAT(refusal(R"([])"), Catch::Contains("expected an object"));
@@ -77,6 +73,51 @@ TEST_CASE("all that is wrong is told at once", "[tools]") {
     CHECK_THAT(what, Catch::Contains("arguments.word"));
     CHECK_THAT(what, Catch::Contains("arguments.count"));
     CHECK_THAT(what, Catch::Contains("arguments.flag"));
+}
+
+TEST_CASE("more problems than can be told are counted", "[tools]") {
+    const std::string what = refusal(R"({"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"word":"x"})");
+    CHECK_THAT(what, Catch::Contains("arguments.e"));
+    CHECK_THAT(what, !Catch::Contains("arguments.f"));
+    CHECK_THAT(what, Catch::EndsWith("; and 1 more."));
+}
+
+TEST_CASE("the remedy shows arguments that fit, for every tool", "[tools]") {
+    const auto shown = [](const tools::Tool& tool, const char* arguments) {
+        const auto refused = tools::validate_arguments(tool, json::parse(arguments));
+        REQUIRE_FALSE(refused.ok());
+        const std::string& remedy = refused.error().remedy;
+        INFO(remedy);
+        const auto begin = remedy.find('{');
+        REQUIRE(begin != std::string::npos);
+        const json example = json::parse(remedy.substr(begin, remedy.rfind('}') - begin + 1));
+        CHECK(tools::validate_arguments(tool, example).ok());
+        return example;
+    };
+    const json all = shown(
+        sample, R"({"choice":1,"count":"x","flag":1,"list":1,"thing":1,"surprise":1,"more":1})"
+    );
+    CHECK(all["word"] == "ab");
+    CHECK(all.size() == sample.inputs.size());
+    for (const auto& tool : tools::catalog()) {
+        INFO(tool.name);
+        shown(tool, R"({"no_such_argument":1})");
+    }
+}
+
+TEST_CASE("a whole number written with a fraction of zero is an integer", "[tools]") {
+    for (const char* same : {"5", "5.0", "0.5e1", "5000e-3"}) {
+        const auto result = tools::validate_arguments(
+            sample, json::parse(std::string{R"({"word":"a","count":)"} + same + "}")
+        );
+        INFO(same);
+        REQUIRE(result.ok());
+        CHECK(result->integer("count") == 5);
+    }
+    for (const char* other : {"5.5", "1e300", "-1e300", "10.0", "0.0", "1e16", "\"5\""}) {
+        INFO(other);
+        refusal((std::string{R"({"word":"a","count":)"} + other + "}").c_str());
+    }
 }
 
 TEST_CASE("a hostile argument name or value is shown harmless and short", "[tools]") {

@@ -137,6 +137,7 @@ Json look_value(const LockFacts& facts) {
 base::Result<Facts> sweep(Context& context, const Call& call, const std::string& target) {
     const Budget budget{call.stop, limits::diagnose_budget};
     const base::Ticks began = context.clock.ticks();
+    call.tell(0, sweep_steps, "looking at locks and sessions");
     auto first = look(context, call, target, budget.token());
     Facts facts;
     if (!first) {
@@ -160,6 +161,7 @@ base::Result<Facts> sweep(Context& context, const Call& call, const std::string&
         facts.first.gaps.push_back(budget_gap("a second look at the locks"));
         return facts;
     }
+    call.tell(1, sweep_steps, "sessions wait for locks; looking again in a moment");
     context.clock.sleep_for(looks_apart);
     const auto second = look(context, call, target, budget.token());
     if (call.stop.stop_requested()) {

@@ -14,6 +14,8 @@ namespace interlock::tools {
 
 /// Long enough for short transactions to end, short enough for the budget of a sweep.
 inline constexpr std::chrono::milliseconds looks_apart{300};
+/// Steps that a call is told of: two looks, and the judgement after them.
+inline constexpr double sweep_steps = 3;
 
 struct Facts {
     LockFacts first;
