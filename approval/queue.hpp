@@ -89,7 +89,7 @@ enum class PlanOrder {
 
 struct PlanFilter {
     std::vector<PlanState> states; // empty = all
-    std::string requester;         // "" = anyone
+    std::string requester;         // who asked, first or later; "" = anyone
     std::size_t count_max = 100;   // of these, in this order, the first
     PlanOrder order = PlanOrder::newest_first;
 };

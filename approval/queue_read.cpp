@@ -76,7 +76,8 @@ base::Result<std::vector<StoredPlan>> Queue::list(const PlanFilter& filter) {
                 return "$" + std::to_string(parameters.size());
             };
             if (!filter.requester.empty())
-                sql += " and requester = " + bind(filter.requester);
+                sql += " and plan_id in (select plan_id from plan_requesters where subject = " +
+                       bind(filter.requester) + ")";
             if (!filter.states.empty()) {
                 std::string names;
                 for (const PlanState state : filter.states)

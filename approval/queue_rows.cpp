@@ -36,6 +36,7 @@ constexpr std::string_view tables[] = {
     "create table if not exists plan_requesters ("
     "plan_id text not null references plans (plan_id), subject text not null, "
     "requested_at text not null, primary key (plan_id, subject))",
+    "create index if not exists plan_requesters_by_subject on plan_requesters (subject)",
 
     "create table if not exists decisions ("
     "plan_id text not null references plans (plan_id), kind text not null, person text not null, "

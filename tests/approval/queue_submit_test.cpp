@@ -48,6 +48,9 @@ TEST_CASE("the same effects join the plan that is open, whoever asks") {
         test::must(office.queue.get(first.id)).requesters ==
         std::vector<std::string>{"os:requester", "os:alice"}
     );
+    PlanFilter asked_by_alice;
+    asked_by_alice.requester = "os:alice";
+    REQUIRE(test::must(office.queue.list(asked_by_alice)).size() == 1);
     // Who joined has asked for it too, and so may not approve it.
     CHECK(fails(office.decide("alice", first.id), base::Errc::refused, "requested"));
     CHECK(office.decide("bob", first.id).ok());
