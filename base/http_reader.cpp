@@ -2,6 +2,8 @@
 
 #include "base/text.hpp"
 
+#include <algorithm>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 
@@ -13,6 +15,11 @@ using boost::beast::error_code;
 using Text = boost::beast::string_view;
 
 constexpr std::size_t fields_max = 100; // header fields; real clients send about twenty
+
+bool is_control(char letter) {
+    const auto byte = static_cast<unsigned char>(letter);
+    return (byte < 0x20 && byte != '\t') || byte == 0x7F;
+}
 
 /// Puts what Beast's parser finds straight into our request: its own message type would cost an
 /// allocation a field, and reserve for the body what the client announces.
@@ -51,7 +58,12 @@ private:
         return on_body_impl(bytes, problem);
     }
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-    void on_chunk_header_impl(std::uint64_t, Text, error_code&) override {}
+    void on_chunk_header_impl(std::uint64_t, Text extensions, error_code& problem) override {
+        // Beast lets anything stand between quotes, a line end too.
+        if (std::any_of(extensions.begin(), extensions.end(), is_control)) {
+            problem = http::error::bad_chunk_extension;
+        }
+    }
     void on_finish_impl(error_code&) override {}
     void on_response_impl(int, Text, int, error_code&) override {} // never called
 
@@ -128,7 +140,7 @@ HttpReader::State HttpReader::read_head(std::string& bytes) {
             }
         } else if (before == '\n' && (byte == ' ' || byte == '\t')) {
             return refuse(400, "A header field is folded over two lines.");
-        } else if ((byte < 0x20 && byte != '\t' && byte != '\r') || byte == 0x7F) {
+        } else if (is_control(bytes[scanned_]) && byte != '\r') {
             return refuse(400, "The request head has a control character.");
         }
     }

@@ -62,7 +62,14 @@ int no_passphrase(char*, int, int, void*) {
     return 0;
 }
 
-int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered, unsigned offered_size, void*) {
+int choose_protocol(
+    SSL* /*session*/,
+    const unsigned char** chosen,
+    unsigned char* chosen_size,
+    const unsigned char* offered,
+    unsigned offered_size,
+    void* /*ours*/
+) {
     static constexpr std::string_view ours{"\x08http/1.1"};
     unsigned char* match = nullptr;
     const int found = SSL_select_next_proto(
