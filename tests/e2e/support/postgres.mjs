@@ -5,7 +5,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, chownSync, chmodSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+
+import { until } from './child.mjs';
 
 const patience = 60_000;
 
@@ -34,16 +35,6 @@ function serverUser() {
     }
     const id = (flag) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
     return { uid: id('-u'), gid: id('-g') };
-}
-
-async function until(condition, what) {
-    const deadline = Date.now() + patience;
-    while (!condition()) {
-        if (Date.now() > deadline) {
-            throw new Error(`${what} did not happen in ${patience / 1000} s`);
-        }
-        await pause(50);
-    }
 }
 
 export class Postgres {
@@ -80,7 +71,7 @@ export class Postgres {
             ['-D', data, '-k', this.directory, '-c', 'listen_addresses=', '-c', 'fsync=off'],
             { ...options, stdio: 'ignore' },
         );
-        await until(() => this.#answers(), 'PostgreSQL answering');
+        await until(() => this.#answers(), 'PostgreSQL answering', patience);
     }
 
     #answers() {
@@ -103,6 +94,14 @@ export class Postgres {
             ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', this.conninfo('postgres', database)],
             { input: text, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] },
         ).trim();
+    }
+
+    /** A new database with the narrow lane that `interlock init` prints; the lane's connection. */
+    target(cli, database) {
+        this.sql(`create database ${database}`);
+        const lane = execFileSync(cli, ['init', '--database', database], { encoding: 'utf8' });
+        this.sql(lane, database);
+        return this.conninfo('interlock_diag', database);
     }
 
     /** A session that runs SQL and stays open. */
@@ -132,12 +131,33 @@ export class Postgres {
         await until(
             () => count("pg_stat_activity where state = 'idle in transaction'") === 1,
             'the holder holding',
+            patience,
         );
         for (let i = 0; i < waiters; ++i) {
             this.session('select count(*) from orders;', database, 'shop_app');
         }
         const waited = "pg_locks where not granted and now() - waitstart > interval '10.5 s'";
-        await until(() => count(waited) === waiters, 'the queue forming');
+        await until(() => count(waited) === waiters, 'the queue forming', patience);
+    }
+
+    /**
+     * A database in which asking who blocks whom takes seconds, so that a call can be given up while
+     * its statement runs. Renamed, because PostgreSQL calls its own functions by number: another
+     * body would not run.
+     */
+    slow(database) {
+        this.sql(
+            `alter function pg_catalog.pg_blocking_pids(integer) rename to pg_blocking_pids_fast;
+             create function pg_catalog.pg_blocking_pids(integer) returns integer[]
+             language plpgsql as $$begin perform pg_catalog.pg_sleep(20); return '{}'; end$$`,
+            database,
+        );
+    }
+
+    /** Statements of ours that are in the middle of the slow part, in whichever database. */
+    asleep() {
+        const ours = "application_name like 'interlock:%' and wait_event = 'PgSleep'";
+        return Number(this.sql(`select count(*) from pg_stat_activity where ${ours}`));
     }
 
     async stop() {
