@@ -1,12 +1,9 @@
 // Tools for the Tasks extension: work that lasts, fails, or asks while it lasts.
-#include "base/limits.hpp"
 #include "tests/conformance/content.hpp"
 #include "tests/conformance/fixtures.hpp"
 
-#include <array>
 #include <chrono>
 #include <string>
-#include <thread>
 
 #include <nlohmann/json.hpp>
 
@@ -60,34 +57,26 @@ Outcome<ToolAnswer> confirm_delete(Conversation& conversation, const Json& argum
     return answer("Answer for " + file + ": " + asked.result);
 }
 
-/// Two questions wait at the same time. In a task each ask() waits for its own answer, so that only
-/// two threads can wait for two; everywhere else one after the other is the same.
+/// Two questions at once; both are asked before either answer is looked at.
 Outcome<ToolAnswer> multi_input(Conversation& conversation, const Json&) {
-    std::array<Asked, 2> answers;
-    {
-        std::jthread other([&] {
-            answers[1] = conversation.ask("second", text_form("What is the second name?", "name"));
-        });
-        answers[0] = conversation.ask("first", text_form("What is the first name?", "name"));
-    }
-    for (const Asked& each : answers) {
+    const Asked first = conversation.ask("first", text_form("What is the first name?", "name"));
+    const Asked second = conversation.ask("second", text_form("What is the second name?", "name"));
+    for (const Asked& each : {first, second}) {
         if (each.state != AskState::answered) {
             return without<ToolAnswer>(each);
         }
     }
-    return answer(
-        field_of(answers[0].result, "name") + " and " + field_of(answers[1].result, "name")
-    );
+    return answer(field_of(first.result, "name") + " and " + field_of(second.result, "name"));
 }
 
-/// Asks at once, and is slow only then: the question goes out with the answer, the work as a task.
+/// The question goes out with the answer of the call, the work that follows is a task.
 Outcome<ToolAnswer> ask_then_work(Conversation& conversation, const Json&) {
     const Asked asked = conversation.ask("user_name", text_form("What is your name?", "name"));
     if (asked.state != AskState::answered) {
         return without<ToolAnswer>(asked);
     }
-    const auto longer = base::limits::task_after + std::chrono::seconds{1};
-    if (!rest(conversation.stop(), longer)) {
+    conversation.become_task();
+    if (!rest(conversation.stop(), std::chrono::milliseconds{300})) {
         return tool_error("The work was stopped.");
     }
     return answer("Hello, " + field_of(asked.result, "name") + "! The work is done.");
@@ -115,13 +104,11 @@ void add_slow_tools(server::Offer& offer) {
         return object_schema({{argument, text}}, Json::array({argument}));
     };
 
+    const std::string compute =
+        object_schema({{"seconds", seconds}, {"label", text}}, Json::array({"seconds"}));
+
     add(tool("greet", "Greets at once.", greet, named("name")), TaskSupport::never);
-    add(tool(
-            "slow_compute",
-            "Works for as long as it is told to.",
-            slow_compute,
-            object_schema({{"seconds", seconds}, {"label", text}}, Json::array({"seconds"}))
-        ),
+    add(tool("slow_compute", "Works for as long as it is told to.", slow_compute, compute),
         TaskSupport::always);
     add(tool("failing_job", "Works for a second and fails.", failing_job), TaskSupport::required);
     add(tool("protocol_error_job", "Ends in a protocol error.", protocol_error_job),
@@ -129,7 +116,9 @@ void add_slow_tools(server::Offer& offer) {
     add(tool("confirm_delete", "Asks before it goes on.", confirm_delete, named("filename")),
         TaskSupport::always);
     add(tool("multi_input", "Asks two things at once.", multi_input), TaskSupport::always);
-    add(tool("test_tool_with_task", "Asks, then works for some seconds.", ask_then_work),
+    add(tool("test_tool_with_task", "Asks, then works as a task.", ask_then_work),
+        TaskSupport::never);
+    add(tool("test_slow_tool", "Becomes a task when it takes long.", slow_compute, compute),
         TaskSupport::when_slow);
 }
 

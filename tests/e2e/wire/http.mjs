@@ -169,6 +169,28 @@ async function standing(check, url) {
     await reading;
 }
 
+/** A call that turns out to be slow becomes a task while its client waits, if it knows tasks. */
+async function becomesTask(check, url) {
+    const able = { extensions: { [tasks]: {} } };
+    const call = { name: 'test_slow_tool', arguments: { seconds: 7 } };
+    const [knowing, other] = await Promise.all(
+        [able, {}].map(async (capabilities, id) =>
+            answerOf(await send(url, modern(id, 'tools/call', call, capabilities))),
+        ),
+    );
+    check('for who knows tasks', knowing.result?.resultType === 'task', brief(knowing));
+    check('and for nobody else', textOf(other) === 'Computed for 7 s.', brief(other));
+    const { taskId } = knowing.result;
+    const task = async (id) =>
+        (await answerOf(await send(url, modern(id, 'tasks/get', { taskId }, able)))).result;
+    const done = async () => {
+        const now = await task('get');
+        return now.status === 'completed' && now;
+    };
+    const result = await until(done, 'the end of the task', 10_000);
+    check('the same call ends it', textOf(result) === 'Computed for 7 s.', brief(result));
+}
+
 async function taskNews(check, url) {
     const able = { extensions: { [tasks]: {} } };
     const call = await answerOf(await send(url, modern(1, 'tools/call', slowCall(1), able)));
@@ -203,7 +225,16 @@ async function taskNews(check, url) {
 }
 
 export async function checkHttp(report, url) {
-    for (const part of [sessions, methods, batches, disconnects, breaks, standing, taskNews]) {
+    for (const part of [
+        sessions,
+        methods,
+        batches,
+        disconnects,
+        breaks,
+        standing,
+        becomesTask,
+        taskNews,
+    ]) {
         const label = `HTTP, ${part.name}`;
         const check = (name, ...rest) => report.check(`${label}: ${name}`, ...rest);
         await report.part(label, () => part(check, url));
