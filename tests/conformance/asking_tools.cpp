@@ -60,7 +60,8 @@ asking(std::string name, std::vector<Ask> questions, Finish finish, std::string 
 std::string elicited(const std::vector<Asked>& answers) {
     const auto result = base::parse_json(answers.front().result);
     const Json* content = result ? base::member(*result, "content") : nullptr;
-    return "action=" + base::string_member(*result, "action").value_or("none") +
+    const auto action = result ? base::string_member(*result, "action") : std::nullopt;
+    return "action=" + action.value_or("none") +
            ", content=" + (content ? base::render_json(*content) : "{}");
 }
 

@@ -50,13 +50,10 @@ std::string field_of(const std::string& result, const std::string& field);
 /// The text of a sampled message.
 std::string sampled_text(const std::string& result);
 
-/// What a handler answers when a question was not: it waits, or says why it cannot go on.
-template <class Answer>
-server::Outcome<Answer> without(const server::Asked& asked);
-
 /// Waits, unless told to stop: then false.
 bool rest(const std::stop_token& stop, std::chrono::milliseconds duration);
 
+/// What a handler answers when a question was not: it waits, or says why it cannot go on.
 template <class Answer>
 server::Outcome<Answer> without(const server::Asked& asked) {
     if (asked.state == server::AskState::pending) {

@@ -90,6 +90,12 @@ int fail(const base::Error& error) {
 base::Result<std::unique_ptr<base::HttpServer>>
 listen(const Options& options, Server& served, server::Gatekeeper& gatekeeper) {
     INTERLOCK_TRY(const auto address, base::parse_listen_address(options.listen));
+    if (!base::is_loopback(address.first)) {
+        return base::Error{
+            base::Errc::invalid_input,
+            address.first + " is not loopback, and everybody may call the fixtures.",
+            "Listen on 127.0.0.1:PORT."};
+    }
     INTERLOCK_TRY(
         auto http,
         server::start_http_endpoint(
