@@ -49,6 +49,15 @@ Character decode(std::string_view text, std::size_t at) {
     return {code, length, true};
 }
 
+/// How many printable ASCII characters stand at `at`: most text is nothing else.
+std::size_t plain_length(std::string_view text, std::size_t at) {
+    std::size_t end = at;
+    while (end < text.size() && text[end] >= ' ' && text[end] <= '~') {
+        ++end;
+    }
+    return end - at;
+}
+
 struct Range {
     char32_t first;
     char32_t last;
@@ -196,6 +205,11 @@ std::string sanitize(std::string_view hostile, bool keep_newlines) {
     std::string out;
     out.reserve(hostile.size());
     for (std::size_t at = 0; at < hostile.size();) {
+        if (const std::size_t plain = plain_length(hostile, at); plain > 0) {
+            out += hostile.substr(at, plain);
+            at += plain;
+            continue;
+        }
         const Character character = decode(hostile, at);
         if (!character.valid) {
             out += "\xEF\xBF\xBD";

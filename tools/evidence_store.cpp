@@ -6,6 +6,9 @@
 #include "base/log.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <fcntl.h>
 #include <filesystem>
@@ -31,8 +34,10 @@ constexpr std::size_t header_bytes_max = 16 * 1024;
 constexpr std::size_t budget_after_eviction = limits::evidence_store_bytes_max / 10 * 9;
 constexpr std::size_t files_after_eviction = limits::evidence_files_max / 10 * 9;
 constexpr std::size_t recent_kept = 1'000; // ids to suggest; what is older is found by its id
-// Other processes may share the directory; what they add is seen at least this often.
-constexpr int puts_between_looks = 64;
+// Other processes may share the directory; what they add is seen at least this often. A look reads
+// every file's facts, so it must not come with every few puts.
+constexpr int puts_between_looks = 1'000;
+constexpr std::size_t bytes_between_looks = limits::evidence_store_bytes_max / 16;
 
 bool is_id(std::string_view id) {
     return id.size() == prefix.size() + id_letters && id.substr(0, prefix.size()) == prefix &&
@@ -55,7 +60,8 @@ std::string file_content(const StoredEvidence& evidence) {
         {"subject", evidence.subject},
         {"tool", evidence.tool},
         {"target", evidence.target},
-        {"created", evidence.created}};
+        {"created", evidence.created},
+        {"bytes", evidence.body.size()}};
     return base::render_json(header) + "\n" + evidence.body;
 }
 
@@ -81,7 +87,54 @@ std::optional<StoredEvidence> read_content(const std::string& content) {
         return std::nullopt;
     }
     out.body = content.substr(line_end + 1);
+    const Json* bytes = base::member(*header, "bytes");
+    if (bytes == nullptr || *bytes != out.body.size()) {
+        return std::nullopt; // a loss of power cut it short
+    }
     return out;
+}
+
+base::Error not_written(const std::string& path) {
+    return {
+        base::Errc::io,
+        path + " cannot be written: " + std::strerror(errno) + ".",
+        "Look at the state directory's disk."};
+}
+
+/// Beside it, then renamed over it: whole to every reader, and safe from the end of this process. A
+/// loss of power may take it: a call must not wait for the disk to keep what matters only once
+/// somebody reads or cites it, and sync() waits then.
+base::Status write_unsynced(const std::string& path, const std::string& content) {
+    std::string beside = path + ".XXXXXX";
+    const int file = ::mkostemp(beside.data(), O_CLOEXEC); // readable by us alone
+    if (file < 0) {
+        return not_written(path);
+    }
+    std::size_t written = 0;
+    ssize_t count = 0;
+    while (written < content.size() &&
+           (count = ::write(file, content.data() + written, content.size() - written)) > 0) {
+        written += static_cast<std::size_t>(count);
+    }
+    const bool whole = written == content.size();
+    ::close(file);
+    if (!whole || ::rename(beside.c_str(), path.c_str()) != 0) {
+        const base::Error problem = not_written(path);
+        ::unlink(beside.c_str());
+        return problem;
+    }
+    return base::done;
+}
+
+/// Waits until the file and its name are on the disk. Costs nothing when they are.
+bool sync(const std::string& path) {
+    bool synced = true;
+    for (const std::string& each : {path, fs::path{path}.parent_path().string()}) {
+        const int opened = ::open(each.c_str(), O_RDONLY | O_CLOEXEC);
+        synced = opened >= 0 && ::fsync(opened) == 0 && synced;
+        ::close(opened);
+    }
+    return synced;
 }
 
 timespec to_timespec(base::Time time) {
@@ -120,12 +173,14 @@ public:
         }
         const std::lock_guard lock{mutex_};
         if (bytes_ + content.size() > limits::evidence_store_bytes_max ||
-            files_ + 1 > limits::evidence_files_max || ++puts_since_look_ >= puts_between_looks) {
+            files_ + 1 > limits::evidence_files_max || ++puts_since_look_ >= puts_between_looks ||
+            bytes_since_look_ >= bytes_between_looks) {
             make_room(content.size());
         }
         const std::string path = path_of(evidence.id);
-        INTERLOCK_CHECK(base::write_file_atomically(path, content));
+        INTERLOCK_CHECK(write_unsynced(path, content));
         touch(path);
+        bytes_since_look_ += content.size();
         bytes_ += content.size();
         ++files_;
         recent_.push_front({evidence.id, evidence.subject, clock_.now()});
@@ -141,11 +196,12 @@ public:
             return unknown(id);
         }
         touch(path_of(id));
+        (void)sync(path_of(id));
         return std::move(*found);
     }
 
     bool owns(const std::string& id, const std::string& subject) override {
-        return find(id, subject).has_value();
+        return find(id, subject).has_value() && sync(path_of(id));
     }
 
     std::vector<std::string> recent(
@@ -236,6 +292,7 @@ private:
         }
         files_ = found.size();
         puts_since_look_ = 0;
+        bytes_since_look_ = 0;
         const bool full = bytes_ + coming > limits::evidence_store_bytes_max ||
                           files_ + 1 > limits::evidence_files_max;
         const timespec oldest = to_timespec(clock_.now() - limits::evidence_lifetime);
@@ -261,6 +318,7 @@ private:
     std::size_t bytes_ = 0;
     std::size_t files_ = 0;
     int puts_since_look_ = 0;
+    std::size_t bytes_since_look_ = 0;
 };
 
 } // namespace

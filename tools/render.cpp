@@ -9,6 +9,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <initializer_list>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -27,40 +29,74 @@ std::string safe(const std::string& text) {
     return base::cut_middle(base::sanitize(text), limits::cell_chars_max);
 }
 
-Json real_value(const std::string& text) {
-    double value = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (problem != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) {
-        return nullptr;
+/// Appends a JSON string. The text has been sanitised: it is UTF-8 and has few to escape.
+void append_quoted(std::string& out, std::string_view text) {
+    constexpr std::string_view hex = "0123456789abcdef";
+    out += '"';
+    for (const char c : text) {
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (c == '\n') {
+            out += "\\n";
+        } else if (static_cast<unsigned char>(c) < ' ') {
+            out += "\\u00";
+            out += hex[static_cast<unsigned char>(c) >> 4U];
+            out += hex[static_cast<unsigned char>(c) & 15U];
+        } else {
+            out += c;
+        }
     }
-    return value;
+    out += '"';
 }
 
-Json integer_value(const std::string& text) {
-    long long value = 0;
-    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (problem != std::errc{} || end != text.data() + text.size()) {
-        return nullptr;
-    }
-    return value;
+std::string json_text(std::string_view text) {
+    std::string out;
+    out.reserve(text.size() + 2);
+    append_quoted(out, text);
+    return out;
 }
 
-Json cell_value(const Column& column, const db::Cell& cell, std::size_t characters_max) {
+/// The number as JSON writes it, or null for what is no finite number.
+template <class Number>
+void append_number(std::string& out, const std::string& text) {
+    Number value{};
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (problem != std::errc{} || end != text.data() + text.size() ||
+        !std::isfinite(static_cast<double>(value))) {
+        out += "null";
+        return;
+    }
+    char digits[32];
+    out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}
+
+void append_cell(
+    std::string& out, const Column& column, const db::Cell& cell, std::size_t characters_max
+) {
     if (!cell) {
-        return nullptr;
+        out += "null";
+        return;
     }
     switch (column.type) {
     case ColumnType::integer:
-        return integer_value(*cell);
+        append_number<long long>(out, *cell);
+        return;
     case ColumnType::real:
-        return real_value(*cell);
+        append_number<double>(out, *cell);
+        return;
     case ColumnType::boolean:
-        return *cell == "t" || *cell == "true" || *cell == "1";
+        out += *cell == "t" || *cell == "true" || *cell == "1" ? "true" : "false";
+        return;
     case ColumnType::text:
     case ColumnType::timestamp:
         break;
     }
-    return base::cut_middle(*cell, characters_max);
+    if (cell->size() <= characters_max) {
+        append_quoted(out, *cell);
+    } else {
+        append_quoted(out, base::cut_middle(*cell, characters_max));
+    }
 }
 
 std::size_t cut_from(const db::Cell& cell, std::size_t characters_max) {
@@ -71,38 +107,59 @@ std::size_t cut_from(const db::Cell& cell, std::size_t characters_max) {
     return characters > characters_max ? characters - characters_max : 0;
 }
 
-Json row_value(
+/// An object, its members given as name, text of the value, name, text of the value, ...
+std::string object(std::initializer_list<std::pair<std::string_view, std::string>> members) {
+    std::string out;
+    for (const auto& [name, value] : members) {
+        out += out.empty() ? '{' : ',';
+        append_quoted(out, name);
+        out += ':';
+        out += value;
+    }
+    return out + '}';
+}
+
+std::string row_object(
     const EvidenceRows& rows, const std::vector<db::Cell>& cells, std::size_t characters_max
 ) {
-    Json row = Json::object();
+    std::string out;
     for (std::size_t i = 0; i < rows.columns->size(); ++i) {
         const Column& column = (*rows.columns)[i];
-        row[std::string{column.name}] = cell_value(column, cells[i], characters_max);
+        out += out.empty() ? '{' : ',';
+        append_quoted(out, column.name);
+        out += ':';
+        append_cell(out, column, cells[i], characters_max);
     }
-    return row;
+    return out + '}';
 }
 
-Json source_value(const Source& source) {
-    return {
-        {"target", safe(source.target)},
-        {"database_role", safe(source.database_role)},
-        {"server_version", safe(source.server_version)},
-        {"in_recovery", source.in_recovery},
-        {"replay_lag_seconds",
-         source.replay_lag_seconds ? Json(*source.replay_lag_seconds) : Json(nullptr)},
-        {"at", source.at}};
+std::string real_text(double value) {
+    return base::render_json(Json(value));
 }
 
-Json untrusted_columns(const Evidence& evidence) {
-    Json out = Json::array();
+std::string source_object(const Source& source) {
+    return object(
+        {{"target", json_text(safe(source.target))},
+         {"database_role", json_text(safe(source.database_role))},
+         {"server_version", json_text(safe(source.server_version))},
+         {"in_recovery", source.in_recovery ? "true" : "false"},
+         {"replay_lag_seconds",
+          source.replay_lag_seconds ? real_text(*source.replay_lag_seconds) : "null"},
+         {"at", json_text(safe(source.at))}}
+    );
+}
+
+std::string untrusted_columns(const Evidence& evidence) {
+    std::string out;
     for (const EvidenceRows& rows : evidence.rows) {
         for (const Column& column : *rows.columns) {
             if (column.untrusted || column.sql_text) {
-                out.push_back(rows.name + "." + std::string{column.name});
+                out += out.empty() ? "" : ",";
+                append_quoted(out, rows.name + "." + std::string{column.name});
             }
         }
     }
-    return out;
+    return "[" + out + "]";
 }
 
 /// Findings worst first; equal ones keep the tool's order.
@@ -113,90 +170,102 @@ std::vector<Finding> ranked(std::vector<Finding> findings) {
     return findings;
 }
 
-Json finding_value(const Finding& finding) {
-    return {
-        {"severity", name(finding.severity)},
-        {"object", safe(finding.object)},
-        {"value", safe(finding.value)},
-        {"threshold", safe(finding.threshold)},
-        {"meaning", safe(finding.meaning)}};
+std::string finding_object(const Finding& finding) {
+    return object(
+        {{"severity", json_text(name(finding.severity))},
+         {"object", json_text(safe(finding.object))},
+         {"value", json_text(safe(finding.value))},
+         {"threshold", json_text(safe(finding.threshold))},
+         {"meaning", json_text(safe(finding.meaning))}}
+    );
 }
 
-/// The packet as JSON text of about at most `bytes_max` bytes. What does not fit is counted.
+/// The packet as JSON text of about at most `bytes_max` bytes. What does not fit is counted. It is
+/// written as text at once: a tree of values would be built, measured and thrown away each time.
 class PacketWriter {
 public:
     PacketWriter(const Evidence& evidence, std::size_t cell_chars_max, std::size_t bytes_max)
         : evidence_{evidence}, cell_chars_max_{cell_chars_max}, bytes_left_{bytes_max} {}
 
     std::string write(Cut& cut) {
-        packet_ = {
-            {"id", evidence_.id},
-            {"summary", safe(evidence_.summary)},
-            {"source", source_value(evidence_.source)},
-            {"findings", Json::array()},
-            {"rows", Json::object()},
-            {"untrusted", untrusted_columns(evidence_)},
-            {"not_examined", Json::array()}};
-        take(base::render_json(packet_).size() + cut_bytes_kept);
+        const std::string id = json_text(evidence_.id);
+        const std::string summary = json_text(safe(evidence_.summary));
+        const std::string source = source_object(evidence_.source);
+        const std::string untrusted = untrusted_columns(evidence_);
+        take(id.size() + summary.size() + source.size() + untrusted.size() + fixed_bytes);
+        std::string gaps;
         for (const NotExamined& gap : evidence_.not_examined) {
             append(
-                packet_["not_examined"],
-                {{"what", safe(gap.what)},
-                 {"why", safe(gap.why)},
-                 {"would_tell", safe(gap.would_tell)}}
+                gaps,
+                object(
+                    {{"what", json_text(safe(gap.what))},
+                     {"why", json_text(safe(gap.why))},
+                     {"would_tell", json_text(safe(gap.would_tell))}}
+                )
             );
         }
+        std::string findings;
         for (const Finding& finding : ranked(evidence_.findings)) {
-            append(packet_["findings"], finding_value(finding));
+            append(findings, finding_object(finding));
         }
-        for (const EvidenceRows& rows : evidence_.rows) {
-            write_rows(rows);
+        std::string rows;
+        for (const EvidenceRows& each : evidence_.rows) {
+            rows += rows.empty() ? "" : ",";
+            write_rows(rows, each);
         }
         cut =
             Cut{.rows = rows_cut_,
                 .characters = characters_cut_,
                 .whole = evidence_address(evidence_.id)};
+        std::string packet = "{\"id\":" + id + ",\"summary\":" + summary + ",\"source\":" + source +
+                             ",\"findings\":[" + findings + "],\"rows\":{" + rows +
+                             "},\"untrusted\":" + untrusted + ",\"not_examined\":[" + gaps + "]";
         if (rows_cut_ > 0 || characters_cut_ > 0) {
-            packet_["cut"] = {
-                {"rows", cut.rows}, {"characters", cut.characters}, {"whole", cut.whole}};
+            packet += ",\"cut\":" + object(
+                                        {{"rows", std::to_string(cut.rows)},
+                                         {"characters", std::to_string(cut.characters)},
+                                         {"whole", json_text(cut.whole)}}
+                                    );
         }
-        return base::render_json(packet_);
+        return packet + "}";
     }
 
 private:
-    static constexpr std::size_t cut_bytes_kept = 200; // the "cut" member itself
+    static constexpr std::size_t fixed_bytes = 300; // member names, and the "cut" member
 
     void take(std::size_t bytes) { bytes_left_ -= std::min(bytes, bytes_left_); }
 
-    bool append(Json& list, Json value) {
-        const std::size_t bytes = base::render_json(value).size() + 1;
+    bool append(std::string& list, const std::string& value) {
+        const std::size_t bytes = value.size() + 1;
         if (bytes > bytes_left_) {
             characters_cut_ += bytes;
             return false;
         }
         take(bytes);
-        list.push_back(std::move(value));
+        list += list.empty() ? "" : ",";
+        list += value;
         return true;
     }
 
-    void write_rows(const EvidenceRows& rows) {
-        Json& list = packet_["rows"][rows.name] = Json::array();
+    void write_rows(std::string& out, const EvidenceRows& rows) {
         take(rows.name.size() + 6);
+        std::string list;
         bool full = false;
         for (const auto& cells : rows.cells) {
             // Once one row is left out, all after it are: a gap in the ranking would mislead.
-            full = full || !append(list, row_value(rows, cells, cell_chars_max_));
+            full = full || !append(list, row_object(rows, cells, cell_chars_max_));
             rows_cut_ += full ? 1 : 0;
             for (const db::Cell& cell : cells) {
                 characters_cut_ += full ? 0 : cut_from(cell, cell_chars_max_);
             }
         }
+        append_quoted(out, rows.name);
+        out += ":[" + list + "]";
     }
 
     const Evidence& evidence_;
     std::size_t cell_chars_max_;
     std::size_t bytes_left_;
-    Json packet_;
     std::size_t rows_cut_ = 0;
     std::size_t characters_cut_ = 0;
 };
@@ -439,11 +508,16 @@ std::string TextBudget::finish(const std::string& evidence_id, std::size_t rows_
 Rendered render_evidence(const Evidence& evidence) {
     Rendered out;
     Cut cut;
-    out.whole = PacketWriter{evidence, std::string::npos, limits::evidence_bytes_max}.write(cut);
     out.output.structured =
         PacketWriter{evidence, limits::cell_chars_max, limits::result_structured_bytes_max}.write(
             cut
         );
+    if (cut.rows == 0 && cut.characters == 0) {
+        out.whole = out.output.structured;
+    } else {
+        out.whole =
+            PacketWriter{evidence, std::string::npos, limits::evidence_bytes_max}.write(cut);
+    }
     out.output.text = render_text(evidence);
     return out;
 }

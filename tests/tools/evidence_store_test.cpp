@@ -162,6 +162,15 @@ TEST_CASE("a damaged or foreign file is not evidence and is not removed", "[tool
     CHECK(std::filesystem::exists(other));
 }
 
+TEST_CASE("a result that a loss of power cut short is not evidence", "[tools]") {
+    StoreBench bench;
+    REQUIRE(bench.put(1, R"({"id":"one","rows":[1,2,3]})").ok());
+    const std::string path = bench.directory.path() + "/evidence/" + id_of(1) + ".json";
+    std::filesystem::resize_file(path, std::filesystem::file_size(path) - 5);
+    CHECK_FALSE(bench.store->get(id_of(1), "os:ann").ok());
+    CHECK_FALSE(bench.store->owns(id_of(1), "os:ann"));
+}
+
 TEST_CASE("two processes may share a directory", "[tools]") {
     StoreBench bench;
     const auto second = bench.open();
