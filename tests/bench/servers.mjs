@@ -191,7 +191,7 @@ export class Toolbox extends Server {
         // The program itself: the package's own launcher would add the start of a Node.
         this.program = join(modules, `server-${process.platform}-${process.arch}`, 'bin', 'toolbox');
         if (!existsSync(this.program)) {
-            throw new Error(`${this.program} is missing: npm ci in tests/bench`);
+            throw new Error(`${this.program} is missing; remove tests/bench/node_modules and start again`);
         }
         this.version = JSON.parse(readFileSync(join(modules, 'server', 'package.json'))).version;
         this.environment = {
