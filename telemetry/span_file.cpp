@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <deque>
@@ -127,6 +128,8 @@ private:
     bool torn_ = false; // the file ends inside a line
 };
 
+constexpr std::chrono::milliseconds gathering{100}; // that a span may wait for others to come
+
 class FileSpanSink final : public SpanSink {
 public:
     FileSpanSink(const std::string& directory, std::string service, const FileSpanOptions& options)
@@ -140,7 +143,10 @@ public:
             const std::lock_guard lock(mutex_);
             if (queue_.size() < base::limits::span_queue_max) {
                 queue_.push_back(std::move(span));
-                arrived_.notify_one();
+                // To begin a batch, and to end it early: waking the thread for each span would cost
+                // the calls more than the spans do.
+                if (queue_.size() == 1 || queue_.size() == base::limits::span_batch_max)
+                    arrived_.notify_one();
                 return;
             }
         }
@@ -165,6 +171,9 @@ private:
                 arrived_.wait(lock, stop, [this] { return !queue_.empty(); });
                 if (queue_.empty())
                     return;
+                arrived_.wait_for(lock, stop, gathering, [this] {
+                    return queue_.size() >= base::limits::span_batch_max;
+                });
                 while (!queue_.empty() && batch.size() < base::limits::span_batch_max) {
                     batch.push_back(std::move(queue_.front()));
                     queue_.pop_front();
