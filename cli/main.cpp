@@ -160,7 +160,7 @@ void add_demo(CLI::App& app, interlock::cli::DemoOptions& options, Run& run) {
 } // namespace
 
 int main(int argc, char** argv) {
-    interlock::base::install_signal_handling();
+    interlock::base::install_signal_handling(interlock::base::Hangup::stops);
     interlock::base::log_setup("interlock", interlock::base::LogLevel::warning);
     CLI::App app{"Interlock: agents look, people decide, a separate machine acts."};
     app.set_version_flag("--version", "interlock " INTERLOCK_VERSION);

@@ -31,26 +31,23 @@ std::string safe_name(const std::string& name) {
 
 CallAudit::CallAudit(telemetry::AuditWriter& writer) : writer_(writer) {}
 
-base::Status CallAudit::begin(const ToolCall& call, const std::string& call_id) {
+base::Status CallAudit::begin(const Job& call, const std::string& call_id) {
     const auto arguments = base::parse_json(call.arguments);
     const Json payload{
         {"call", call_id},
         {"tool", safe_name(call.name)},
         {"arguments", arguments ? arguments.value() : Json(call.arguments)},
-        {"identity", identity_json(call.identity)},
+        {"identity", identity_json(call.access.identity)},
         {"transport", call.transport == Transport::http ? "http" : "stdio"},
         {"protocol_version", call.version},
-        {"session", call.session},
+        {"session", call.session ? call.session->id() : std::string{}},
         {"request_id", call.id},
         {"trace", telemetry::format_traceparent(call.span.context())}};
     return append("tool.begin", call, base::render_json(payload));
 }
 
 base::Status CallAudit::end(
-    const ToolCall& call,
-    const std::string& call_id,
-    const CallOutcome& outcome,
-    base::Duration elapsed
+    const Job& call, const std::string& call_id, const CallOutcome& outcome, base::Duration elapsed
 ) {
     Json payload{
         {"call", call_id},
@@ -64,12 +61,12 @@ base::Status CallAudit::end(
     return append("tool.end", call, base::render_json(payload));
 }
 
-base::Status CallAudit::append(const char* type, const ToolCall& call, std::string payload) {
+base::Status CallAudit::append(const char* type, const Job& call, std::string payload) {
     INTERLOCK_TRY(
         const auto index,
         writer_.append(
             {.type = type,
-             .actor = call.identity.subject,
+             .actor = call.access.identity.subject,
              .plan_digest = {},
              .payload = std::move(payload)}
         )

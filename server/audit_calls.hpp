@@ -22,16 +22,16 @@ class CallAudit {
 public:
     explicit CallAudit(telemetry::AuditWriter& writer);
     /// tool.begin: who, from where, which tool, the arguments as they came.
-    base::Status begin(const ToolCall& call, const std::string& call_id);
+    base::Status begin(const Job& call, const std::string& call_id);
     /// tool.end: outcome, size and digest of the result, time taken.
     base::Status
-    end(const ToolCall& call,
+    end(const Job& call,
         const std::string& call_id,
         const CallOutcome& outcome,
         base::Duration elapsed);
 
 private:
-    base::Status append(const char* type, const ToolCall& call, std::string payload);
+    base::Status append(const char* type, const Job& call, std::string payload);
 
     telemetry::AuditWriter& writer_;
 };

@@ -1,10 +1,14 @@
 #include "server/call.hpp"
 
 #include "base/json.hpp"
+#include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "tools/run.hpp"
+#include "server/requests.hpp"
+#include "server/results.hpp"
+#include "tools/tool.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <utility>
@@ -19,160 +23,380 @@ using base::Error;
 using base::Json;
 
 constexpr const char* tool_error = "tool_error";
+constexpr std::size_t shown_name_chars = 64;
 
-/// The stable code of an error output.
-std::string error_code(const tools::Output& output) {
-    const auto structured = base::parse_json(output.structured, output.structured.size());
-    const Json* error = structured ? base::member(structured.value(), "error") : nullptr;
-    return error != nullptr ? base::string_member(*error, "code").value_or(tool_error) : tool_error;
+RpcError error_of(int code, std::string message) {
+    return {code, std::move(message), {}};
 }
 
-base::Duration since(const base::Clock& clock, base::Ticks then) {
-    return std::chrono::duration_cast<base::Duration>(clock.ticks() - then);
+std::string shown(const std::string& name) {
+    return base::cut_middle(base::sanitize(name), shown_name_chars);
 }
 
-std::string unknown_tool(const ToolCall& call) {
-    const std::string shown = base::cut_middle(base::sanitize(call.name), 64);
-    return render_error(
-        call.id, {rpc::invalid_params, "There is no tool `" + shown + "`; see tools/list.", {}}
-    );
+ToolAnswer error_answer(const Error& error) {
+    tools::Output output = tools::error_output(error);
+    const Json block{{"type", "text"}, {"text", std::move(output.text)}};
+    ToolAnswer answer;
+    answer.content = "[" + base::render_json(block) + "]";
+    answer.structured = std::move(output.structured);
+    answer.is_error = true;
+    answer.error_code = base::name(error.code);
+    return answer;
 }
 
-/// A tool that was stopped only knows that it was; the caller is told why.
-void explain_stop(tools::Output& output, StopReason reason) {
+/// Handlers that were stopped only know that they were; the caller is told why. nullopt: it is the
+/// caller's own doing, or nothing was stopped.
+std::optional<Error> why_stopped(StopReason reason, bool is_task) {
     if (reason == StopReason::deadline) {
-        output = tools::error_output(
-            {Errc::timeout,
-             "The call was stopped after " +
-                 std::to_string(base::limits::tool_call_deadline.count()) + " seconds.",
-             "Narrow it with its arguments, or call again when the target is less busy."}
-        );
-    } else if (reason == StopReason::shutdown) {
-        output = tools::error_output(
-            {Errc::cancelled,
-             "The call was stopped because the server is stopping.",
-             "Call again when it is back."}
-        );
+        const auto deadline =
+            is_task ? base::limits::task_deadline : base::limits::tool_call_deadline;
+        return Error{
+            Errc::timeout,
+            "The call was stopped after " + std::to_string(deadline.count()) + " seconds.",
+            "Narrow it with its arguments, or call again when the target is less busy."};
     }
+    if (reason == StopReason::shutdown) {
+        return Error{
+            Errc::cancelled,
+            "The call was stopped because the server is stopping.",
+            "Call again when it is back."};
+    }
+    return std::nullopt;
+}
+
+/// In the order of their declaration. An RpcError names the required one that is missing.
+std::variant<PromptValues, RpcError>
+prompt_values(const OfferedPrompt& prompt, const std::string& arguments) {
+    const auto given = base::parse_json(arguments);
+    PromptValues values;
+    for (const PromptArgument& argument : prompt.arguments) {
+        const auto value = given ? base::string_member(given.value(), argument.name) : std::nullopt;
+        if (value) {
+            values.emplace_back(argument.name, *value);
+        } else if (argument.required) {
+            return error_of(
+                rpc::invalid_params, "The prompt needs the argument `" + argument.name + "`."
+            );
+        }
+    }
+    return values;
+}
+
+/// What a handler of the offer says is not there, in the words of the era.
+RpcError for_era(RpcError error, Era era) {
+    if (error.code == resource_missing) {
+        error.code = era == Era::modern ? rpc::invalid_params : rpc::resource_not_found;
+    }
+    return error;
 }
 
 } // namespace
 
-/// What became of a call. No `answer`: the client gave up and hears nothing more.
-struct CallRunner::Finished {
-    std::optional<std::string> answer;
-    std::string outcome = "ok";
-    std::string error; // error.type of span and metrics; "" = none
+/// What became of a job.
+struct CallRunner::Ending {
+    /// A result (JSON text) or an error; nullopt: the client gave up and hears nothing more.
+    std::optional<std::variant<std::string, RpcError>> said;
+    std::string outcome = "ok"; // for the audit
+    std::string error = {};     // error.type of span and metrics; "" = none
     std::string message = {};
+
+    static Ending refused(RpcError why, std::string outcome) {
+        Ending ending;
+        ending.outcome = std::move(outcome);
+        ending.error = std::to_string(why.code);
+        ending.message = why.message;
+        ending.said = std::move(why);
+        return ending;
+    }
+    static Ending of(const Job& job, const ToolAnswer& answer) {
+        Ending ending;
+        ending.said = render_answer(job, answer);
+        if (answer.is_error) {
+            ending.outcome = answer.error_code.empty() ? tool_error : answer.error_code;
+            ending.error = tool_error;
+            ending.message = ending.outcome;
+        }
+        return ending;
+    }
+    /// The bytes whose digest is recorded: what leaves, or what the task keeps.
+    std::string bytes(const Job& job, bool is_task) const {
+        if (!said) {
+            return {};
+        }
+        if (const auto* error_said = std::get_if<RpcError>(&*said)) {
+            return render_error(job.id, *error_said);
+        }
+        const auto& result = std::get<std::string>(*said);
+        return is_task ? result : render_result(job.id, result);
+    }
 };
 
-CallRunner::CallRunner(tools::Context& context, const ToolBox& tools, telemetry::AuditWriter& audit)
-    : context_(context), tools_(tools), audit_(audit) {}
+/// A job while it is served.
+struct CallRunner::Serving {
+    Job& job;
+    CallControl& control;
+    std::shared_ptr<Handover> handover; // shared with the clock's action, which may come too late
+    ServedConversation& conversation;
+};
 
-std::optional<std::string> CallRunner::run(ToolCall& call, const CallControl& control) {
-    Finished finished;
-    try {
-        const std::string call_id = base::new_id(context_.random, "call");
-        call.span.set("interlock.call.id", call_id);
-        if (const auto begun = audit_.begin(call, call_id); !recorded(begun)) {
-            const Error refusal{
-                Errc::io,
-                "The call was not made, because the audit log cannot be written: " +
-                    begun.error().what,
-                "Ask the operator to mend the state directory; then call again."};
-            finished.answer =
-                render_result(call.id, call_result(tools::error_output(refusal), call.era));
-            finished.error = tool_error;
-        } else {
-            finished = execute(call, control, call_id);
-        }
-    } catch (const std::exception& problem) {
-        base::log_error("call.exception", {{"what", problem.what()}});
-        finished = {
-            render_error(call.id, {rpc::internal_error, "The call failed inside Interlock.", {}}),
-            "internal",
-            std::to_string(rpc::internal_error)};
+CallRunner::CallRunner(CallParts parts) : parts_(parts) {
+    if (parts_.audit != nullptr) {
+        audit_.emplace(*parts_.audit);
     }
-    close(call, finished);
-    return std::move(finished.answer);
 }
 
-CallRunner::Finished
-CallRunner::execute(ToolCall& call, const CallControl& control, const std::string& call_id) {
-    Finished finished;
-    const tools::Tool* tool = tools_.find(call.name);
+std::optional<std::string>
+CallRunner::run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& outlet) {
+    const auto handover = std::make_shared<Handover>(job, parts_.tasks, control, outlet);
+    Ending ending;
+    try {
+        const std::string call_id = base::new_id(parts_.random, "call");
+        job.span.set("interlock.call.id", call_id);
+        ConversationParts said{job, call_id, outlet, control.stop(), parts_.clock, *handover};
+        const auto conversation = job.era == Era::modern
+                                      ? modern_conversation(std::move(said), parts_.tasks)
+                                      : legacy_conversation(std::move(said), parts_.questions);
+        Serving serving{job, control, handover, *conversation};
+        ending = job.kind == JobKind::call_tool && audit_ ? recorded_call(serving) : serve(serving);
+    } catch (const std::exception& problem) {
+        base::log_error("call.exception", {{"what", problem.what()}});
+        ending = Ending::refused(
+            error_of(rpc::internal_error, "The call failed inside Interlock."), "internal"
+        );
+    }
+    const std::string task = handover->settle();
+    close(job, ending);
+    return deliver(job, task, std::move(ending));
+}
+
+// --- Handlers ------------------------------------------------------------------------------------
+
+/// Runs a handler until it has an answer, in as many rounds as a task's questions take.
+template <class Answer, class Handler>
+CallRunner::Ending CallRunner::converse(Serving& serving, const Handler& handler) {
+    Job& job = serving.job;
+    Outcome<Answer> outcome{InputRequired{}};
+    try {
+        do {
+            outcome = handler();
+        } while (std::holds_alternative<InputRequired>(outcome) && serving.conversation.next_round()
+        );
+    } catch (const std::exception& problem) {
+        base::log_error("call.exception", {{"what", problem.what()}});
+        outcome = error_of(rpc::internal_error, "The call failed inside Interlock.");
+    }
+    const bool is_task = !serving.handover->settle().empty();
+    const StopReason reason = serving.control.reason();
+    if (reason == StopReason::cancelled || reason == StopReason::client_gone) {
+        return {.said = std::nullopt, .outcome = "cancelled"};
+    }
+    if (const auto* answer = std::get_if<Answer>(&outcome)) {
+        Ending ending;
+        if constexpr (std::is_same_v<Answer, ToolAnswer>) {
+            const auto why = answer->is_error ? why_stopped(reason, is_task) : std::nullopt;
+            return Ending::of(job, why ? error_answer(*why) : *answer);
+        }
+        ending.said = render_answer(job, *answer);
+        return ending;
+    }
+    const auto why = why_stopped(reason, is_task);
+    if (why && job.kind == JobKind::call_tool) {
+        return Ending::of(job, error_answer(*why));
+    }
+    if (why) {
+        return Ending::refused(
+            error_of(rpc::internal_error, base::to_text(*why)), base::name(why->code)
+        );
+    }
+    if (const auto* error = std::get_if<RpcError>(&outcome)) {
+        const bool internal = error->code == rpc::internal_error;
+        return Ending::refused(for_era(*error, job.era), internal ? "internal" : "refused");
+    }
+    if (is_task && !serving.conversation.pending().empty()) {
+        return Ending::of(
+            job,
+            error_answer(
+                {Errc::timeout,
+                 "The call needed answers that did not come in time.",
+                 "Call again and answer what the task asks."}
+            )
+        );
+    }
+    auto required = render_input_required(job, serving.conversation, parts_.states);
+    if (is_task || !required) {
+        base::log_error("call.nothing_required", {{"method", job.method}});
+        return Ending::refused(
+            error_of(rpc::internal_error, "The call failed inside Interlock."), "internal"
+        );
+    }
+    return {.said = std::move(*required), .outcome = "input_required"};
+}
+
+CallRunner::Ending CallRunner::call_tool(Serving& serving) {
+    Job& job = serving.job;
+    const OfferedTool* tool = job.offer->tool(job.name, job.access);
     if (tool == nullptr) {
-        finished.answer = unknown_tool(call);
-        finished.outcome = "unknown_tool";
-        finished.error = std::to_string(rpc::invalid_params);
-    } else {
-        const std::string name(tool->name);
-        context_.metrics.observe(
-            telemetry::Histogram::payload_bytes,
-            {name, "in"},
-            static_cast<double>(call.arguments.size())
+        return Ending::refused(
+            error_of(
+                rpc::invalid_params, "There is no tool `" + shown(job.name) + "`; see tools/list."
+            ),
+            "unknown_tool"
         );
-        const auto arguments = base::parse_json(call.arguments);
-        tools::Output output = tools::run_tool(
-            context_,
-            *tool,
-            arguments ? arguments.value() : Json::object(),
-            {.identity = call.identity,
-             .stop = control.stop(),
-             .parent = call.span.context(),
-             .id = call_id}
+    }
+    parts_.metrics.observe(
+        telemetry::Histogram::payload_bytes,
+        {tool->name, "in"},
+        static_cast<double>(job.arguments.size())
+    );
+    const bool wanted = tool->tasks == TaskSupport::always || tool->tasks == TaskSupport::required;
+    if (wanted && !serving.handover->move() && tool->tasks == TaskSupport::required) {
+        return Ending::refused(
+            error_of(
+                rpc::internal_error,
+                job.client.tasks ? "There are too many tasks; try again later."
+                                 : "This tool runs as a task only."
+            ),
+            "busy"
         );
-        const StopReason reason = control.reason();
-        if (output.is_error) {
-            explain_stop(output, reason);
-        }
-        if (output.is_error) {
-            finished.outcome = error_code(output);
-            finished.error = tool_error;
-            finished.message = output.text;
-        }
-        finished.answer = render_result(call.id, call_result(output, call.era));
-        if (reason == StopReason::cancelled || reason == StopReason::client_gone) {
-            finished.answer.reset();
-            finished.outcome = "cancelled";
-        }
     }
-    const CallOutcome outcome{finished.outcome, finished.answer.value_or("")};
-    const auto ended = audit_.end(call, call_id, outcome, since(context_.clock, call.received));
-    if (!recorded(ended) && finished.answer) {
-        const Error withheld{
-            Errc::io,
-            "The call ran, but its result is withheld, because the audit log cannot be written: " +
-                ended.error().what,
-            "Ask the operator to mend the state directory; a plan that was proposed may exist."};
-        finished.answer =
-            render_result(call.id, call_result(tools::error_output(withheld), call.era));
-        finished.error = tool_error;
+    if (tool->tasks == TaskSupport::when_slow && job.era == Era::modern && job.client.tasks) {
+        serving.control.when_slow(base::limits::task_after, [handover = serving.handover] {
+            handover->move();
+        });
     }
-    return finished;
+    const Json* given = base::member(*job.params, "arguments");
+    const Json none = Json::object();
+    const Json& arguments = given != nullptr && given->is_object() ? *given : none;
+    return converse<ToolAnswer>(serving, [&] {
+        return tool->run(serving.conversation, arguments);
+    });
+}
+
+CallRunner::Ending CallRunner::serve(Serving& serving) {
+    Job& job = serving.job;
+    const Offer& offer = job.offer->offer();
+    switch (job.kind) {
+    case JobKind::call_tool:
+        return call_tool(serving);
+    case JobKind::read_resource:
+        return converse<ResourceAnswer>(serving, [&]() -> Outcome<ResourceAnswer> {
+            if (!offer.read) {
+                return resource_not_found(job.name);
+            }
+            return offer.read(serving.conversation, job.name);
+        });
+    case JobKind::get_prompt: {
+        const OfferedPrompt* prompt = job.offer->prompt(job.name);
+        return converse<PromptAnswer>(serving, [&]() -> Outcome<PromptAnswer> {
+            if (prompt == nullptr) {
+                return error_of(
+                    rpc::invalid_params,
+                    "There is no prompt `" + shown(job.name) + "`; see prompts/list."
+                );
+            }
+            auto values = prompt_values(*prompt, job.arguments);
+            if (auto* missing = std::get_if<RpcError>(&values)) {
+                return std::move(*missing);
+            }
+            return prompt->run(serving.conversation, std::get<PromptValues>(values));
+        });
+    }
+    case JobKind::complete:
+        break;
+    }
+    return converse<Completion>(serving, [&]() -> Outcome<Completion> {
+        auto request = read_completion(*job.params);
+        if (auto* malformed = std::get_if<RpcError>(&request)) {
+            return std::move(*malformed);
+        }
+        if (!offer.complete) {
+            return Completion{};
+        }
+        return offer.complete(serving.conversation, std::get<CompletionRequest>(request));
+    });
+}
+
+// --- The record ----------------------------------------------------------------------------------
+
+CallRunner::Ending CallRunner::recorded_call(Serving& serving) {
+    Job& job = serving.job;
+    const std::string& call_id = serving.conversation.call_id();
+    if (const auto begun = audit_->begin(job, call_id); !recorded(begun)) {
+        return Ending::of(
+            job,
+            error_answer(
+                {Errc::io,
+                 "The call was not made, because the audit log cannot be written: " +
+                     begun.error().what,
+                 "Ask the operator to mend the state directory; then call again."}
+            )
+        );
+    }
+    Ending ending = serve(serving);
+    const bool is_task = !serving.handover->settle().empty();
+    const CallOutcome outcome{ending.outcome, ending.bytes(job, is_task)};
+    const auto took =
+        std::chrono::duration_cast<base::Duration>(parts_.clock.ticks() - job.received);
+    const auto ended = audit_->end(job, call_id, outcome, took);
+    if (!recorded(ended) && ending.said) {
+        return Ending::of(
+            job,
+            error_answer(
+                {Errc::io,
+                 "The call ran, but its result is withheld, because the audit log cannot be "
+                 "written: " +
+                     ended.error().what,
+                 "Ask the operator to mend the state directory; a plan that was proposed may "
+                 "exist."}
+            )
+        );
+    }
+    return ending;
 }
 
 bool CallRunner::recorded(const base::Status& status) {
     const bool works = status.ok();
     if (!works) {
-        context_.metrics.count(telemetry::Counter::audit_failures, {});
+        parts_.metrics.count(telemetry::Counter::audit_failures, {});
         base::log_error("audit.append_failed", {{"what", base::to_text(status.error())}});
     }
     audit_works_.store(works);
     return works;
 }
 
-void CallRunner::close(ToolCall& call, const Finished& finished) {
-    if (!finished.error.empty()) {
-        call.span.fail(finished.error, finished.message);
+void CallRunner::close(Job& job, const Ending& ending) {
+    if (ending.said && std::holds_alternative<RpcError>(*ending.said)) {
+        parts_.metrics.count(telemetry::Counter::protocol_errors, {ending.error});
+        job.span.set("rpc.response.status_code", ending.error);
     }
-    call.span.end();
-    const tools::Tool* tool = tools_.find(call.name);
-    const std::string name(tool != nullptr ? tool->name : "");
-    const std::chrono::duration<double> took = context_.clock.ticks() - call.received;
-    context_.metrics.observe(
-        telemetry::Histogram::operation_seconds, {"tools/call", name, finished.error}, took.count()
+    if (!ending.error.empty()) {
+        job.span.fail(ending.error, ending.message);
+    }
+    job.span.end();
+    const bool ours =
+        job.kind == JobKind::call_tool && job.offer->tool(job.name, job.access) != nullptr;
+    const std::chrono::duration<double> took = parts_.clock.ticks() - job.received;
+    parts_.metrics.observe(
+        telemetry::Histogram::operation_seconds,
+        {std::string(method_label(job.method)), ours ? job.name : "", ending.error},
+        took.count()
     );
+}
+
+std::optional<std::string>
+CallRunner::deliver(const Job& job, const std::string& task, Ending ending) {
+    if (task.empty()) {
+        return ending.said ? std::optional(ending.bytes(job, /*is_task=*/false)) : std::nullopt;
+    }
+    if (!ending.said) {
+        return std::nullopt; // tasks/cancel has said what became of it
+    }
+    if (const auto* error = std::get_if<RpcError>(&*ending.said)) {
+        parts_.tasks.fail(task, *error);
+    } else {
+        parts_.tasks.complete(task, std::get<std::string>(std::move(*ending.said)));
+    }
+    return std::nullopt;
 }
 
 } // namespace interlock::server

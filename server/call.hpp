@@ -1,38 +1,62 @@
-// One tools/call from worker to answer: recorded, run through the tools' own pipeline, recorded
-// again, rendered, its span and metrics closed.
+// One job from worker to answer: recorded (tool calls), served by its handler, recorded again,
+// rendered, its span and metrics closed.
 #pragma once
 
 #include "base/clock.hpp"
 #include "base/ids.hpp"
 #include "server/audit_calls.hpp"
+#include "server/conversations.hpp"
 #include "server/dispatch.hpp"
-#include "server/mcp_tools.hpp"
+#include "server/handover.hpp"
 #include "server/protocol.hpp"
-#include "tools/tool.hpp"
+#include "server/request_state.hpp"
+#include "server/tasks.hpp"
+#include "telemetry/audit_log.hpp"
+#include "telemetry/metrics.hpp"
 
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace interlock::server {
 
+struct CallParts {
+    const RequestStates& states;
+    Tasks& tasks;
+    Questions& questions;
+    telemetry::AuditWriter* audit = nullptr; // null: calls are not recorded (conformance program)
+    telemetry::Metrics& metrics;
+    base::Clock& clock;
+    base::Random& random;
+};
+
 class CallRunner {
 public:
-    CallRunner(tools::Context& context, const ToolBox& tools, telemetry::AuditWriter& audit);
+    explicit CallRunner(CallParts parts);
     /// The JSON-RPC answer; nullopt when the client gave up and nothing may be sent. Never throws.
-    std::optional<std::string> run(ToolCall& call, const CallControl& control);
+    /// A call that becomes a task answers through `outlet` before this returns, and then returns
+    /// nullopt with `outlet` finished.
+    std::optional<std::string>
+    run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& outlet);
     /// False after a call could not be recorded, until one can be again: the program is not ready.
     bool audit_works() const { return audit_works_.load(); }
 
 private:
-    struct Finished;
-    Finished execute(ToolCall& call, const CallControl& control, const std::string& call_id);
-    bool recorded(const base::Status& status);
-    void close(ToolCall& call, const Finished& finished);
+    struct Ending;
+    struct Serving;
 
-    tools::Context& context_;
-    const ToolBox& tools_;
-    CallAudit audit_;
+    Ending serve(Serving& serving);
+    Ending call_tool(Serving& serving);
+    Ending recorded_call(Serving& serving);
+    template <class Answer, class Handler>
+    Ending converse(Serving& serving, const Handler& handler);
+    bool recorded(const base::Status& status);
+    void close(Job& job, const Ending& ending);
+    std::optional<std::string> deliver(const Job& job, const std::string& task, Ending ending);
+
+    CallParts parts_;
+    std::optional<CallAudit> audit_;
     std::atomic<bool> audit_works_{true};
 };
 

@@ -13,56 +13,109 @@
 namespace interlock::server {
 namespace {
 
-/// One piece of work from its submission to its end.
-struct Task final : CallControl {
-    std::string key; // guarded by State::mutex
-    Work work;
-    base::Ticks deadline;
-    std::stop_source source;
-    std::atomic<StopReason> wanted{StopReason::none}; // the first reason stands
-    std::optional<std::stop_callback<std::function<void()>>> gone;
+using StopCallback = std::stop_callback<std::function<void()>>;
 
-    std::stop_token stop() const override { return source.get_token(); }
-    StopReason reason() const override { return wanted.load(); }
-    bool want(StopReason reason) {
-        StopReason expected = StopReason::none;
-        return wanted.compare_exchange_strong(expected, reason);
-    }
-};
-
-using TaskPointer = std::shared_ptr<Task>;
+constexpr std::chrono::milliseconds tick{100}; // how late a deadline may be noticed
 
 } // namespace
 
-struct Dispatcher::State {
+struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     State(base::Clock& used_clock, DispatcherOptions chosen) : clock(used_clock), options(chosen) {}
 
     void run_worker();
     void run_watcher();
-    std::vector<TaskPointer> due_for_stop(base::Ticks now);
-    bool wish(Task& task, StopReason reason);
+    void run_mover();
+    std::vector<PiecePointer> due_for_stop(base::Ticks now);
+    std::vector<std::function<void()>> slow_actions(base::Ticks now);
+    PiecePointer next();
+    void finished(const PiecePointer& piece);
+    bool wish(Piece& piece, StopReason reason);
+    std::function<void()> wish_later(const PiecePointer& piece, StopReason reason);
 
     base::Clock& clock;
     DispatcherOptions options;
     mutable std::mutex mutex;
     std::condition_variable work_ready;
     std::condition_variable watch;
+    std::condition_variable slow;
     std::condition_variable idle;
-    std::deque<TaskPointer> waiting;
-    std::vector<TaskPointer> live; // waiting and running
+    std::deque<PiecePointer> waiting;
+    std::vector<PiecePointer> live; // waiting and running
+    std::size_t calls = 0;          // running
+    std::size_t tasks = 0;          // running
     bool paused = false;
     bool accepting = true;
     bool ending = false;
     std::vector<std::thread> workers;
     std::thread watcher;
+    std::thread mover;
 };
+
+/// One piece of work from its submission to its end.
+struct Dispatcher::Piece final : CallControl, std::enable_shared_from_this<Piece> {
+    Piece(State& used_state, std::string chosen_key, Work chosen_work);
+
+    std::stop_token stop() const override { return source.get_token(); }
+    StopReason reason() const override { return wanted.load(); }
+    void when_slow(base::Duration after, std::function<void()> action) override;
+    bool become_task(std::stop_token cancelled) override;
+
+    State& state; // outlives its workers and its mover, who alone use this
+    const Work work;
+    const base::Ticks submitted;
+    std::stop_source source;
+    std::atomic<StopReason> wanted{StopReason::none}; // written under State::mutex, once
+    // Guarded by State::mutex.
+    std::string key;
+    base::Ticks deadline;
+    base::Ticks slow_at;
+    std::function<void()> when_slow_action;
+    bool is_task = false;
+    // Touched by the submitting thread, then by whoever makes it a task.
+    std::optional<StopCallback> gone;
+    std::optional<StopCallback> cancelled_as_task;
+};
+
+Dispatcher::Piece::Piece(State& used_state, std::string chosen_key, Work chosen_work)
+    : state(used_state),
+      work(std::move(chosen_work)),
+      submitted(state.clock.ticks()),
+      key(std::move(chosen_key)),
+      deadline(submitted + state.options.deadline) {}
+
+void Dispatcher::Piece::when_slow(base::Duration after, std::function<void()> action) {
+    const std::lock_guard lock(state.mutex);
+    slow_at = submitted + after;
+    when_slow_action = std::move(action);
+    state.slow.notify_one();
+}
+
+bool Dispatcher::Piece::become_task(std::stop_token cancelled) {
+    {
+        const std::lock_guard lock(state.mutex);
+        if (is_task || reason() != StopReason::none || state.tasks >= state.options.task_workers) {
+            return false;
+        }
+        is_task = true;
+        ++state.tasks;
+        --state.calls;
+        key.clear();
+        deadline = state.clock.ticks() + state.options.task_deadline;
+        state.work_ready.notify_one(); // a call may begin in the place that became free
+    }
+    cancelled_as_task.emplace(
+        std::move(cancelled), state.wish_later(shared_from_this(), StopReason::cancelled)
+    );
+    return true;
+}
 
 Dispatcher::Dispatcher(base::Clock& clock, DispatcherOptions options)
     : state_(std::make_shared<State>(clock, options)) {
     State& state = *state_;
     state.paused = options.paused;
     state.watcher = std::thread([&state] { state.run_watcher(); });
-    for (std::size_t i = 0; i < options.workers; ++i) {
+    state.mover = std::thread([&state] { state.run_mover(); });
+    for (std::size_t i = 0; i < options.workers + options.task_workers; ++i) {
         state.workers.emplace_back([&state] { state.run_worker(); });
     }
 }
@@ -71,33 +124,37 @@ Dispatcher::~Dispatcher() {
     drain(base::Duration::zero());
 }
 
-bool Dispatcher::State::wish(Task& task, StopReason reason) {
-    if (!task.want(reason)) {
+/// The first reason stands. A task is no business of the client's connection any more.
+bool Dispatcher::State::wish(Piece& piece, StopReason reason) {
+    const std::lock_guard lock(mutex);
+    if (piece.reason() != StopReason::none ||
+        (piece.is_task && reason == StopReason::client_gone)) {
         return false;
     }
-    const std::lock_guard lock(mutex); // pairs with the watcher's look at `wanted` before it waits
+    piece.wanted.store(reason);
     watch.notify_one();
     return true;
 }
 
+/// For stop callbacks: they run at once, or on the thread that noticed, and only leave a wish for
+/// the watcher.
+std::function<void()> Dispatcher::State::wish_later(const PiecePointer& piece, StopReason reason) {
+    return [shared = shared_from_this(), weak = std::weak_ptr<Piece>(piece), reason] {
+        if (const auto alive = weak.lock()) {
+            shared->wish(*alive, reason);
+        }
+    };
+}
+
 Admission Dispatcher::submit(const std::string& key, Work work, std::stop_token gone) {
     State& state = *state_;
-    auto task = std::make_shared<Task>();
-    task->key = key;
-    task->work = std::move(work);
-    task->deadline = state.clock.ticks() + state.options.deadline;
+    const auto piece = std::make_shared<Piece>(state, key, std::move(work));
     if (gone.stop_possible()) {
-        // May run at once, or on the thread that noticed; it only leaves a wish for the watcher.
-        auto notice = [shared = state_, weak = std::weak_ptr<Task>(task)] {
-            if (const auto alive = weak.lock()) {
-                shared->wish(*alive, StopReason::client_gone);
-            }
-        };
-        task->gone.emplace(std::move(gone), std::move(notice));
+        piece->gone.emplace(std::move(gone), state.wish_later(piece, StopReason::client_gone));
     }
     {
         const std::lock_guard lock(state.mutex);
-        const auto same_key = [&](const TaskPointer& other) { return other->key == key; };
+        const auto same_key = [&](const PiecePointer& other) { return other->key == key; };
         if (!state.accepting) {
             return Admission::stopping;
         }
@@ -107,8 +164,8 @@ Admission Dispatcher::submit(const std::string& key, Work work, std::stop_token 
         if (state.waiting.size() >= state.options.queue_max) {
             return Admission::busy;
         }
-        state.waiting.push_back(task);
-        state.live.push_back(task);
+        state.waiting.push_back(piece);
+        state.live.push_back(piece);
         state.watch.notify_one();
     }
     state.work_ready.notify_one();
@@ -116,16 +173,15 @@ Admission Dispatcher::submit(const std::string& key, Work work, std::stop_token 
 }
 
 bool Dispatcher::cancel(const std::string& key) {
-    TaskPointer found;
-    {
-        const std::lock_guard lock(state_->mutex);
-        for (const TaskPointer& task : state_->live) {
-            if (!key.empty() && task->key == key) {
-                found = task;
-            }
+    const std::lock_guard lock(state_->mutex);
+    for (const PiecePointer& piece : state_->live) {
+        if (!key.empty() && piece->key == key && piece->reason() == StopReason::none) {
+            piece->wanted.store(StopReason::cancelled);
+            state_->watch.notify_one();
+            return true;
         }
     }
-    return found != nullptr && state_->wish(*found, StopReason::cancelled);
+    return false;
 }
 
 void Dispatcher::resume() {
@@ -148,8 +204,10 @@ void Dispatcher::drain(base::Duration grace) {
         // What never began (the program ended before it was ready) is not worth waiting for.
         const auto wait = state.paused ? base::Duration::zero() : grace;
         if (!state.idle.wait_for(lock, wait, none_live)) {
-            for (const TaskPointer& task : state.live) {
-                task->want(StopReason::shutdown);
+            for (const PiecePointer& piece : state.live) {
+                if (piece->reason() == StopReason::none) {
+                    piece->wanted.store(StopReason::shutdown);
+                }
             }
             state.paused = false;
             state.watch.notify_one();
@@ -158,65 +216,81 @@ void Dispatcher::drain(base::Duration grace) {
         }
         state.ending = true;
         state.watch.notify_one();
+        state.slow.notify_one();
         state.work_ready.notify_all();
     }
     for (std::thread& worker : state.workers) {
         worker.join();
     }
     state.workers.clear();
-    if (state.watcher.joinable()) {
-        state.watcher.join();
+    for (std::thread* thread : {&state.watcher, &state.mover}) {
+        if (thread->joinable()) {
+            thread->join();
+        }
+    }
+}
+
+// --- Workers -------------------------------------------------------------------------------------
+
+/// nullptr: there is no more.
+Dispatcher::PiecePointer Dispatcher::State::next() {
+    std::unique_lock lock(mutex);
+    work_ready.wait(lock, [&] {
+        return ending || (!paused && !waiting.empty() && calls < options.workers);
+    });
+    if (waiting.empty()) {
+        return nullptr;
+    }
+    PiecePointer piece = std::move(waiting.front());
+    waiting.pop_front();
+    ++calls;
+    return piece;
+}
+
+void Dispatcher::State::finished(const PiecePointer& piece) {
+    const std::lock_guard lock(mutex);
+    --(piece->is_task ? tasks : calls);
+    work_ready.notify_one();
+    std::erase(live, piece);
+    if (live.empty()) {
+        idle.notify_all();
     }
 }
 
 void Dispatcher::State::run_worker() {
-    for (;;) {
-        TaskPointer task;
-        {
-            std::unique_lock lock(mutex);
-            work_ready.wait(lock, [&] { return ending || (!paused && !waiting.empty()); });
-            if (waiting.empty()) {
-                return;
-            }
-            task = std::move(waiting.front());
-            waiting.pop_front();
-        }
-        const Deliver deliver = task->work(*task);
-        task->gone.reset();
+    while (const PiecePointer piece = next()) {
+        const Deliver deliver = piece->work(*piece);
         {
             const std::lock_guard lock(mutex);
-            task->key.clear();
+            piece->key.clear();
         }
         if (deliver) {
             deliver();
         }
-        const std::lock_guard lock(mutex);
-        std::erase(live, task);
-        if (live.empty()) {
-            idle.notify_all();
-        }
+        finished(piece);
     }
 }
 
-/// Tasks that somebody wants stopped, or whose time is up, and that were not told yet.
-std::vector<TaskPointer> Dispatcher::State::due_for_stop(base::Ticks now) {
-    std::vector<TaskPointer> due;
-    for (const TaskPointer& task : live) {
-        if (now >= task->deadline) {
-            task->want(StopReason::deadline);
+// --- Those who watch the time --------------------------------------------------------------------
+
+/// What somebody wants stopped, or whose time is up, and that was not told yet.
+std::vector<Dispatcher::PiecePointer> Dispatcher::State::due_for_stop(base::Ticks now) {
+    std::vector<PiecePointer> due;
+    for (const PiecePointer& piece : live) {
+        if (now >= piece->deadline && piece->reason() == StopReason::none) {
+            piece->wanted.store(StopReason::deadline);
         }
-        if (task->reason() != StopReason::none && !task->source.stop_requested()) {
-            due.push_back(task);
+        if (piece->reason() != StopReason::none && !piece->source.stop_requested()) {
+            due.push_back(piece);
         }
     }
     return due;
 }
 
 void Dispatcher::State::run_watcher() {
-    constexpr std::chrono::milliseconds tick{100}; // how late a deadline may be noticed
     std::unique_lock lock(mutex);
     while (!ending) {
-        std::vector<TaskPointer> due = due_for_stop(clock.ticks());
+        std::vector<PiecePointer> due = due_for_stop(clock.ticks());
         if (due.empty()) {
             if (live.empty()) {
                 watch.wait(lock);
@@ -226,8 +300,43 @@ void Dispatcher::State::run_watcher() {
             continue;
         }
         lock.unlock();
-        for (const TaskPointer& task : due) {
-            task->source.request_stop();
+        for (const PiecePointer& piece : due) {
+            piece->source.request_stop();
+        }
+        due.clear();
+        lock.lock();
+    }
+}
+
+std::vector<std::function<void()>> Dispatcher::State::slow_actions(base::Ticks now) {
+    std::vector<std::function<void()>> due;
+    for (const PiecePointer& piece : live) {
+        if (piece->when_slow_action && now >= piece->slow_at) {
+            due.push_back(std::exchange(piece->when_slow_action, nullptr));
+        }
+    }
+    return due;
+}
+
+/// A thread of its own, because an action answers a client, who may be slow to read.
+void Dispatcher::State::run_mover() {
+    std::unique_lock lock(mutex);
+    while (!ending) {
+        auto due = slow_actions(clock.ticks());
+        if (due.empty()) {
+            const bool any = std::any_of(live.begin(), live.end(), [](const PiecePointer& piece) {
+                return bool(piece->when_slow_action);
+            });
+            if (any) {
+                slow.wait_for(lock, tick);
+            } else {
+                slow.wait(lock);
+            }
+            continue;
+        }
+        lock.unlock();
+        for (const auto& action : due) {
+            action();
         }
         due.clear();
         lock.lock();

@@ -1,6 +1,9 @@
-// Tool calls run here: a fixed number of workers, a bounded queue, and one watcher that stops calls
-// when their client cancels or goes away or their time is up. Stopping never happens on the thread
-// that noticed (it may have to talk to a database), so a network thread is never held up.
+// Calls run here: a fixed number of workers, a bounded queue, and one watcher that stops calls when
+// their client cancels or goes away or their time is up. Stopping never happens on the thread that
+// noticed (it may have to talk to a database), so a network thread is never held up.
+//
+// A call may turn into a task while it runs. It then keeps its thread but leaves the place that
+// calls are counted by: there are threads enough for both, so that long tasks never starve calls.
 //
 // Guarantee: work that was accepted runs exactly once, at the latest when the dispatcher ends; if
 // it was stopped while it waited, it runs with its stop already requested.
@@ -21,23 +24,30 @@ enum class StopReason {
     none,
     cancelled,   // the client asked
     client_gone, // the client closed the request
-    deadline,    // limits::tool_call_deadline
+    deadline,    // limits::tool_call_deadline, or limits::task_deadline
     shutdown,    // this program ends
 };
 
-/// What work sees of its own fate.
+/// What work sees of its own fate. Thread-safe.
 class CallControl {
 public:
     virtual ~CallControl() = default;
     virtual std::stop_token stop() const = 0;
     virtual StopReason reason() const = 0;
+    /// Runs `action` once, on a thread of the dispatcher's, when the work is not done `after` it
+    /// was submitted. It may run a moment after the work has ended: it has to know.
+    virtual void when_slow(base::Duration after, std::function<void()> action) = 0;
+    /// The work is a task from now on: its key is free again, its client may go, `cancelled` is
+    /// what cancels it, and it has limits::task_deadline from now. False when it was stopped
+    /// already, or when there are as many tasks as may be; then nothing has changed.
+    virtual bool become_task(std::stop_token cancelled) = 0;
 };
 
 /// What is left to do once the key is free again: sending the answer, after which a client may use
 /// the id anew. May be empty.
 using Deliver = std::function<void()>;
 /// Must not throw, and what it returns must not.
-using Work = std::function<Deliver(const CallControl&)>;
+using Work = std::function<Deliver(CallControl&)>;
 
 enum class Admission {
     accepted,
@@ -50,6 +60,8 @@ struct DispatcherOptions {
     std::size_t workers = base::limits::tool_workers;
     std::size_t queue_max = base::limits::tool_queue_max;
     base::Duration deadline = base::limits::tool_call_deadline;
+    std::size_t task_workers = base::limits::task_workers;
+    base::Duration task_deadline = base::limits::task_deadline;
     bool paused = false; // accept, but begin only at resume()
 };
 
@@ -68,11 +80,13 @@ public:
     void resume();
     /// Takes no new work, waits up to `grace` for what is under way, stops the rest, joins.
     void drain(base::Duration grace);
-    /// Waiting and running.
+    /// Waiting and running, tasks too.
     std::size_t under_way() const;
 
 private:
+    struct Piece;
     struct State;
+    using PiecePointer = std::shared_ptr<Piece>;
     std::shared_ptr<State> state_; // shared with stop callbacks that may outlive us by a moment
 };
 

@@ -53,6 +53,9 @@ const char* mirrored_member(std::string_view method) {
     if (method == "tools/call" || method == "prompts/get") {
         return "name";
     }
+    if (method == "tasks/get" || method == "tasks/update" || method == "tasks/cancel") {
+        return "taskId";
+    }
     return method == "resources/read" ? "uri" : nullptr;
 }
 

@@ -11,6 +11,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace interlock::server {
 
@@ -28,6 +30,8 @@ inline constexpr std::string_view version = "io.modelcontextprotocol/protocolVer
 inline constexpr std::string_view capabilities = "io.modelcontextprotocol/clientCapabilities";
 inline constexpr std::string_view client = "io.modelcontextprotocol/clientInfo";
 inline constexpr std::string_view server = "io.modelcontextprotocol/serverInfo";
+inline constexpr std::string_view log_level = "io.modelcontextprotocol/logLevel";
+inline constexpr std::string_view subscription = "io.modelcontextprotocol/subscriptionId";
 } // namespace meta
 
 /// One HTTP header as it arrived; a header that must be single counts as malformed when it is not.
@@ -38,10 +42,11 @@ struct HeaderValue {
 
 /// The headers the protocol reads.
 struct RequestHeaders {
-    HeaderValue version; // MCP-Protocol-Version
-    HeaderValue method;  // Mcp-Method
-    HeaderValue name;    // Mcp-Name
-    HeaderValue session; // Mcp-Session-Id
+    HeaderValue version;                                         // MCP-Protocol-Version
+    HeaderValue method;                                          // Mcp-Method
+    HeaderValue name;                                            // Mcp-Name
+    HeaderValue session;                                         // Mcp-Session-Id
+    std::vector<std::pair<std::string, std::string>> parameters; // Mcp-Param-*, lower-case names
 };
 
 struct Classified {

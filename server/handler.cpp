@@ -2,9 +2,10 @@
 
 #include "base/limits.hpp"
 
-#include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace interlock::server {
@@ -13,12 +14,14 @@ namespace {
 /// The answers of one message (several for a batch), and the one moment when all are there.
 class Gathering {
 public:
-    Gathering(Reply reply, bool batch, std::size_t count, Send send)
+    Gathering(Reply reply, bool batch, std::size_t count, std::shared_ptr<Outlet> outlet)
         : reply_(std::move(reply)),
           batch_(batch),
           answers_(count),
           missing_(count),
-          send_(std::move(send)) {}
+          outlet_(std::move(outlet)) {}
+
+    const std::shared_ptr<Outlet>& outlet() const { return outlet_; }
 
     /// nullopt: this part is answered with silence.
     void put(std::size_t index, std::optional<std::string> answer) {
@@ -38,7 +41,7 @@ public:
         if (batch_ && !reply_.body.empty()) {
             reply_.body = "[" + reply_.body + "]";
         }
-        send_(std::move(reply_));
+        outlet_->finish(std::move(reply_));
     }
     /// Only before the last put(): a single call that was turned away.
     void turn_away() {
@@ -51,10 +54,10 @@ public:
 private:
     std::mutex mutex_;
     Reply reply_;
-    bool batch_;
+    const bool batch_;
     std::vector<std::optional<std::string>> answers_;
     std::size_t missing_;
-    Send send_;
+    const std::shared_ptr<Outlet> outlet_;
 };
 
 RpcError admission_error(Admission admission) {
@@ -71,52 +74,78 @@ RpcError admission_error(Admission admission) {
     return {rpc::internal_error, "The call was not accepted.", {}};
 }
 
+/// Hands a job to a worker; what cannot be taken is answered here.
+void submit(
+    const HandlerParts& parts,
+    const std::shared_ptr<Job>& job,
+    const std::shared_ptr<Gathering>& gathering,
+    std::size_t index,
+    const std::stop_token& gone
+) {
+    const Admission admission = parts.dispatcher.submit(
+        job->key,
+        [&runner = parts.runner, job, gathering, index](CallControl& control) -> Deliver {
+            auto answer = std::make_shared<std::optional<std::string>>(
+                runner.run(*job, control, gathering->outlet())
+            );
+            return [gathering, index, answer] { gathering->put(index, std::move(*answer)); };
+        },
+        job->cancel_on_disconnect ? gone : std::stop_token{}
+    );
+    if (admission == Admission::accepted) {
+        return;
+    }
+    const RpcError error = admission_error(admission);
+    job->span.fail(std::to_string(error.code), error.message);
+    if (admission != Admission::duplicate) {
+        gathering->turn_away();
+    }
+    gathering->put(index, render_error(job->id, error));
+}
+
 } // namespace
 
-MessageHandler::MessageHandler(Protocol& protocol, Dispatcher& dispatcher, CallRunner& runner)
-    : protocol_(protocol), dispatcher_(dispatcher), runner_(runner) {}
+MessageHandler::MessageHandler(HandlerParts parts) : parts_(parts) {}
 
 void MessageHandler::handle(
-    std::string_view bytes, const Arrival& arrival, const std::stop_token& gone, Send send
+    std::string_view bytes,
+    const Arrival& arrival,
+    const std::stop_token& gone,
+    const MakeOutlet& make_outlet
 ) {
-    Reaction reaction = protocol_.receive(bytes, arrival);
+    Reaction reaction = parts_.protocol.receive(bytes, arrival);
+    auto outlet = make_outlet(reaction);
     for (const std::string& key : reaction.cancelled) {
-        dispatcher_.cancel(key);
+        if (!parts_.dispatcher.cancel(key)) {
+            parts_.hub.cancel(key);
+        }
+    }
+    for (const ClientAnswer& answer : reaction.answers) {
+        parts_.questions.answer(answer);
     }
     Reply reply;
     reply.status = reaction.status;
     reply.session = std::move(reaction.session);
+    reply.challenge = std::move(reaction.challenge);
     if (reaction.parts.empty()) {
-        send(std::move(reply));
+        outlet->finish(std::move(reply));
+        return;
+    }
+    // Batches are older than listening: a listen is always alone.
+    if (auto* listen = std::get_if<Listen>(&reaction.parts.front())) {
+        parts_.hub.listen(std::move(*listen), std::move(outlet), gone);
         return;
     }
     const auto gathering = std::make_shared<Gathering>(
-        std::move(reply), reaction.batch, reaction.parts.size(), std::move(send)
+        std::move(reply), reaction.batch, reaction.parts.size(), std::move(outlet)
     );
     for (std::size_t i = 0; i < reaction.parts.size(); ++i) {
-        if (auto* ready = std::get_if<std::string>(&reaction.parts[i])) {
+        Part& part = reaction.parts[i];
+        if (auto* job = std::get_if<std::unique_ptr<Job>>(&part)) {
+            submit(parts_, std::shared_ptr<Job>(std::move(*job)), gathering, i, gone);
+        } else if (auto* ready = std::get_if<std::string>(&part)) {
             gathering->put(i, std::move(*ready));
-            continue;
         }
-        std::shared_ptr<ToolCall> call = std::move(std::get<1>(reaction.parts[i]));
-        const Admission admission = dispatcher_.submit(
-            call->key,
-            [this, call, gathering, i](const CallControl& control) -> Deliver {
-                auto answer =
-                    std::make_shared<std::optional<std::string>>(runner_.run(*call, control));
-                return [gathering, i, answer] { gathering->put(i, std::move(*answer)); };
-            },
-            call->cancel_on_disconnect ? gone : std::stop_token{}
-        );
-        if (admission == Admission::accepted) {
-            continue;
-        }
-        const RpcError error = admission_error(admission);
-        call->span.fail(std::to_string(error.code), error.message);
-        if (admission != Admission::duplicate) {
-            gathering->turn_away();
-        }
-        gathering->put(i, render_error(call->id, error));
     }
 }
 

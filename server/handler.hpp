@@ -1,41 +1,47 @@
 // From one message to its one reply, whatever the transport: asks the protocol, hands calls to the
-// dispatcher, gathers their answers, and sends once.
+// dispatcher and listens to the hub, gathers the answers of a batch, and finishes the outlet once.
 #pragma once
 
 #include "server/call.hpp"
 #include "server/dispatch.hpp"
+#include "server/hub.hpp"
+#include "server/outlet.hpp"
 #include "server/protocol.hpp"
 
-#include <chrono>
 #include <functional>
-#include <optional>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
 
 namespace interlock::server {
 
-struct Reply {
-    unsigned status = 200; // HTTP only
-    std::string session;   // HTTP: Mcp-Session-Id of a session that was opened
-    std::string body;      // "" = nothing is said
-    std::optional<std::chrono::seconds> retry_after; // with 503
-};
+/// Makes the way back once it is known what the message is: legacy calls on a session get an outlet
+/// of that session's event streams. Called at most once a message, before anything is said.
+/// Ready answers need no stream.
+using MakeOutlet = std::function<std::shared_ptr<Outlet>(const Reaction&)>;
 
-/// Called exactly once a message, on the caller's thread or a worker's. Must not throw.
-using Send = std::function<void(Reply)>;
+struct HandlerParts {
+    Protocol& protocol;
+    Dispatcher& dispatcher;
+    CallRunner& runner;
+    Hub& hub;
+    Questions& questions;
+};
 
 class MessageHandler {
 public:
-    MessageHandler(Protocol& protocol, Dispatcher& dispatcher, CallRunner& runner);
+    explicit MessageHandler(HandlerParts parts);
     /// `gone` is requested when the client closes the request (HTTP).
-    void
-    handle(std::string_view bytes, const Arrival& arrival, const std::stop_token& gone, Send send);
+    void handle(
+        std::string_view bytes,
+        const Arrival& arrival,
+        const std::stop_token& gone,
+        const MakeOutlet& make_outlet
+    );
 
 private:
-    Protocol& protocol_;
-    Dispatcher& dispatcher_;
-    CallRunner& runner_;
+    HandlerParts parts_;
 };
 
 } // namespace interlock::server

@@ -1,11 +1,11 @@
 #include "server/http_endpoint.hpp"
 
 #include "base/text.hpp"
+#include "server/http_gate.hpp"
+#include "server/http_outlets.hpp"
 
-#include <atomic>
-#include <optional>
+#include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace interlock::server {
 namespace {
@@ -14,9 +14,7 @@ using base::HttpExchange;
 using base::HttpRequest;
 using base::HttpResponse;
 
-constexpr const char* json_type = "application/json";
-constexpr const char* event_stream_type = "text/event-stream";
-const std::vector<std::string> loopback_hosts{"127.0.0.1", "localhost", "[::1]"};
+constexpr std::string_view metrics_path = "/metrics";
 
 HttpResponse plain(unsigned status, std::string text) {
     return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(text) + "\n"};
@@ -28,69 +26,49 @@ HttpResponse method_not_allowed(std::string allow) {
     return response;
 }
 
-/// JSON-RPC without an id: what is wrong lies outside any message.
-HttpResponse rpc_refusal(unsigned status, std::string message) {
-    return {
-        status,
-        {{"Content-Type", json_type}},
-        render_error({}, {rpc::invalid_request, std::move(message), {}})};
-}
-
 HeaderValue header_value(const HttpRequest& request, std::string_view name) {
     HeaderValue value;
-    const std::string wanted = base::lower_ascii(name);
     for (const auto& [key, text] : request.headers) {
-        if (base::lower_ascii(key) == wanted && value.count++ == 0) {
+        if (key.size() == name.size() && base::lower_ascii(key) == name && value.count++ == 0) {
             value.value = base::trim(text);
         }
     }
     return value;
 }
 
-bool is_json(const HttpRequest& request) {
-    const auto type = request.header("Content-Type");
-    const std::string_view essence =
-        type ? std::string_view(*type).substr(0, type->find(';')) : std::string_view{};
-    return base::lower_ascii(base::trim(essence)) == json_type;
+bool is_modern(const HeaderValue& version) {
+    return version.value >= modern_version && !is_legacy_version(version.value);
 }
 
-/// Looks at headers before any body is read.
-std::optional<HttpResponse> gate(const HttpRequest& request, unsigned short port) {
-    if (auto refusal = base::refuse_foreign_host(request, loopback_hosts, port)) {
-        return refusal;
-    }
-    if (request.path == "/mcp" && request.method == "POST" && !is_json(request)) {
-        return rpc_refusal(415, "POST /mcp takes Content-Type: application/json.");
-    }
-    return std::nullopt;
-}
-
-bool takes_only_events(const HttpRequest& request) {
-    std::string accepted;
-    for (const auto& [key, text] : request.headers) {
-        if (base::lower_ascii(key) == "accept") {
-            accepted += base::lower_ascii(text) + ",";
+/// The session whose streams carry what is said before the answer: of a legacy call.
+SessionPointer session_of_call(const Reaction& reaction) {
+    for (const Part& part : reaction.parts) {
+        const auto* job = std::get_if<std::unique_ptr<Job>>(&part);
+        if (job && (*job)->era == Era::legacy) {
+            return (*job)->session;
         }
     }
-    const auto names = [&](const char* type) { return accepted.find(type) != std::string::npos; };
-    return names(event_stream_type) && !names(json_type) && !names("*/*") &&
-           !names("application/*");
+    return nullptr;
 }
 
-bool names_modern_version(const HttpRequest& request) {
-    const HeaderValue version = header_value(request, "MCP-Protocol-Version");
-    return version.value >= modern_version && !is_legacy_version(version.value);
+bool listens(const Reaction& reaction) {
+    return std::any_of(reaction.parts.begin(), reaction.parts.end(), [](const Part& part) {
+        return std::holds_alternative<Listen>(part);
+    });
 }
 
 /// Routes requests; lives as long as the server that calls it.
 class Endpoint {
 public:
-    explicit Endpoint(HttpEndpointParts parts) : parts_(std::move(parts)) {}
+    explicit Endpoint(HttpEndpointParts parts)
+        : parts_(std::move(parts)), keeper_(std::make_shared<StreamKeeper>(parts_.keep_alive)) {}
 
-    void take(const std::shared_ptr<HttpExchange>& exchange) {
+    void take(std::shared_ptr<HttpExchange> exchange) {
         const HttpRequest& request = exchange->request();
-        if (request.path == "/mcp") {
-            take_mcp(exchange);
+        if (request.path == mcp_path) {
+            take_mcp(std::move(exchange));
+        } else if (const auto document = parts_.gatekeeper.metadata(request)) {
+            exchange->respond(*document);
         } else if (const auto page = operator_page(request)) {
             exchange->respond(*page);
         } else {
@@ -99,36 +77,106 @@ public:
     }
 
 private:
-    void take_mcp(const std::shared_ptr<HttpExchange>& exchange) {
+    void take_mcp(std::shared_ptr<HttpExchange> exchange) {
         const HttpRequest& request = exchange->request();
+        auto admitted = parts_.gatekeeper.admit(request);
+        if (auto* refusal = std::get_if<HttpResponse>(&admitted)) {
+            exchange->respond(std::move(*refusal));
+            return;
+        }
+        Access& access = std::get<Access>(admitted);
+        narrow_toolsets(access, request.query);
         if (request.method == "POST") {
-            const Arrival arrival{
-                Transport::http, parts_.identity, request_headers(request), nullptr};
-            parts_.handler.handle(request.body, arrival, exchange->gone(), [exchange](Reply reply) {
-                exchange->respond(http_response(reply, exchange->request()));
-            });
-        } else if (request.method == "DELETE" && !names_modern_version(request)) {
-            exchange->respond(end_session(request));
+            post(exchange, std::move(access));
+        } else if (is_modern(header_value(request, "mcp-protocol-version"))) {
+            exchange->respond(method_not_allowed("POST"));
+        } else if (request.method == "GET") {
+            open_stream(exchange, access);
+        } else if (request.method == "DELETE") {
+            exchange->respond(end_session(request, access));
         } else {
-            const bool modern = names_modern_version(request);
-            exchange->respond(method_not_allowed(modern ? "POST" : "POST, DELETE"));
+            exchange->respond(method_not_allowed("POST, GET, DELETE"));
         }
     }
 
-    HttpResponse end_session(const HttpRequest& request) {
-        const HeaderValue session = header_value(request, "Mcp-Session-Id");
-        if (session.count != 1) {
+    void post(const std::shared_ptr<HttpExchange>& exchange, Access access) {
+        const HttpRequest& request = exchange->request();
+        const Arrival arrival{
+            Transport::http, std::move(access), request_headers(request), nullptr};
+        parts_.handler.handle(
+            request.body,
+            arrival,
+            exchange->gone(),
+            [exchange,
+             &gatekeeper = parts_.gatekeeper,
+             keeper = std::weak_ptr(keeper_)](const Reaction& reaction) {
+                SessionPointer session = session_of_call(reaction);
+                const bool tended = session || listens(reaction); // by the hub
+                return post_outlet(
+                    exchange,
+                    std::move(session),
+                    tended ? std::weak_ptr<StreamKeeper>() : keeper,
+                    gatekeeper
+                );
+            }
+        );
+    }
+
+    /// The session that a GET or DELETE names, or why there is none.
+    std::variant<SessionPointer, HttpResponse>
+    session_of(const HttpRequest& request, const Access& access) {
+        const HeaderValue version = header_value(request, "mcp-protocol-version");
+        if (version.count > 1 || (version.count == 1 && !is_legacy_version(version.value))) {
+            return rpc_refusal(400, "The MCP-Protocol-Version header names no version we speak.");
+        }
+        const HeaderValue id = header_value(request, "mcp-session-id");
+        if (id.count != 1) {
             return rpc_refusal(400, "Exactly one Mcp-Session-Id header is required.");
         }
-        if (!parts_.protocol.end_session(session.value, parts_.identity.subject)) {
-            return rpc_refusal(404, "There is no such session.");
+        if (auto session = parts_.sessions.find(id.value, session_owner(access.identity))) {
+            return session;
         }
+        return rpc_refusal(404, "There is no such session: send initialize to open one.");
+    }
+
+    void open_stream(const std::shared_ptr<HttpExchange>& exchange, const Access& access) {
+        const HttpRequest& request = exchange->request();
+        auto found = session_of(request, access);
+        if (auto* refusal = std::get_if<HttpResponse>(&found)) {
+            exchange->respond(std::move(*refusal));
+            return;
+        }
+        if (!accepts(request, "text/event-stream")) {
+            exchange->respond(rpc_refusal(406, "GET /mcp answers with text/event-stream only."));
+            return;
+        }
+        LegacySession& session = *std::get<SessionPointer>(found);
+        const HeaderValue last = header_value(request, "last-event-id");
+        if (last.count == 0) {
+            session.streams().open_standing(carry(exchange), resumable(session));
+        } else if (last.count > 1 || !session.streams().resume(last.value, carry(exchange))) {
+            exchange->respond(rpc_refusal(400, "Last-Event-ID names no event that is kept here."));
+        }
+    }
+
+    HttpResponse end_session(const HttpRequest& request, const Access& access) {
+        auto found = session_of(request, access);
+        if (auto* refusal = std::get_if<HttpResponse>(&found)) {
+            return std::move(*refusal);
+        }
+        parts_.sessions.end(std::get<SessionPointer>(found)->id(), session_owner(access.identity));
         return {204, {}, {}};
+    }
+
+    /// Whoever asks from this machine, or is admitted, may see what goes on inside.
+    bool may_look_inside(const HttpRequest& request) {
+        return base::is_loopback(request.peer) ||
+               std::holds_alternative<Access>(parts_.gatekeeper.admit(request));
     }
 
     std::optional<HttpResponse> operator_page(const HttpRequest& request) {
         const bool known =
-            request.path == "/healthz" || request.path == "/readyz" || request.path == "/metrics";
+            request.path == "/healthz" || request.path == "/readyz" || request.path == metrics_path;
         if (!known) {
             return std::nullopt;
         }
@@ -140,80 +188,56 @@ private:
         }
         if (request.path == "/readyz") {
             const std::string why_not = parts_.unready();
-            return why_not.empty() ? plain(200, "ready") : plain(503, why_not);
+            return why_not.empty() ? plain(200, "ready")
+                                   : plain(503, may_look_inside(request) ? why_not : "not ready");
+        }
+        if (!may_look_inside(request)) {
+            return plain(403, "Metrics are for this machine and for callers with a token.");
         }
         return HttpResponse{
             200, {{"Content-Type", "text/plain; version=0.0.4"}}, parts_.metrics.render()};
     }
 
     HttpEndpointParts parts_;
+    const std::shared_ptr<StreamKeeper> keeper_;
 };
 
 } // namespace
 
 RequestHeaders request_headers(const HttpRequest& request) {
-    return RequestHeaders{
-        header_value(request, "MCP-Protocol-Version"),
-        header_value(request, "Mcp-Method"),
-        header_value(request, "Mcp-Name"),
-        header_value(request, "Mcp-Session-Id")};
-}
-
-HttpResponse http_response(const Reply& reply, const HttpRequest& request) {
-    HttpResponse response;
-    response.status = reply.status;
-    if (!reply.session.empty()) {
-        response.headers.emplace_back("Mcp-Session-Id", reply.session);
+    RequestHeaders headers{
+        header_value(request, "mcp-protocol-version"),
+        header_value(request, "mcp-method"),
+        header_value(request, "mcp-name"),
+        header_value(request, "mcp-session-id"),
+        {}};
+    for (const auto& [key, text] : request.headers) {
+        std::string name = base::lower_ascii(key);
+        if (name.starts_with("mcp-param-")) {
+            headers.parameters.emplace_back(std::move(name), base::trim(text));
+        }
     }
-    if (reply.retry_after) {
-        response.headers.emplace_back("Retry-After", std::to_string(reply.retry_after->count()));
-    }
-    const bool silent = reply.body.empty();
-    if (silent && reply.status == 202) {
-        return response;
-    }
-    // A request that was cancelled has no answer: a stream that ends without one says so.
-    if (silent || (reply.status == 200 && takes_only_events(request))) {
-        response.headers.emplace_back("Content-Type", event_stream_type);
-        response.headers.emplace_back("Cache-Control", "no-store");
-        response.headers.emplace_back("X-Accel-Buffering", "no");
-        response.body = silent ? std::string{} : "event: message\ndata: " + reply.body + "\n\n";
-        return response;
-    }
-    response.headers.emplace_back("Content-Type", json_type);
-    response.headers.emplace_back("Cache-Control", "no-store");
-    response.body = reply.body;
-    return response;
-}
-
-base::Error not_loopback(const std::string& address) {
-    return {
-        base::Errc::permission_denied,
-        "Without authorization this server listens on loopback only, and " + address +
-            " is not loopback.",
-        "Use 127.0.0.1:PORT or [::1]:PORT, behind a proxy or a tunnel that authenticates."};
+    return headers;
 }
 
 base::Result<std::unique_ptr<base::HttpServer>>
 start_http_endpoint(const std::string& address, unsigned short port, HttpEndpointParts parts) {
-    if (!base::is_loopback(address)) {
-        return not_loopback(address);
+    if (auto refusal = refuse_exposure(address, parts)) {
+        return std::move(*refusal);
     }
-    // The gate needs the real port, which is known only after binding when 0 was asked for.
-    const auto bound_port = std::make_shared<std::atomic<unsigned short>>(port);
-    const auto endpoint = std::make_shared<Endpoint>(std::move(parts));
     base::HttpServerOptions options;
     options.address = address;
     options.port = port;
-    options.gate = [bound_port](const HttpRequest& request) {
-        return gate(request, bound_port->load());
-    };
+    options.tls = parts.tls;
+    const auto gate = std::make_shared<RequestGate>(address, port, parts);
+    options.gate = [gate](const HttpRequest& request) { return gate->refuse(request); };
+    const auto endpoint = std::make_shared<Endpoint>(std::move(parts));
     options.handler = [endpoint](std::shared_ptr<HttpExchange> exchange) {
-        endpoint->take(exchange);
+        endpoint->take(std::move(exchange));
     };
     auto server = base::HttpServer::start(std::move(options));
     if (server) {
-        bound_port->store(server.value()->port());
+        gate->set_port(server.value()->port());
     }
     return server;
 }

@@ -31,6 +31,10 @@ Incoming read_response(const Json& object, std::string id) {
     message.kind = MessageKind::response;
     message.id = std::move(id);
     message.params = std::make_shared<const Json>();
+    // A result that is no object answers nothing we ask: whoever waits is told that it failed.
+    if (has_result && object["result"].is_object()) {
+        message.result = base::render_json(object["result"]);
+    }
     return message;
 }
 
@@ -57,11 +61,14 @@ Incoming read_message(Json& value) {
     if (id_value != nullptr && id.empty()) {
         return refuse({}, rpc::invalid_request, "An id is a string or an integer.");
     }
+    const auto params = value.find("params");
+    if (params != value.end() && !params->is_object() && !params->is_null()) {
+        return refuse(std::move(id), rpc::invalid_request, "`params` must be an object.");
+    }
     Message message;
     message.kind = id.empty() ? MessageKind::notification : MessageKind::request;
     message.id = std::move(id);
     message.method = std::move(*method);
-    const auto params = value.find("params");
     message.params = params != value.end() ? std::make_shared<const Json>(std::move(*params))
                                            : std::make_shared<const Json>();
     return message;
@@ -114,8 +121,14 @@ Packet parse_packet(std::string_view text) {
 }
 
 std::string render_result(std::string_view id, std::string_view result) {
-    std::string out = R"({"jsonrpc":"2.0","id":)";
-    out.append(id).append(R"(,"result":)").append(result).append("}");
+    constexpr std::size_t around = 40; // the members' names
+    std::string out;
+    out.reserve(around + id.size() + result.size());
+    out.append(R"({"jsonrpc":"2.0","id":)")
+        .append(id)
+        .append(R"(,"result":)")
+        .append(result)
+        .append("}");
     return out;
 }
 

@@ -19,7 +19,9 @@ inline constexpr int invalid_request = -32600;
 inline constexpr int method_not_found = -32601;
 inline constexpr int invalid_params = -32602;
 inline constexpr int internal_error = -32603;
+inline constexpr int resource_not_found = -32002; // legacy only
 inline constexpr int header_mismatch = -32020;
+inline constexpr int missing_capability = -32021;
 inline constexpr int unsupported_version = -32022;
 } // namespace rpc
 
@@ -36,6 +38,7 @@ struct Message {
     std::string id;                           // JSON text, echoed unchanged; "" for a notification
     std::string method;                       // "" for a response
     std::shared_ptr<const base::Json> params; // never null; JSON null when absent
+    std::string result = {};                  // of a response: JSON text; "" = it is an error
 };
 
 /// Something that is no message, and what to say about it. `id` is "" when it could not be read.

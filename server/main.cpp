@@ -5,6 +5,7 @@
 #include "base/ids.hpp"
 #include "base/log.hpp"
 #include "base/signals.hpp"
+#include "server/authorization/authorizer.hpp"
 #include "server/http_endpoint.hpp"
 #include "server/options.hpp"
 #include "server/service.hpp"
@@ -23,6 +24,7 @@ namespace limits = interlock::base::limits;
 namespace server = interlock::server;
 using server::Exit;
 
+constexpr const char* program = "interlock-server";
 constexpr std::chrono::seconds checkpoint_interval{60};
 constexpr std::chrono::milliseconds close_grace{500}; // for answers already on their way
 
@@ -41,46 +43,115 @@ int take_stdout() {
 
 base::Status announce(const server::Options& options, unsigned short port) {
     const std::string address = *options.listen + ":" + std::to_string(port);
-    base::log_info(
-        "server.listening", {{"address", address}, {"url", "http://" + address + "/mcp"}}
-    );
+    const std::string scheme = options.tls ? "https://" : "http://";
+    base::log_info("server.listening", {{"address", address}, {"url", scheme + address + "/mcp"}});
     if (options.port_file.empty()) {
         return base::done;
     }
     return base::write_file_atomically(options.port_file, std::to_string(port) + "\n", 0644);
 }
 
-Exit serve(const server::Options& options, server::Service& service) {
+/// The listener, and who is let in. Without --listen it holds nothing.
+struct Listener {
+    std::unique_ptr<server::Authorizer> authorizer; // null: no authorization is in force
+    std::unique_ptr<server::Gatekeeper> open;       // then everybody is let in
+    std::unique_ptr<base::HttpServer> http;
+
+    /// "" when calls can be made, else why not.
+    std::string unready(const server::Service& service) const {
+        const std::string why_not = service.unready();
+        return why_not.empty() && authorizer ? authorizer->unready() : why_not;
+    }
+};
+
+base::Status listen(
+    Listener& listener, const server::Options& options, base::Clock& clock, server::Service& service
+) {
+    if (options.authorization) {
+        INTERLOCK_TRY(
+            listener.authorizer, server::Authorizer::start(*options.authorization, clock)
+        );
+    } else {
+        listener.open = server::open_gatekeeper(server::loopback_identity());
+    }
+    server::Gatekeeper& gatekeeper = listener.authorizer
+                                         ? static_cast<server::Gatekeeper&>(*listener.authorizer)
+                                         : *listener.open;
+    INTERLOCK_TRY(
+        listener.http,
+        server::start_http_endpoint(
+            *options.listen,
+            options.port,
+            {.handler = service.handler(),
+             .sessions = service.sessions(),
+             .metrics = service.metrics(),
+             .gatekeeper = gatekeeper,
+             .unready = [&listener, &service] { return listener.unready(service); },
+             .allowed_hosts = options.allowed_hosts,
+             .allowed_origins = options.allowed_origins,
+             .tls = options.tls}
+        )
+    );
+    return announce(options, listener.http->port());
+}
+
+/// Reads configuration, keys and certificates again. What is wrong is logged, and what was in force
+/// stays in force.
+void reload(const server::Options& options, Listener& listener, server::Service& service) {
+    const auto told = [](const char* what, const base::Status& status) {
+        if (status.ok()) {
+            base::log_info("server.reloaded", {{"what", what}});
+        } else {
+            base::log_error(
+                "server.not_reloaded", {{"what", what}, {"why", base::to_text(status.error())}}
+            );
+        }
+    };
+    const auto fresh = server::reread(options);
+    if (!fresh) {
+        told("configuration", fresh.error());
+        return;
+    }
+    base::log_setup(program, fresh.value().log_level);
+    told("toolsets", service.reload(fresh.value()));
+    if (listener.authorizer && fresh.value().authorization) {
+        told("authorization", listener.authorizer->reload(*fresh.value().authorization));
+    } else if ((listener.authorizer != nullptr) != fresh.value().authorization.has_value()) {
+        told(
+            "authorization",
+            base::Error{
+                base::Errc::not_supported,
+                "Authorization cannot be switched on or off while the server runs.",
+                "Restart it."}
+        );
+    }
+    if (listener.http && options.tls) {
+        told("tls", listener.http->reload_tls());
+    }
+}
+
+Exit serve(const server::Options& options, base::Clock& clock, server::Service& service) {
     if (const auto narrow = service.check_credentials(); !narrow) {
         return fail(Exit::refused_credential, narrow.error());
     }
-    std::unique_ptr<base::HttpServer> http;
+    Listener listener;
     if (options.listen) {
-        auto started = server::start_http_endpoint(
-            *options.listen,
-            options.port,
-            {service.handler(),
-             service.protocol(),
-             service.metrics(),
-             server::loopback_identity(),
-             [&service] { return service.unready(); }}
-        );
-        if (!started) {
-            return fail(Exit::other, started.error());
-        }
-        http = std::move(started).value();
-        if (const auto announced = announce(options, http->port()); !announced) {
-            return fail(Exit::other, announced.error());
+        if (const auto listening = listen(listener, options, clock, service); !listening) {
+            return fail(Exit::other, listening.error());
         }
     }
     base::log_info("server.ready");
     while (!base::wait_for_stop(checkpoint_interval)) {
-        service.keep_checkpoint();
+        if (base::take_reload_request()) {
+            reload(options, listener, service);
+        } else {
+            service.keep_checkpoint();
+        }
     }
     base::log_info("server.stopping");
     service.drain();
-    if (http) {
-        http->stop(close_grace);
+    if (listener.http) {
+        listener.http->stop(close_grace);
     }
     return Exit::ok;
 }
@@ -97,15 +168,21 @@ Exit run(const server::Options& options) {
     if (options.stdio) {
         // Reading begins before the targets are checked: a client's first probe must not wait for a
         // database. Calls do wait.
-        reader = std::thread([&service, out = take_stdout()] {
+        reader = std::thread([&service, &options, out = take_stdout()] {
             server::StdioServer stdio(
-                service.value()->handler(), server::stdio_identity(), STDIN_FILENO, out
+                service.value()->handler(),
+                service.value()->hub(),
+                server::stdio_identity(),
+                STDIN_FILENO,
+                out
             );
             stdio.serve();
-            base::request_stop();
+            if (!options.listen) {
+                base::request_stop(); // the end of input is the end; over HTTP others may call on
+            }
         });
     }
-    const Exit exit = serve(options, *service.value());
+    const Exit exit = serve(options, clock, *service.value());
     base::request_stop();
     if (reader.joinable()) {
         reader.join();
@@ -124,6 +201,6 @@ int main(int argc, char** argv) {
     }
     const auto& options = std::get<server::Options>(read);
     base::install_signal_handling();
-    base::log_setup("interlock-server", options.log_level);
+    base::log_setup(program, options.log_level);
     return static_cast<int>(run(options));
 }

@@ -4,10 +4,12 @@
 #include "base/file.hpp"
 #include "base/http_server.hpp"
 #include "base/limits.hpp"
+#include "base/text.hpp"
 #include "base/yaml.hpp"
-#include "server/http_endpoint.hpp"
+#include "server/authorization/url.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include <CLI/CLI.hpp>
@@ -28,11 +30,14 @@ constexpr const char* about =
 
 constexpr const char* footer =
     "Keep passwords out of the command line: use a passfile, a service file, or password_file in\n"
-    "the configuration. HTTP has no authorization yet and therefore listens on loopback only:\n"
-    "POST /mcp, GET /healthz, /readyz, /metrics. With --stdio, stdout carries the protocol and\n"
-    "nothing else; the log is on stderr.\n\n"
+    "the configuration. HTTP answers /mcp, /healthz, /readyz and /metrics; without authorization\n"
+    "in the configuration it listens on loopback only. With --stdio, stdout carries the protocol\n"
+    "and nothing else; the log is on stderr. SIGHUP reads configuration, keys and certificates\n"
+    "again.\n\n"
     "Configuration (YAML): state, listen, stdio, desk_url, toolsets: [..], log_level,\n"
-    "targets: [{name, conninfo, password_file}].\n\n"
+    "targets: [{name, conninfo, password_file}], tls: {certificate, key}, behind_proxy,\n"
+    "allowed_hosts: [..], allowed_origins: [..], authorization: {resource, clock_skew_seconds,\n"
+    "issuers: [{issuer, jwks, algorithms}], rules: [{claims, database_role, toolsets}]}.\n\n"
     "Exit codes: 0 ended as asked; 1 other failure; 2 command line or configuration; 3 a target's\n"
     "credential could write (the check, its proof and the remedy are printed); 4 the state\n"
     "directory cannot be used.";
@@ -55,7 +60,7 @@ void declare(CLI::App& app, Typed& typed) {
     app.set_version_flag("--version", std::string("interlock-server ") + INTERLOCK_VERSION);
     app.add_option("--config", typed.config, "Configuration file (YAML)");
     app.add_flag("--stdio", typed.stdio, "Serve MCP on stdin and stdout");
-    app.add_option("--listen", typed.listen, "Serve MCP over HTTP on this loopback ADDRESS:PORT");
+    app.add_option("--listen", typed.listen, "Serve MCP over HTTP on this ADDRESS:PORT");
     app.add_option("--target", typed.targets, "NAME=CONNINFO of a PostgreSQL server; repeatable")
         ->allow_extra_args(false);
     app.add_option("--state", typed.state, "Directory for queue, audit and evidence");
@@ -81,6 +86,28 @@ LogLevel level_from(const std::string& name) {
     return level ? *level : LogLevel::info;
 }
 
+/// Relative paths start at the configuration's directory, wherever the program was started.
+void start_paths_at(Options& options, const std::filesystem::path& directory) {
+    const auto resolve = [&](std::string& path) {
+        path = path.empty() ? path : (directory / path).lexically_normal().string();
+    };
+    resolve(options.state);
+    for (db::TargetAddress& target : options.targets) {
+        resolve(target.password_file);
+    }
+    if (options.tls) {
+        resolve(options.tls->certificate_file);
+        resolve(options.tls->key_file);
+    }
+    if (options.authorization) {
+        for (Issuer& issuer : options.authorization->issuers) {
+            if (!is_key_url(issuer.jwks)) {
+                resolve(issuer.jwks);
+            }
+        }
+    }
+}
+
 base::Result<Options> from_file(const std::string& path) {
     if (path.empty()) {
         return Options{};
@@ -91,6 +118,8 @@ base::Result<Options> from_file(const std::string& path) {
         return Error{
             options.error().code, path + ": " + options.error().what, options.error().remedy};
     }
+    start_paths_at(*options, std::filesystem::path(path).parent_path());
+    options->config_file = path;
     return options;
 }
 
@@ -145,14 +174,122 @@ base::Result<Options> combine(const Typed& typed) {
             "There is nothing to serve on.",
             "Give --stdio, or --listen 127.0.0.1:PORT, or both."};
     }
-    if (options.listen && !base::is_loopback(*options.listen)) {
-        return not_loopback(*options.listen);
-    }
+    INTERLOCK_CHECK(check_exposure(options));
     INTERLOCK_CHECK(check_targets(options));
+    if (options.authorization) {
+        INTERLOCK_TRY(const Url resource, parse_url(options.authorization->resource));
+        options.allowed_hosts.push_back(resource.authority);
+    }
     return options;
 }
 
+std::optional<AuthorizationOptions>
+read_authorization(base::Decoder& decoder, const base::Json& document) {
+    const base::Json* value = base::member(document, "authorization");
+    if (!decoder.has("authorization")) {
+        return std::nullopt;
+    }
+    if (value->is_string()) {
+        (void)decoder.choice("authorization", {"none"});
+        return std::nullopt;
+    }
+    base::Decoder entry = decoder.mapping("authorization");
+    return read_authorization_options(entry);
+}
+
+std::optional<base::HttpTls> read_tls(base::Decoder& decoder) {
+    if (!decoder.has("tls")) {
+        return std::nullopt;
+    }
+    base::Decoder entry = decoder.mapping("tls");
+    return base::HttpTls{entry.text("certificate"), entry.text("key")};
+}
+
+/// What a client writes in Host: a name or an address, with or without a port.
+std::vector<std::string> read_hosts(base::Decoder& decoder) {
+    auto hosts = decoder.texts("allowed_hosts");
+    for (std::string& host : hosts) {
+        const auto url = parse_url("https://" + host);
+        if (!url || !url->path.empty()) {
+            decoder.fail(
+                "allowed_hosts",
+                "`" + base::cut_middle(base::sanitize(host), 60) +
+                    "` is not a host; write host.example or host.example:8443, without wildcards"
+            );
+        }
+        host = base::lower_ascii(host);
+    }
+    return hosts;
+}
+
+/// What a browser writes in Origin.
+std::vector<std::string> read_origins(base::Decoder& decoder) {
+    auto origins = decoder.texts("allowed_origins");
+    for (std::string& origin : origins) {
+        const auto url = parse_url(origin);
+        if (!url || !url->path.empty()) {
+            decoder.fail(
+                "allowed_origins",
+                "`" + base::cut_middle(base::sanitize(origin), 60) +
+                    "` is not an origin; write https://app.example, without path and wildcards"
+            );
+        }
+        origin = base::lower_ascii(origin);
+    }
+    return origins;
+}
+
+/// What to print when the arguments are not to be run with.
+std::optional<Printed> parse_arguments(const std::vector<std::string>& arguments, Typed& typed) {
+    CLI::App app(about, "interlock-server");
+    declare(app, typed);
+    try {
+        app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    } catch (const CLI::CallForHelp&) {
+        return Printed{app.help(), Exit::ok};
+    } catch (const CLI::CallForVersion& version) {
+        return Printed{std::string(version.what()) + "\n", Exit::ok};
+    } catch (const CLI::ParseError& problem) {
+        return Printed{
+            std::string("interlock-server: ") + problem.what() + "\nSee interlock-server --help.\n",
+            Exit::usage};
+    }
+    return std::nullopt;
+}
+
 } // namespace
+
+base::Status check_exposure(const Options& options) {
+    if (!options.listen) {
+        if (!options.tls && !options.authorization) {
+            return base::done;
+        }
+        return Error{
+            Errc::invalid_input,
+            "`tls` and `authorization` are about HTTP, and nothing listens there: on stdio the "
+            "caller is the user of the operating system.",
+            "Add `listen: ADDRESS:PORT`, or remove them."};
+    }
+    if (base::is_loopback(*options.listen)) {
+        return base::done;
+    }
+    if (!options.authorization) {
+        return Error{
+            Errc::permission_denied,
+            "Without authorization this server listens on loopback only, and " + *options.listen +
+                " is not loopback: everybody who reaches it could ask the targets anything.",
+            "Configure `authorization:` with issuers and rules, or listen on 127.0.0.1:PORT."};
+    }
+    if (!options.tls && !options.behind_proxy) {
+        return Error{
+            Errc::permission_denied,
+            "Without TLS on " + *options.listen +
+                " access tokens and answers would cross the network in clear text.",
+            "Configure `tls: {certificate, key}`; or, when a proxy in front of this server speaks "
+            "TLS with clients and nobody else can reach this address, `behind_proxy: true`."};
+    }
+    return base::done;
+}
 
 base::Result<Options> parse_configuration(std::string_view yaml) {
     INTERLOCK_TRY(const base::Json document, base::parse_yaml(yaml));
@@ -168,6 +305,11 @@ base::Result<Options> parse_configuration(std::string_view yaml) {
     for (base::Decoder& entry : decoder.mappings("targets")) {
         options.targets.push_back(db::read_target_address(entry));
     }
+    options.authorization = read_authorization(decoder, document);
+    options.tls = read_tls(decoder);
+    options.allowed_hosts = read_hosts(decoder);
+    options.allowed_origins = read_origins(decoder);
+    options.behind_proxy = decoder.boolean_or("behind_proxy", false);
     const std::string listen = decoder.text_or("listen", "");
     INTERLOCK_CHECK(decoder.finish());
     if (!listen.empty()) {
@@ -177,25 +319,27 @@ base::Result<Options> parse_configuration(std::string_view yaml) {
 }
 
 std::variant<Options, Printed> read_options(int argc, const char* const* argv) {
-    CLI::App app(about, "interlock-server");
+    std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
     Typed typed;
-    declare(app, typed);
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::CallForHelp&) {
-        return Printed{app.help(), Exit::ok};
-    } catch (const CLI::CallForVersion& version) {
-        return Printed{std::string(version.what()) + "\n", Exit::ok};
-    } catch (const CLI::ParseError& problem) {
-        return Printed{
-            std::string("interlock-server: ") + problem.what() + "\nSee interlock-server --help.\n",
-            Exit::usage};
+    if (auto printed = parse_arguments(arguments, typed)) {
+        return std::move(*printed);
     }
     auto options = combine(typed);
     if (!options) {
         return Printed{"interlock-server: " + base::to_text(options.error()) + "\n", Exit::usage};
     }
+    options->arguments = std::move(arguments);
     return std::move(options).value();
+}
+
+base::Result<Options> reread(const Options& options) {
+    Typed typed;
+    if (parse_arguments(options.arguments, typed)) {
+        return Error{Errc::internal, "The command line cannot be read a second time.", ""};
+    }
+    INTERLOCK_TRY(Options next, combine(typed));
+    next.arguments = options.arguments;
+    return next;
 }
 
 } // namespace interlock::server

@@ -3,8 +3,10 @@
 #pragma once
 
 #include "base/db/conninfo.hpp"
+#include "base/http_server.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "server/authorization/options.hpp"
 
 #include <optional>
 #include <string>
@@ -32,6 +34,13 @@ struct Options {
     std::string desk_url;
     std::string port_file; // gets the port once it listens; "" = none
     base::LogLevel log_level = base::LogLevel::info;
+    std::optional<AuthorizationOptions> authorization; // nullopt: none, on loopback only
+    std::optional<base::HttpTls> tls;
+    std::vector<std::string> allowed_hosts;   // with the resource's host; "name" or "name:port"
+    std::vector<std::string> allowed_origins; // "https://app.example"
+    bool behind_proxy = false;                // which speaks TLS for this server
+    std::string config_file;                  // "" = none
+    std::vector<std::string> arguments;       // the command line, for reread()
 };
 
 /// What to print instead of running (--help, --version, a usage error), and the exit code.
@@ -41,7 +50,11 @@ struct Printed {
 };
 
 std::variant<Options, Printed> read_options(int argc, const char* const* argv);
+/// The configuration file as it is now, with the command line still on top.
+base::Result<Options> reread(const Options& options);
 /// The YAML of --config, alone.
 base::Result<Options> parse_configuration(std::string_view yaml);
+/// Why this server does not listen so; done when it may.
+base::Status check_exposure(const Options& options);
 
 } // namespace interlock::server

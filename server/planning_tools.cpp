@@ -7,6 +7,7 @@
 #include "runbooks/plan.hpp"
 #include "runbooks/planner.hpp"
 #include "runbooks/policy.hpp"
+#include "server/plan_view.hpp"
 #include "server/proposal.hpp"
 #include "tools/catalog.hpp"
 #include "tools/schema.hpp"
@@ -28,19 +29,10 @@ using tools::Call;
 using tools::Context;
 using tools::Output;
 
-constexpr std::string_view needs_schema =
-    R"({"type":"object","properties":{"approvals":{"type":"integer"},)"
-    R"("assurance":{"type":"string"}},"required":["approvals","assurance"],)"
-    R"("additionalProperties":false})";
-
-Json needs_json(const runbooks::Requirement& needs) {
-    return {{"approvals", needs.approvals}, {"assurance", runbooks::name(needs.assurance)}};
-}
-
 /// Structured content and its reader's text, cut to what a model is given.
-Output make_output(const Json& structured, std::string text) {
+Output make_output(std::string structured, std::string text) {
     Output output;
-    output.structured = base::render_json(structured);
+    output.structured = std::move(structured);
     if (base::count_characters(text) > base::limits::result_text_chars_max) {
         text = base::cut_middle(text, base::limits::result_text_chars_max) + "\n[...TRUNCATED]";
     }
@@ -48,35 +40,8 @@ Output make_output(const Json& structured, std::string text) {
     return output;
 }
 
-std::string plan_url(const std::string& desk_url, const std::string& plan_id) {
-    const bool slash = !desk_url.empty() && desk_url.back() == '/';
-    return desk_url.empty() ? desk_url : desk_url + (slash ? "plans/" : "/plans/") + plan_id;
-}
-
-Error no_such_plan(const std::string& plan_id) {
-    return {
-        Errc::not_found,
-        "There is no plan " + base::cut_middle(base::sanitize(plan_id), 64) + " of yours.",
-        "Use the plan_id that propose_plan returned."};
-}
-
-/// A plan of this caller; somebody else's answers as if it did not exist.
-Result<approval::StoredPlan>
-own_plan(approval::Queue& queue, const std::string& plan_id, const std::string& subject) {
-    auto plan = queue.get(plan_id);
-    if (!plan && plan.error().code != Errc::not_found) {
-        return plan.error();
-    }
-    if (!plan) {
-        return no_such_plan(plan_id);
-    }
-    const auto& asked = plan.value().requesters;
-    const bool own = plan.value().requester == subject ||
-                     std::find(asked.begin(), asked.end(), subject) != asked.end();
-    if (!own) {
-        return no_such_plan(plan_id);
-    }
-    return plan;
+Output make_output(const Json& structured, std::string text) {
+    return make_output(base::render_json(structured), std::move(text));
 }
 
 // list_runbooks
@@ -259,91 +224,13 @@ Result<Output> propose_plan(const PlanningParts& parts, Context& context, const 
 
 // get_plan and withdraw_plan
 
-std::string get_plan_schema() {
-    return tools::output_schema_of(
-        R"({"plan_id":{"type":"string"},"state":{"type":"string"},)"
-        R"("state_reason":{"type":"string"},"digest":{"type":"string"},)"
-        R"("runbook":{"type":"string"},"target":{"type":"string"},"risk":{"type":"string"},)"
-        R"("needs":)" +
-            std::string(needs_schema) +
-            R"(,"decisions":{"type":"array","items":{"type":"object"}},)"
-            R"("created_at":{"type":"string"},"expires_at":{"type":"string"},)"
-            R"("outcome":{"type":["object","null"]},"script":{"type":"string"},)"
-            R"("desk_url":{"type":"string"}})",
-        {"plan_id",
-         "state",
-         "digest",
-         "runbook",
-         "target",
-         "risk",
-         "needs",
-         "decisions",
-         "created_at",
-         "expires_at",
-         "outcome",
-         "script"}
-    );
-}
-
-Json decisions_json(const std::vector<approval::StoredDecision>& decisions) {
-    Json list = Json::array();
-    for (const approval::StoredDecision& decision : decisions) {
-        list.push_back(
-            {{"verdict", approval::name(decision.statement.verdict)},
-             {"approver", base::sanitize(decision.statement.approver)},
-             {"assurance", decision.assurance},
-             {"reason", base::sanitize(decision.statement.reason)},
-             {"recorded_at", decision.recorded_at}}
-        );
-    }
-    return list;
-}
-
-/// What the executor reported, made harmless; null before it did.
-Json outcome_json(const std::string& outcome) {
-    auto parsed = base::parse_json(base::sanitize(outcome));
-    return parsed && parsed.value().is_object() ? std::move(parsed).value() : Json();
-}
-
 Result<Output> get_plan(const PlanningParts& parts, Context&, const Call& call) {
     INTERLOCK_TRY(
         const auto stored,
         own_plan(parts.queue, call.arguments.text("plan_id"), call.identity.subject)
     );
-    const std::string digest = base::hex(runbooks::plan_digest(stored.bytes));
-    if (digest != stored.digest) {
-        return Error{
-            Errc::changed,
-            "The stored bytes of plan " + stored.id + " are not those that were submitted.",
-            "Tell the operator: the queue was altered; run `interlock audit verify`."};
-    }
-    INTERLOCK_TRY(const auto plan, runbooks::parse_plan(stored.bytes));
-    const std::string state = approval::name(stored.state);
-    const std::string script = runbooks::render_plan(plan, digest);
-    const std::string reason = base::sanitize(stored.state_reason);
-    Json structured{
-        {"plan_id", stored.id},
-        {"state", state},
-        {"state_reason", reason},
-        {"digest", digest},
-        {"runbook", plan.runbook},
-        {"target", plan.target.target},
-        {"risk", plan.risk},
-        {"needs", needs_json(plan.needs)},
-        {"decisions", decisions_json(stored.decisions)},
-        {"created_at", stored.created_at},
-        {"expires_at", stored.expires_at},
-        {"outcome", outcome_json(stored.outcome)},
-        {"script", script}};
-    std::string text = "Plan " + stored.id + " is " + state +
-                       (reason.empty() ? std::string(".") : ": " + reason) +
-                       "\nexpires: " + stored.expires_at +
-                       "\ndecisions: " + std::to_string(stored.decisions.size()) + "\n";
-    if (const std::string url = plan_url(parts.desk_url, stored.id); !url.empty()) {
-        structured["desk_url"] = url;
-        text += "people decide at: " + url + "\n";
-    }
-    return make_output(structured, text + "\n" + script);
+    INTERLOCK_TRY(PlanView view, view_plan(stored, parts.desk_url));
+    return make_output(std::move(view.structured), std::move(view.text));
 }
 
 std::string withdraw_plan_schema() {
@@ -364,7 +251,11 @@ Result<Output> withdraw_plan(const PlanningParts& parts, Context&, const Call& c
 }
 
 tools::Input plan_id_input() {
-    return {.name = "plan_id", .required = true, .length_max = 64, .example = "plan_abc"};
+    return {
+        .name = "plan_id",
+        .required = true,
+        .length_max = 64,
+        .example = "plan_abcdefghijklmnopqrstuvwxyz"};
 }
 
 } // namespace
@@ -388,18 +279,21 @@ std::vector<tools::Tool> planning_tools(const PlanningParts& parts) {
         {.name = "parameters",
          .type = InputType::object,
          .required = true,
-         .about = "As diagnose suggested."},
+         .about = "As diagnose suggested.",
+         .example = R"({"pid":4242})"},
         {.name = "hypothesis",
          .required = true,
          .about = "Why, for the approver.",
-         .length_max = 2000},
+         .length_max = 2000,
+         .example = "backend 4242 sits idle in transaction and blocks 12 sessions"},
         {.name = "evidence",
          .type = InputType::text_list,
          .required = true,
          .about = "Evidence ids.",
          .min = 1,
          .max = 20,
-         .length_max = 64},
+         .length_max = 64,
+         .example = R"(["ev_abcdefghijklmnopqrstuvwxyz"])"},
         {.name = "incident", .length_max = 100}};
     const Input reason{
         .name = "reason", .required = true, .length_max = 500, .example = "it resolved itself"};
@@ -421,6 +315,9 @@ std::vector<tools::Tool> planning_tools(const PlanningParts& parts) {
          .summary = "Makes a plan from a runbook and puts it before people; changes no target.",
          .domain = "planning",
          .read_only = false,
+         // A proposal puts a plan before people: its caller hears of it in this answer or not at
+         // all. As a task it could be cancelled, or forgotten, after the plan was already made.
+         .may_become_task = false,
          .inputs = proposal,
          .output_schema = propose_plan_schema,
          .run = bound(propose_plan)},
@@ -429,7 +326,7 @@ std::vector<tools::Tool> planning_tools(const PlanningParts& parts) {
          .summary = "A plan of yours: state, decisions, exact script, outcome.",
          .domain = "planning",
          .inputs = {plan_id_input()},
-         .output_schema = get_plan_schema,
+         .output_schema = plan_view_schema,
          .run = bound(get_plan)},
         {.name = "withdraw_plan",
          .title = "Withdraw a plan",

@@ -1,11 +1,10 @@
 #include "server/protocol.hpp"
 
 #include "base/json.hpp"
-#include "base/limits.hpp"
 #include "base/text.hpp"
+#include "server/protocol_operation.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <iterator>
 #include <utility>
@@ -17,27 +16,8 @@ namespace {
 
 using base::Json;
 
-constexpr std::array<std::string_view, 5> served_methods{
-    "initialize", "ping", "server/discover", "tools/list", "tools/call"};
-constexpr std::string_view stdio_scope = "stdio";
-
-RpcError rpc_error(int code, std::string message) {
-    return RpcError{code, std::move(message), {}};
-}
-
-/// Client name and version from a clientInfo object; hostile text made harmless.
-std::string client_from(const Json* info) {
-    if (info == nullptr) {
-        return {};
-    }
-    const std::string name = base::string_member(*info, "name").value_or("");
-    const std::string version = base::string_member(*info, "version").value_or("");
-    const std::string both = version.empty() ? name : name + "/" + version;
-    return base::cut_middle(base::sanitize(both), base::limits::client_name_chars_max);
-}
-
-std::string cancel_key(std::string_view scope, std::string_view id) {
-    return std::string(scope) + "\n" + std::string(id);
+RpcError no_such_method() {
+    return rpc_error(rpc::method_not_found, "This server has no such method.");
 }
 
 Reaction silence() {
@@ -71,35 +51,84 @@ std::optional<telemetry::TraceContext> trace_parent(const Message& message) {
 
 } // namespace
 
-struct Protocol::Operation {
-    const Message& message;
-    const Arrival& arrival;
-    base::Ticks received;
-    Era era = Era::legacy;
-    std::string version = {};
-    std::string session = {}; // legacy HTTP only
-    std::string client = {};
-
-    bool on_http() const { return arrival.transport == Transport::http; }
-    std::string_view scope() const { return on_http() ? std::string_view(session) : stdio_scope; }
-};
-
 struct Protocol::NoSession {
     unsigned status = 400;
     RpcError error;
 };
 
+struct Protocol::Route {
+    std::string_view method;
+    bool legacy;
+    bool modern;
+    bool (*offered)(const CompiledOffer&);
+    Reaction (Protocol::*serve)(Operation&);
+};
+
+const std::vector<Protocol::Route>& Protocol::routes() {
+    using P = Protocol;
+    using O = const CompiledOffer&;
+    const auto always = [](O) { return true; };
+    const auto tools = [](O o) { return !o.offer().tools.empty(); };
+    const auto resources = [](O o) { return o.has_resources(); };
+    const auto watching = [](O o) { return o.has_resources() && bool(o.offer().watchable); };
+    const auto prompts = [](O o) { return !o.offer().prompts.empty(); };
+    const auto completion = [](O o) { return bool(o.offer().complete); };
+    const auto logging = [](O o) { return o.offer().logging; };
+    const auto tasks = [](O o) { return o.has_tasks(); };
+    // The most frequent first; `initialize` is served before there is a session to look routes up
+    // in. Modern clients that ask for what their revision removed are told that it is not there.
+    static const std::vector<Route> all{
+        {"tools/call", true, true, tools, &P::call_tool},
+        {"tools/list", true, true, tools, &P::list},
+        {"server/discover", false, true, always, &P::discover},
+        {"initialize", false, false, always, &P::initialize},
+        {"ping", true, false, always, &P::ping},
+        {"resources/list", true, true, resources, &P::list},
+        {"resources/templates/list", true, true, resources, &P::list},
+        {"resources/read", true, true, resources, &P::read_resource},
+        {"resources/subscribe", true, false, watching, &P::subscribe},
+        {"resources/unsubscribe", true, false, watching, &P::unsubscribe},
+        {"prompts/list", true, true, prompts, &P::list},
+        {"prompts/get", true, true, prompts, &P::get_prompt},
+        {"completion/complete", true, true, completion, &P::complete},
+        {"logging/setLevel", true, false, logging, &P::set_log_level},
+        {"subscriptions/listen", false, true, always, &P::listen},
+        {"tasks/get", false, true, tasks, &P::serve_task},
+        {"tasks/update", false, true, tasks, &P::serve_task},
+        {"tasks/cancel", false, true, tasks, &P::serve_task}};
+    return all;
+}
+
+const Protocol::Route*
+Protocol::find_route(std::string_view method, Era era, const CompiledOffer& offer) {
+    const auto found = std::find_if(routes().begin(), routes().end(), [&](const Route& route) {
+        return route.method == method;
+    });
+    const bool serves = found != routes().end() &&
+                        (era == Era::modern ? found->modern : found->legacy) &&
+                        found->offered(offer);
+    return serves ? &*found : nullptr;
+}
+
 std::string_view method_label(std::string_view method) {
-    const auto found = std::find(served_methods.begin(), served_methods.end(), method);
-    return found != served_methods.end() ? *found : std::string_view("other");
+    const auto& routes = Protocol::routes();
+    const auto found = std::find_if(routes.begin(), routes.end(), [&](const auto& route) {
+        return route.method == method;
+    });
+    return found != routes.end() ? found->method : std::string_view("other");
 }
 
-Protocol::Protocol(ProtocolParts parts)
-    : parts_(parts), sessions_(parts.clock, parts.random), discover_(discover_result()) {}
-
-bool Protocol::end_session(const std::string& id, const std::string& subject) {
-    return sessions_.end(id, subject);
+std::string Job::subject() const {
+    return session_owner(access.identity);
 }
+
+StateBinding Job::binding() const {
+    return {subject(), method, name, arguments};
+}
+
+Protocol::Protocol(ProtocolParts parts) : parts_(parts) {}
+
+// --- From bytes to a route -----------------------------------------------------------------------
 
 Reaction Protocol::receive(std::string_view bytes, const Arrival& arrival) {
     const auto received = parts_.clock.ticks();
@@ -109,7 +138,11 @@ Reaction Protocol::receive(std::string_view bytes, const Arrival& arrival) {
         Message unreadable;
         unreadable.id = refusal->id;
         unreadable.params = std::make_shared<const Json>();
-        return refuse(Operation{unreadable, arrival, received}, refusal->error, 400);
+        return refuse(
+            Operation{unreadable, arrival, received, parts_.catalogue.current()},
+            refusal->error,
+            400
+        );
     }
     return packet.batch ? receive_batch(packet, arrival, received)
                         : receive_message(std::get<Message>(first), arrival, received);
@@ -119,12 +152,14 @@ Reaction
 Protocol::receive_message(const Message& message, const Arrival& arrival, base::Ticks received) {
     const bool on_http = arrival.transport == Transport::http;
     const Classified classified = classify(message, on_http ? &arrival.headers : nullptr);
-    Operation operation{message, arrival, received, classified.era};
+    Operation operation{message, arrival, received, parts_.catalogue.current(), classified.era};
     if (classified.era == Era::modern) {
         operation.version = modern_version;
-        const Json* fields = meta_of(message);
-        operation.client =
-            client_from(fields != nullptr ? base::member(*fields, meta::client) : nullptr);
+        if (const Json* fields = meta_of(message)) {
+            operation.client = read_client(
+                base::member(*fields, meta::client), base::member(*fields, meta::capabilities)
+            );
+        }
     }
     if (classified.refusal) {
         return refuse(operation, *classified.refusal, 400);
@@ -139,23 +174,21 @@ Reaction Protocol::modern(Operation& operation) {
         const bool cancels = !operation.on_http() && message.method == "notifications/cancelled";
         return cancels ? stop_call(message, stdio_scope) : silence();
     }
-    if (message.method == "server/discover") {
-        return answer(operation, discover_);
+    const Route* route = find_route(message.method, Era::modern, *operation.offer);
+    if (route == nullptr) {
+        return refuse(operation, no_such_method(), 404);
     }
-    if (message.method == "tools/list") {
-        return list_tools(operation);
+    const auto level = read_log_level(operation.params());
+    if (const auto* error = std::get_if<RpcError>(&level)) {
+        return refuse(operation, *error);
     }
-    if (message.method == "tools/call") {
-        return call_tool(operation);
-    }
-    return refuse(
-        operation, rpc_error(rpc::method_not_found, "This server has no such method."), 404
-    );
+    operation.log_level = std::get<std::optional<LogSeverity>>(level);
+    return (this->*route->serve)(operation);
 }
 
 Protocol::SessionLookup Protocol::find_session(const Arrival& arrival) {
     if (arrival.transport == Transport::stdio) {
-        return arrival.process != nullptr ? *arrival.process : LegacySession{};
+        return arrival.process ? arrival.process : std::make_shared<LegacySession>();
     }
     const RequestHeaders& headers = arrival.headers;
     const bool version_stands =
@@ -174,12 +207,13 @@ Protocol::SessionLookup Protocol::find_session(const Arrival& arrival) {
                 "Exactly one Mcp-Session-Id header is required; initialize gives the id."
             )};
     }
-    auto session = sessions_.find(headers.session.value, arrival.identity.subject);
-    if (!session) {
+    auto session =
+        parts_.sessions.find(headers.session.value, session_owner(arrival.access.identity));
+    if (session == nullptr) {
         return NoSession{
             404, rpc_error(rpc::invalid_request, "There is no such session; initialize again.")};
     }
-    return *std::move(session);
+    return session;
 }
 
 Reaction Protocol::legacy(Operation& operation) {
@@ -187,31 +221,31 @@ Reaction Protocol::legacy(Operation& operation) {
     if (message.kind == MessageKind::request && message.method == "initialize") {
         return initialize(operation);
     }
-    const SessionLookup found = find_session(operation.arrival);
-    if (const auto* missing = std::get_if<NoSession>(&found)) {
-        return refuse(operation, missing->error, missing->status);
+    SessionLookup found = find_session(operation.arrival);
+    if (const auto* none = std::get_if<NoSession>(&found)) {
+        return refuse(operation, none->error, none->status);
     }
-    return in_session(operation, std::get<LegacySession>(found));
+    return in_session(operation, std::get<SessionPointer>(std::move(found)));
 }
 
-Reaction Protocol::in_session(Operation& operation, const LegacySession& session) {
+Reaction Protocol::in_session(Operation& operation, SessionPointer session) {
     const Message& message = operation.message;
-    operation.version = session.version;
-    operation.client = session.client;
-    if (operation.on_http()) {
-        operation.session = operation.arrival.headers.session.value;
-    }
+    operation.version = session->version();
+    operation.client = session->client();
+    operation.log_level = session->log_level();
+    operation.session = std::move(session);
     if (message.kind == MessageKind::response) {
-        return silence(); // we ask clients nothing
+        Reaction reaction = silence();
+        if (!message.id.empty()) {
+            reaction.answers.push_back({operation.session, message.id, message.result});
+        }
+        return reaction;
     }
     if (message.kind == MessageKind::notification) {
         return message.method == "notifications/cancelled" ? stop_call(message, operation.scope())
                                                            : silence();
     }
-    if (message.method == "ping") {
-        return answer(operation, "{}");
-    }
-    if (session.version.empty()) {
+    if (operation.version.empty() && message.method != "ping") {
         return refuse(
             operation,
             rpc_error(
@@ -221,102 +255,24 @@ Reaction Protocol::in_session(Operation& operation, const LegacySession& session
             400
         );
     }
-    if (message.method == "tools/list") {
-        return list_tools(operation);
-    }
-    if (message.method == "tools/call") {
-        return call_tool(operation);
-    }
-    return refuse(
-        operation, rpc_error(rpc::method_not_found, "This server has no such method."), 200
-    );
-}
-
-Reaction Protocol::initialize(Operation& operation) {
-    const Json& params = *operation.message.params;
-    const auto requested = base::string_member(params, "protocolVersion");
-    if (!requested) {
-        return refuse(
-            operation, rpc_error(rpc::invalid_params, "protocolVersion is required."), 200
-        );
-    }
-    const bool known = is_legacy_version(*requested);
-    operation.version = known ? *requested : std::string(legacy_versions.front());
-    operation.client = client_from(base::member(params, "clientInfo"));
-    LegacySession session{operation.version, operation.client};
-    std::string id;
-    if (operation.on_http()) {
-        id = sessions_.open(std::move(session), operation.arrival.identity.subject);
-        operation.session = id;
-    } else if (operation.arrival.process != nullptr) {
-        *operation.arrival.process = std::move(session);
-    }
-    Reaction reaction = answer(operation, initialize_result(operation.version));
-    reaction.session = std::move(id);
-    return reaction;
-}
-
-Reaction Protocol::list_tools(Operation& operation) {
-    if (base::member(*operation.message.params, "cursor") != nullptr) {
-        return refuse(
-            operation,
-            rpc_error(rpc::invalid_params, "The list has one page: there is no such cursor."),
-            200
-        );
-    }
-    return answer(operation, parts_.tools.list_result(operation.era));
-}
-
-Reaction Protocol::call_tool(Operation& operation) {
-    const Json& params = *operation.message.params;
-    const auto name = base::string_member(params, "name");
-    const Json* arguments = base::member(params, "arguments");
-    if (!name || (arguments != nullptr && !arguments->is_object())) {
-        return refuse(
-            operation,
-            rpc_error(
-                rpc::invalid_params, "params must hold a tool `name` and an object `arguments`."
-            ),
-            200
-        );
-    }
-    const bool closes_to_cancel = operation.on_http() && operation.era == Era::modern;
-    const std::string& id = operation.message.id;
-    auto call = std::make_unique<ToolCall>(ToolCall{
-        .key = closes_to_cancel ? std::string{} : cancel_key(operation.scope(), id),
-        .id = id,
-        .era = operation.era,
-        .transport = operation.arrival.transport,
-        .version = operation.version,
-        .session = operation.session,
-        .name = *name,
-        .arguments = arguments != nullptr ? base::render_json(*arguments) : "{}",
-        .identity = operation.arrival.identity,
-        .span = start_span(operation),
-        .received = operation.received,
-        .cancel_on_disconnect = closes_to_cancel});
-    call->identity.client = operation.client;
-    const std::chrono::duration<double> took = parts_.clock.ticks() - operation.received;
-    parts_.metrics.observe(
-        telemetry::Histogram::protocol_seconds, {std::string("tools/call")}, took.count()
-    );
-    Reaction reaction;
-    reaction.parts.emplace_back(std::move(call));
-    return reaction;
+    const Route* route = find_route(message.method, Era::legacy, *operation.offer);
+    return route != nullptr ? (this->*route->serve)(operation)
+                            : refuse(operation, no_such_method());
 }
 
 Reaction
 Protocol::receive_batch(const Packet& packet, const Arrival& arrival, base::Ticks received) {
     Message whole;
     whole.params = std::make_shared<const Json>();
-    const Operation as_whole{whole, arrival, received};
+    const auto offer = parts_.catalogue.current();
+    const Operation as_whole{whole, arrival, received, offer};
     const SessionLookup found = find_session(arrival);
-    if (const auto* missing = std::get_if<NoSession>(&found)) {
-        return refuse(as_whole, missing->error, missing->status);
+    if (const auto* none = std::get_if<NoSession>(&found)) {
+        return refuse(as_whole, none->error, none->status);
     }
-    const auto& session = std::get<LegacySession>(found);
+    const auto& session = std::get<SessionPointer>(found);
     const auto* refused = std::get_if<Refusal>(&packet.messages.front());
-    if (session.version != batch_version) {
+    if (session->version() != batch_version) {
         return refuse(
             as_whole, rpc_error(rpc::invalid_request, "This protocol version has no batches."), 400
         );
@@ -330,25 +286,32 @@ Protocol::receive_batch(const Packet& packet, const Arrival& arrival, base::Tick
         if (const auto* bad = std::get_if<Refusal>(&incoming)) {
             one.parts.emplace_back(render_error(bad->id, bad->error));
         } else {
-            Operation operation{std::get<Message>(incoming), arrival, received};
+            Operation operation{std::get<Message>(incoming), arrival, received, offer};
             one = in_session(operation, session);
         }
         std::move(one.parts.begin(), one.parts.end(), std::back_inserter(all.parts));
         std::move(one.cancelled.begin(), one.cancelled.end(), std::back_inserter(all.cancelled));
+        std::move(one.answers.begin(), one.answers.end(), std::back_inserter(all.answers));
     }
     all.batch = true;
     all.status = all.parts.empty() ? 202 : 200;
     return all;
 }
 
+// --- What is said, and what is recorded about it -------------------------------------------------
+
 telemetry::Span Protocol::start_span(const Operation& operation) {
     const Message& message = operation.message;
     const std::string label(method_label(message.method));
-    const auto tool = base::string_member(*message.params, "name");
-    const bool known_tool =
-        message.method == "tools/call" && tool && parts_.tools.find(*tool) != nullptr;
+    const std::string name = base::string_member(operation.params(), "name").value_or("");
+    // Only names of ours become names of spans: what a caller makes up has no bound.
+    const bool tool = message.method == "tools/call" &&
+                      operation.offer->tool(name, operation.arrival.access) != nullptr;
+    const bool prompt = message.method == "prompts/get" && operation.offer->prompt(name) != nullptr;
     auto span = parts_.tracer.start(
-        known_tool ? label + " " + *tool : label, telemetry::SpanKind::server, trace_parent(message)
+        tool || prompt ? label + " " + name : label,
+        telemetry::SpanKind::server,
+        trace_parent(message)
     );
     span.set("mcp.method.name", label);
     span.set("jsonrpc.request.id", base::sanitize(plain_id(message.id)));
@@ -359,25 +322,40 @@ telemetry::Span Protocol::start_span(const Operation& operation) {
     if (!operation.version.empty()) {
         span.set("mcp.protocol.version", operation.version);
     }
-    if (!operation.session.empty()) {
-        span.set("mcp.session.id", operation.session);
+    if (operation.session && !operation.session->id().empty()) {
+        span.set("mcp.session.id", operation.session->id());
     }
     if (message.method == "tools/call") {
         span.set("gen_ai.operation.name", std::string("execute_tool"));
     }
-    if (known_tool) {
-        span.set("gen_ai.tool.name", *tool);
+    if (tool || prompt) {
+        span.set(tool ? "gen_ai.tool.name" : "gen_ai.prompt.name", name);
+    }
+    if (label.starts_with("resources/")) {
+        if (const auto uri = base::string_member(operation.params(), "uri")) {
+            span.set("mcp.resource.uri", base::sanitize(*uri));
+        }
     }
     return span;
 }
 
+/// The message is parsed and judged; what is left is the handler's time.
+void Protocol::understood(const Operation& operation) {
+    const std::chrono::duration<double> took = parts_.clock.ticks() - operation.received;
+    parts_.metrics.observe(
+        telemetry::Histogram::protocol_seconds,
+        {std::string(method_label(operation.message.method))},
+        took.count()
+    );
+}
+
 Reaction Protocol::answer(const Operation& operation, std::string_view result) {
-    auto span = start_span(operation);
+    const auto span = start_span(operation);
     Reaction reaction;
     reaction.parts.emplace_back(render_result(operation.message.id, result));
+    understood(operation);
     const std::string label(method_label(operation.message.method));
     const std::chrono::duration<double> took = parts_.clock.ticks() - operation.received;
-    parts_.metrics.observe(telemetry::Histogram::protocol_seconds, {label}, took.count());
     parts_.metrics.observe(telemetry::Histogram::operation_seconds, {label, "", ""}, took.count());
     return reaction;
 }

@@ -9,7 +9,8 @@
 #include "base/process.hpp"
 #include "base/state_directory.hpp"
 #include "server/checkpoint_keeper.hpp"
-#include "server/planning_tools.hpp"
+#include "server/diagnostic_offer.hpp"
+#include "server/plan_watcher.hpp"
 #include "telemetry/audit_log.hpp"
 #include "telemetry/span.hpp"
 #include "tools/evidence_store.hpp"
@@ -28,14 +29,6 @@ namespace {
 
 constexpr const char* program = "interlock-server";
 constexpr std::size_t checks_at_once = 8; // a start must not wait for dead targets one by one
-
-std::vector<tools::Tool> all_tools(const PlanningParts& planning) {
-    std::vector<tools::Tool> all = tools::catalog();
-    for (tools::Tool& tool : planning_tools(planning)) {
-        all.push_back(std::move(tool));
-    }
-    return all;
-}
 
 /// done: narrow, or not to be told now. An Error: this credential must not be used.
 base::Status check_one(const db::TargetAddress& address) {
@@ -86,6 +79,9 @@ struct Service::State {
           targets(chosen.targets, clock, metrics),
           context{targets, *evidence, metrics, tracer, clock, random} {}
 
+    base::Result<std::shared_ptr<const CompiledOffer>>
+    compile_offer(const std::vector<std::string>& toolsets);
+
     const Options options;
     base::Clock& clock;
     base::Random& random;
@@ -100,14 +96,29 @@ struct Service::State {
     tools::Targets targets;
     tools::Context context;
     std::unique_ptr<telemetry::AuditWriter> audit; // once the tables exist
-    std::optional<ToolBox> tools;
+    PlanMarks plan_marks;
+    std::optional<Catalogue> catalogue;
+    Sessions sessions{clock, random};
+    Hub hub{sessions, clock};
+    Tasks tasks{clock, random};
+    RequestStates states{clock, random};
+    Questions questions;
     std::optional<CallRunner> runner;
     std::optional<Protocol> protocol;
     std::optional<Dispatcher> dispatcher; // after all that its work uses
     std::optional<MessageHandler> handler;
+    std::optional<PlanWatcher> watcher;
     std::atomic<bool> checked{false};
     std::atomic<bool> draining{false};
 };
+
+base::Result<std::shared_ptr<const CompiledOffer>>
+Service::State::compile_offer(const std::vector<std::string>& toolsets) {
+    INTERLOCK_TRY(
+        auto offer, diagnostic_offer({context, queue, options.desk_url, toolsets, &plan_marks})
+    );
+    return CompiledOffer::compile(std::move(offer));
+}
 
 Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Service::~Service() {
@@ -128,16 +139,41 @@ Service::open(const Options& options, base::Clock& clock, base::Random& random) 
         options, clock, random, std::move(store), std::move(evidence), std::move(keeper)
     );
     INTERLOCK_CHECK(state->queue.create_tables());
-    INTERLOCK_TRY(
-        auto chosen, choose_toolsets(all_tools({state->queue, options.desk_url}), options.toolsets)
-    );
     state->audit = telemetry::AuditWriter::start(*state->store, random);
-    state->tools.emplace(std::move(chosen));
-    state->runner.emplace(state->context, *state->tools, *state->audit);
+    INTERLOCK_TRY(auto offer, state->compile_offer(options.toolsets));
+    state->catalogue.emplace(std::move(offer));
+    state->catalogue->on_change([hub = &state->hub](const OfferChange& change) {
+        hub->lists_changed(change);
+    });
+    state->tasks.on_change(
+        [hub = &state->hub](
+            const std::string& subject, const std::string& id, const std::string& task
+        ) { hub->task_changed(subject, id, task); }
+    );
+    state->runner.emplace(CallParts{
+        state->states,
+        state->tasks,
+        state->questions,
+        state->audit.get(),
+        state->metrics,
+        clock,
+        random});
     state->protocol.emplace(ProtocolParts{
-        *state->tools, state->tracer, state->metrics, clock, random});
+        *state->catalogue,
+        state->sessions,
+        state->tasks,
+        state->states,
+        state->tracer,
+        state->metrics,
+        clock});
     state->dispatcher.emplace(clock, DispatcherOptions{.paused = true});
-    state->handler.emplace(*state->protocol, *state->dispatcher, *state->runner);
+    state->handler.emplace(HandlerParts{
+        *state->protocol, *state->dispatcher, *state->runner, state->hub, state->questions});
+    state->watcher.emplace(PlanWatcherParts{
+        state->queue,
+        state->plan_marks,
+        [hub = &state->hub] { return hub->watched(); },
+        [hub = &state->hub](const std::string& uri) { hub->resource_updated(uri); }});
     return std::unique_ptr<Service>(new Service(std::move(state)));
 }
 
@@ -168,11 +204,20 @@ base::Status Service::check_credentials() {
 MessageHandler& Service::handler() {
     return *state_->handler;
 }
-Protocol& Service::protocol() {
-    return *state_->protocol;
+Sessions& Service::sessions() {
+    return state_->sessions;
+}
+Hub& Service::hub() {
+    return state_->hub;
 }
 telemetry::Metrics& Service::metrics() {
     return state_->metrics;
+}
+
+base::Status Service::reload(const Options& options) {
+    INTERLOCK_TRY(auto offer, state_->compile_offer(options.toolsets));
+    state_->catalogue->replace(std::move(offer));
+    return base::done;
 }
 
 std::string Service::unready() const {
@@ -195,7 +240,10 @@ void Service::drain() {
     if (state_->draining.exchange(true)) {
         return;
     }
+    state_->watcher.reset();
+    state_->hub.close();
     state_->dispatcher->drain(base::limits::drain_max);
+    state_->sessions.close(); // standing streams would hold the listener open
     keep_checkpoint();
 }
 

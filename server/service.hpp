@@ -7,7 +7,9 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "server/handler.hpp"
+#include "server/hub.hpp"
 #include "server/options.hpp"
+#include "server/sessions.hpp"
 #include "telemetry/identity.hpp"
 #include "telemetry/metrics.hpp"
 
@@ -29,8 +31,12 @@ public:
     base::Status check_credentials();
 
     MessageHandler& handler();
-    Protocol& protocol();
+    Sessions& sessions();
+    Hub& hub();
     telemetry::Metrics& metrics();
+    /// Takes over what can change while it runs: the toolsets that are offered. Clients that listen
+    /// are told. What cannot (targets, state directory, desk) is logged and waits for a restart.
+    base::Status reload(const Options& options);
     /// "" when calls can be made and recorded; else why not.
     std::string unready() const;
     /// Signs where the audit log stands; a failure is logged.

@@ -1,45 +1,97 @@
-// Legacy sessions over HTTP: what `initialize` agreed on, by an unguessable id bound to the subject
-// that opened it. Bounded in number and in idle time; an id that is gone is unknown, so that
-// clients start again.
+// Legacy sessions: what `initialize` agreed on, by an unguessable id bound to the subject that
+// opened it. Bounded in number and in idle time (a session with an open stream is not idle); an id
+// that is gone is unknown, so that clients start again.
 #pragma once
 
 #include "base/clock.hpp"
 #include "base/ids.hpp"
+#include "server/client.hpp"
+#include "server/event_streams.hpp"
+#include "telemetry/identity.hpp"
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace interlock::server {
 
-/// What `initialize` agreed on. On stdio the transport holds one; it is empty before `initialize`.
-struct LegacySession {
-    std::string version; // negotiated; "" = not yet
-    std::string client;  // name and version as it said; untrusted, sanitised
+/// One session, shared by the calls that run in it. On stdio the transport holds one; its version
+/// is "" before `initialize`. Thread-safe.
+class LegacySession {
+public:
+    explicit LegacySession(std::string id = {}) : id_(std::move(id)) {}
+    /// HTTP: the session's id; stdio: "".
+    const std::string& id() const { return id_; }
+
+    void agree(std::string version, Client client);
+    std::string version() const; // negotiated; "" = not yet
+    Client client() const;
+
+    void set_log_level(LogSeverity level);
+    std::optional<LogSeverity> log_level() const;
+
+    /// False past limits::session_subscriptions_max.
+    bool subscribe(const std::string& uri);
+    void unsubscribe(const std::string& uri);
+    bool subscribed(const std::string& uri) const;
+    std::set<std::string> subscriptions() const {
+        const std::lock_guard lock(mutex_);
+        return subscriptions_;
+    }
+
+    EventStreams& streams() { return streams_; }
+
+private:
+    const std::string id_;
+    mutable std::mutex mutex_;
+    std::string version_;
+    Client client_;
+    std::optional<LogSeverity> log_level_;
+    std::set<std::string> subscriptions_;
+    EventStreams streams_;
 };
 
+using SessionPointer = std::shared_ptr<LegacySession>;
+
+/// Who owns sessions, states and tasks: issuer and subject, so that equal subjects of two issuers
+/// stay apart.
+std::string session_owner(const telemetry::Identity& identity);
+
+/// Thread-safe. A session that leaves here has its streams closed. `subject` is a session_owner.
 class Sessions {
 public:
     Sessions(base::Clock& clock, base::Random& random);
-    /// A new id. Past limits::sessions_max the longest idle session makes room.
-    std::string open(LegacySession session, const std::string& subject);
-    /// nullopt when unknown, ended, idle too long, or another subject's.
-    std::optional<LegacySession> find(const std::string& id, const std::string& subject);
+    /// A new one. Past limits::sessions_per_subject_max, and past limits::sessions_max, the longest
+    /// idle session of the same subject makes room; of any subject only when it has none.
+    SessionPointer open(const std::string& subject);
+    /// nullptr when unknown, ended, idle too long, or another subject's.
+    SessionPointer find(const std::string& id, const std::string& subject);
     bool end(const std::string& id, const std::string& subject);
+    /// Those that are open now: for news and keep-alive. Lets go of those that idled too long.
+    std::vector<SessionPointer> all();
+    /// Ends every session: the program ends.
+    void close();
 
 private:
     struct Entry {
-        LegacySession session;
+        SessionPointer session;
         std::string subject;
         base::Ticks used;
     };
-    void make_room(base::Ticks now);
+    using Entries = std::map<std::string, Entry>;
+    static bool idled_out(const Entry& entry, base::Ticks now);
+    void remove(Entries::iterator entry);
+    void make_room(const std::string& subject);
+    Entries::iterator locate(const std::string& id, const std::string& subject);
 
     base::Clock& clock_;
     base::Random& random_;
     std::mutex mutex_;
-    std::map<std::string, Entry> entries_;
+    Entries entries_;
 };
 
 } // namespace interlock::server

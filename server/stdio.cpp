@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/signals.hpp"
+#include "server/one_line.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -12,7 +13,8 @@
 namespace interlock::server {
 namespace {
 
-constexpr int poll_ms = 100;          // how late a stop request may be noticed
+constexpr std::chrono::milliseconds poll_time{100}; // how late a stop request may be noticed
+constexpr std::chrono::milliseconds news_patience{2'000};
 constexpr int stalled_polls_max = 20; // at the end, a reader that takes nothing is waited for 2 s
 constexpr std::size_t read_bytes = 64 * 1024;
 // A pipe that polls as writable takes at least this much without blocking (PIPE_BUF).
@@ -22,7 +24,7 @@ enum class Ready { yes, not_yet, failed };
 
 Ready wait_for(int descriptor, short events) {
     pollfd entry{descriptor, events, 0};
-    const int count = ::poll(&entry, 1, poll_ms);
+    const int count = ::poll(&entry, 1, static_cast<int>(poll_time.count()));
     if (count < 0) {
         return errno == EINTR ? Ready::not_yet : Ready::failed;
     }
@@ -72,17 +74,33 @@ std::vector<Line> LineSplitter::feed(std::string_view bytes) {
 }
 
 bool LineWriter::broken() const {
-    const std::lock_guard lock(mutex_);
-    return broken_;
+    return broken_.load();
 }
 
-void LineWriter::write(std::string_view text) {
-    std::string line(text);
-    line += '\n';
-    const std::lock_guard lock(mutex_);
+bool LineWriter::write(std::string_view text) {
+    const std::lock_guard lock(writing_);
+    return send(text);
+}
+
+bool LineWriter::offer(std::string_view text, std::chrono::milliseconds patience) {
+    const std::unique_lock lock(writing_, patience);
+    if (!lock || broken()) {
+        return false;
+    }
+    for (auto waited = patience.zero(); waited < patience; waited += poll_time) {
+        const Ready ready = wait_for(descriptor_, POLLOUT);
+        if (ready != Ready::not_yet) {
+            return send(text);
+        }
+    }
+    return false;
+}
+
+bool LineWriter::send(std::string_view text) {
+    const std::string line = one_line(text) + '\n';
     std::string_view rest = line;
     int stalled = 0;
-    while (!rest.empty() && !broken_) {
+    while (!rest.empty() && !broken()) {
         const Ready ready = wait_for(descriptor_, POLLOUT);
         if (ready == Ready::failed) {
             broken_ = true;
@@ -98,21 +116,68 @@ void LineWriter::write(std::string_view text) {
             }
         }
     }
-    if (broken_ && !rest.empty()) {
+    if (!rest.empty()) {
         base::log_warning("stdio.answer_lost", {{"bytes", std::to_string(rest.size())}});
     }
+    return rest.empty();
 }
 
-StdioServer::StdioServer(MessageHandler& handler, telemetry::Identity identity, int in, int out)
-    : handler_(handler), in_(in), writer_(std::make_shared<LineWriter>(out)) {
+namespace {
+
+enum class Says {
+    answers, // waits for a slow reader: whoever asks more than it reads is held up
+    news,    // is told to others, too: a client that does not read misses it
+};
+
+/// The way back for one message: lines.
+class LineOutlet final : public Outlet {
+public:
+    LineOutlet(std::shared_ptr<LineWriter> writer, Says says)
+        : writer_(std::move(writer)), says_(says) {}
+
+    bool push(std::string message) override {
+        const std::lock_guard lock(mutex_);
+        if (finished_) {
+            return false;
+        }
+        return says_ == Says::news ? writer_->offer(message, news_patience)
+                                   : writer_->write(message);
+    }
+    void finish(Reply reply) override {
+        const std::lock_guard lock(mutex_);
+        if (!std::exchange(finished_, true) && !reply.body.empty()) {
+            writer_->write(reply.body);
+        }
+    }
+
+private:
+    std::shared_ptr<LineWriter> writer_;
+    const Says says_;
+    std::mutex mutex_;
+    bool finished_ = false;
+};
+
+bool listens(const Reaction& reaction) {
+    return std::any_of(reaction.parts.begin(), reaction.parts.end(), [](const Part& part) {
+        return std::holds_alternative<Listen>(part);
+    });
+}
+
+} // namespace
+
+StdioServer::StdioServer(
+    MessageHandler& handler, Hub& hub, telemetry::Identity identity, int in, int out
+)
+    : handler_(handler), hub_(hub), in_(in), writer_(std::make_shared<LineWriter>(out)) {
     arrival_.transport = Transport::stdio;
-    arrival_.identity = std::move(identity);
-    arrival_.process = &process_;
+    arrival_.access.identity = std::move(identity);
+    arrival_.process = std::make_shared<LegacySession>();
 }
 
 void StdioServer::serve() {
     LineSplitter splitter;
     std::vector<char> buffer(read_bytes);
+    hub_.attach_process(arrival_.process, std::make_shared<LineOutlet>(writer_, Says::news));
     while (!base::stop_requested() && !writer_->broken()) {
         const Ready ready = wait_for(in_, POLLIN);
         if (ready == Ready::not_yet) {
@@ -145,10 +210,9 @@ void StdioServer::take(const Line& line) {
         ));
         return;
     }
-    handler_.handle(line.text, arrival_, {}, [writer = writer_](const Reply& reply) {
-        if (!reply.body.empty()) {
-            writer->write(reply.body);
-        }
+    handler_.handle(line.text, arrival_, {}, [writer = writer_](const Reaction& reaction) {
+        const Says says = listens(reaction) ? Says::news : Says::answers;
+        return std::make_shared<LineOutlet>(writer, says);
     });
 }
 

@@ -1,12 +1,15 @@
 // MCP over stdin and stdout: one message a line, nothing else on stdout. Answers may leave in
 // another order than their requests came. Ends at the end of input, on a stop request, or when
-// nobody reads any more.
+// nobody reads any more. One process is one legacy session, whichever messages come first.
 #pragma once
 
 #include "base/limits.hpp"
 #include "server/handler.hpp"
+#include "server/hub.hpp"
 #include "telemetry/identity.hpp"
 
+#include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -45,18 +48,23 @@ private:
 class LineWriter {
 public:
     explicit LineWriter(int descriptor) : descriptor_(descriptor) {}
-    void write(std::string_view text);
+    /// Waits for a reader that is slow. False when the line is lost.
+    bool write(std::string_view text);
+    /// The same, but gives the line up when its first byte cannot leave within `patience`.
+    bool offer(std::string_view text, std::chrono::milliseconds patience);
     bool broken() const;
 
 private:
-    mutable std::mutex mutex_;
+    bool send(std::string_view text);
+
+    std::timed_mutex writing_;
     int descriptor_;
-    bool broken_ = false;
+    std::atomic<bool> broken_ = false;
 };
 
 class StdioServer {
 public:
-    StdioServer(MessageHandler& handler, telemetry::Identity identity, int in, int out);
+    StdioServer(MessageHandler& handler, Hub& hub, telemetry::Identity identity, int in, int out);
     /// Returns at the end; calls under way may still answer until the dispatcher is drained.
     void serve();
 
@@ -64,8 +72,8 @@ private:
     void take(const Line& line);
 
     MessageHandler& handler_;
+    Hub& hub_;
     Arrival arrival_;
-    LegacySession process_;
     int in_;
     std::shared_ptr<LineWriter> writer_; // shared with answers under way
 };

@@ -18,13 +18,14 @@ using interlock::server::Dispatcher;
 using interlock::server::DispatcherOptions;
 using interlock::server::StopReason;
 using interlock::server::Work;
-using interlock::test::ManualClock;
+using interlock::test::Gate;
+using interlock::test::SharedClock;
 
 /// Work that stays until it is stopped or let go, and what became of it.
 class Held {
 public:
     Work work() {
-        return [this](const CallControl& control) -> Deliver {
+        return [this](CallControl& control) -> Deliver {
             std::unique_lock lock(mutex_);
             ++running_;
             most_ = std::max(most_, running_);
@@ -70,7 +71,7 @@ private:
 } // namespace
 
 TEST_CASE("work runs on a fixed number of workers and waits in a bounded queue", "[server]") {
-    ManualClock clock;
+    SharedClock clock;
     Held held;
     Dispatcher dispatcher(clock, DispatcherOptions{.workers = 2, .queue_max = 3});
     REQUIRE(dispatcher.submit("a", held.work()) == Admission::accepted);
@@ -87,7 +88,7 @@ TEST_CASE("work runs on a fixed number of workers and waits in a bounded queue",
 }
 
 TEST_CASE("a key can be under way only once; no key is no key", "[server]") {
-    ManualClock clock;
+    SharedClock clock;
     Held held;
     Dispatcher dispatcher(clock);
     REQUIRE(dispatcher.submit("a", held.work()) == Admission::accepted);
@@ -99,12 +100,12 @@ TEST_CASE("a key can be under way only once; no key is no key", "[server]") {
 }
 
 TEST_CASE("by the time an answer leaves, its key is free again", "[server]") {
-    ManualClock clock;
+    SharedClock clock;
     Dispatcher dispatcher(clock);
     std::atomic<int> reused{0};
-    const Work quick = [&](const CallControl&) -> Deliver {
+    const Work quick = [&](CallControl&) -> Deliver {
         return [&] {
-            const Work nothing = [](const CallControl&) -> Deliver { return {}; };
+            const Work nothing = [](CallControl&) -> Deliver { return {}; };
             reused += dispatcher.submit("a", nothing) == Admission::accepted ? 1 : 0;
         };
     };
@@ -116,7 +117,7 @@ TEST_CASE("by the time an answer leaves, its key is free again", "[server]") {
 }
 
 TEST_CASE("a call is stopped by its key, running or waiting", "[server]") {
-    ManualClock clock;
+    SharedClock clock;
     Held held;
     Dispatcher dispatcher(clock, DispatcherOptions{.workers = 1});
     REQUIRE(dispatcher.submit("running", held.work()) == Admission::accepted);
@@ -130,7 +131,7 @@ TEST_CASE("a call is stopped by its key, running or waiting", "[server]") {
 }
 
 TEST_CASE("a client that goes away stops its work, also before it began", "[server]") {
-    ManualClock clock;
+    SharedClock clock;
     Held held;
     Dispatcher dispatcher(clock, DispatcherOptions{.workers = 1});
     std::stop_source client;
@@ -143,7 +144,7 @@ TEST_CASE("a client that goes away stops its work, also before it began", "[serv
 }
 
 TEST_CASE("work past its deadline is stopped", "[server]") {
-    ManualClock clock;
+    SharedClock clock;
     Held held;
     Dispatcher dispatcher(clock, DispatcherOptions{.deadline = std::chrono::seconds(60)});
     REQUIRE(dispatcher.submit("a", held.work()) == Admission::accepted);
@@ -153,7 +154,7 @@ TEST_CASE("work past its deadline is stopped", "[server]") {
 }
 
 TEST_CASE("draining lets work end, then stops what does not, and takes no more", "[server]") {
-    ManualClock clock;
+    SharedClock clock;
     Held held;
     Dispatcher dispatcher(clock, DispatcherOptions{.workers = 1});
     REQUIRE(dispatcher.submit("a", held.work()) == Admission::accepted);
@@ -167,9 +168,9 @@ TEST_CASE("draining lets work end, then stops what does not, and takes no more",
 }
 
 TEST_CASE("a paused dispatcher accepts and begins only when it is resumed", "[server]") {
-    ManualClock clock;
+    SharedClock clock;
     std::atomic<int> done{0};
-    const Work quick = [&](const CallControl&) -> Deliver {
+    const Work quick = [&](CallControl&) -> Deliver {
         ++done;
         return {};
     };
@@ -183,7 +184,7 @@ TEST_CASE("a paused dispatcher accepts and begins only when it is resumed", "[se
 }
 
 TEST_CASE("many submitters and cancellers leave nothing behind", "[server]") {
-    ManualClock clock;
+    SharedClock clock;
     std::atomic<int> ended{0};
     std::atomic<int> accepted{0};
     Dispatcher dispatcher(clock, DispatcherOptions{.workers = 4, .queue_max = 16});
@@ -195,7 +196,7 @@ TEST_CASE("many submitters and cancellers leave nothing behind", "[server]") {
                 const std::string key = std::to_string(thread) + ":" + std::to_string(i);
                 const auto admission = dispatcher.submit(
                     key,
-                    [&](const CallControl&) -> Deliver { return [&] { ++ended; }; },
+                    [&](CallControl&) -> Deliver { return [&] { ++ended; }; },
                     client.get_token()
                 );
                 accepted += admission == Admission::accepted ? 1 : 0;
@@ -210,4 +211,100 @@ TEST_CASE("many submitters and cancellers leave nothing behind", "[server]") {
     threads.clear();
     dispatcher.drain(interlock::test::patience);
     CHECK(ended.load() == accepted.load());
+}
+
+TEST_CASE("a call that becomes a task gives its key and its place to others", "[server]") {
+    SharedClock clock;
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 1, .task_workers = 1});
+    std::stop_source client;
+    std::stop_source task;
+    Gate became;
+    std::atomic<StopReason> ended{StopReason::none};
+    const auto work = [&](CallControl& control) -> Deliver {
+        CHECK(control.become_task(task.get_token()));
+        CHECK_FALSE(control.become_task(task.get_token()));
+        became.open();
+        Gate never;
+        never.wait(control.stop());
+        ended = control.reason();
+        return {};
+    };
+    REQUIRE(dispatcher.submit("a", work, client.get_token()) == Admission::accepted);
+    REQUIRE(became.wait());
+    client.request_stop(); // it has its answer, and may go
+    CHECK_FALSE(dispatcher.cancel("a"));
+    Gate served;
+    const auto quick = [&](CallControl& control) -> Deliver {
+        CHECK_FALSE(control.become_task({})); // there is one already
+        served.open();
+        return {};
+    };
+    REQUIRE(dispatcher.submit("a", quick) == Admission::accepted);
+    CHECK(served.wait());
+    clock.advance(interlock::base::limits::tool_call_deadline);
+    CHECK(ended.load() == StopReason::none);
+    task.request_stop();
+    dispatcher.drain(interlock::test::patience);
+    CHECK(ended.load() == StopReason::cancelled);
+}
+
+TEST_CASE("a task has a deadline of its own", "[server]") {
+    SharedClock clock;
+    Held held;
+    Gate became;
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 1, .task_workers = 1});
+    const Work body = held.work();
+    const auto work = [&](CallControl& control) -> Deliver {
+        CHECK(control.become_task({}));
+        became.open();
+        return body(control);
+    };
+    REQUIRE(dispatcher.submit("a", work) == Admission::accepted);
+    REQUIRE(became.wait());
+    REQUIRE(held.wait_running(1));
+    clock.advance(interlock::base::limits::task_deadline + std::chrono::seconds(1));
+    CHECK(held.wait_ended(1).back() == StopReason::deadline);
+}
+
+TEST_CASE("a call that was stopped does not become a task", "[server]") {
+    SharedClock clock;
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 1, .paused = true});
+    std::atomic<bool> became{true};
+    const auto work = [&](CallControl& control) -> Deliver {
+        became = control.become_task({});
+        return {};
+    };
+    REQUIRE(dispatcher.submit("a", work) == Admission::accepted);
+    REQUIRE(dispatcher.cancel("a"));
+    dispatcher.drain(std::chrono::milliseconds(0));
+    CHECK_FALSE(became.load());
+}
+
+TEST_CASE("a slow call is told so once, and a quick one never", "[server]") {
+    SharedClock clock;
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 2});
+    std::atomic<int> told{0};
+    Gate slow;
+    Gate quick_done;
+    const auto quick = [&](CallControl& control) -> Deliver {
+        control.when_slow(std::chrono::seconds(5), [&] { told += 100; });
+        return [&] { quick_done.open(); };
+    };
+    const auto work = [&](CallControl& control) -> Deliver {
+        control.when_slow(std::chrono::seconds(5), [&] {
+            ++told;
+            slow.open();
+        });
+        CHECK(slow.wait());
+        return {};
+    };
+    REQUIRE(dispatcher.submit("", quick) == Admission::accepted);
+    REQUIRE(quick_done.wait());
+    while (dispatcher.under_way() > 0) {
+        std::this_thread::yield();
+    }
+    REQUIRE(dispatcher.submit("", work) == Admission::accepted);
+    clock.advance(std::chrono::seconds(6));
+    dispatcher.drain(interlock::test::patience);
+    CHECK(told.load() == 1);
 }

@@ -1,5 +1,5 @@
 #include "server/era.hpp"
-#include "tests/server/fixture.hpp"
+#include "tests/server/protocol_fixture.hpp"
 
 #include <string>
 #include <vector>
@@ -13,8 +13,8 @@ using interlock::server::Era;
 using interlock::server::HeaderValue;
 using interlock::server::Message;
 using interlock::server::RequestHeaders;
-using interlock::test::modern_headers;
-using interlock::test::modern_meta;
+using interlock::test::protocol::modern_headers;
+using interlock::test::protocol::modern_meta;
 
 Message message(const std::string& text) {
     return std::get<Message>(interlock::server::parse_packet(text).messages.front());
@@ -24,6 +24,12 @@ Message request(const std::string& method, const std::string& params) {
     return message(
         R"({"jsonrpc":"2.0","id":1,"method":")" + method + R"(","params":{)" + params + "}}"
     );
+}
+
+RequestHeaders legacy_header(const std::string& version) {
+    RequestHeaders headers;
+    headers.version = {1, version};
+    return headers;
 }
 
 /// 0: modern and fine; 1: legacy; else the refusal's code.
@@ -59,8 +65,8 @@ TEST_CASE(
     const std::vector<Row> rows{
         {"complete", "tools/list", modern_meta(), listing, 0},
         {"nothing modern", "tools/list", "", {}, 1},
-        {"an old header", "tools/list", "", {{1, "2025-06-18"}, {}, {}, {}}, 1},
-        {"a header that is no revision", "tools/list", "", {{1, "v999"}, {}, {}, {}}, 1},
+        {"an old header", "tools/list", "", legacy_header("2025-06-18"), 1},
+        {"a header that is no revision", "tools/list", "", legacy_header("v999"), 1},
         {"body without header", "tools/list", modern_meta(), {}, -32020},
         {"body without header or capabilities", "tools/list", no_capabilities, {}, -32020},
         {"header without _meta", "tools/list", "", listing, -32602},
@@ -146,6 +152,41 @@ TEST_CASE(
          modern_meta(),
          modern_headers("tools/call"),
          0},
+        {"a resource by its uri",
+         "resources/read",
+         R"("uri":"test://one",)" + modern_meta(),
+         modern_headers("resources/read", "test://one"),
+         0},
+        {"a resource by another uri",
+         "resources/read",
+         R"("uri":"test://one",)" + modern_meta(),
+         modern_headers("resources/read", "test://two"),
+         -32020},
+        {"a task by its id",
+         "tasks/get",
+         R"("taskId":"t",)" + modern_meta(),
+         modern_headers("tasks/get", "t"),
+         0},
+        {"a task without the header",
+         "tasks/cancel",
+         R"("taskId":"t",)" + modern_meta(),
+         modern_headers("tasks/cancel"),
+         -32020},
+        {"a task's update by another id",
+         "tasks/update",
+         R"("taskId":"t",)" + modern_meta(),
+         modern_headers("tasks/update", "u"),
+         -32020},
+        {"a name that is no text matches no header",
+         "tools/call",
+         R"("name":5,)" + modern_meta(),
+         modern_headers("tools/call", "5"),
+         -32020},
+        {"two names",
+         "tools/call",
+         call,
+         changed(modern_headers("tools/call"), &RequestHeaders::name, {2, "echo"}),
+         -32020},
         {"a session header changes nothing",
          "tools/list",
          modern_meta(),
@@ -165,7 +206,7 @@ TEST_CASE("on stdio the envelope alone decides the era", "[server]") {
     CHECK(outcome(request("initialize", R"("protocolVersion":"2025-11-25")"), nullptr) == 1);
     CHECK(outcome(message(R"({"jsonrpc":"2.0","id":1,"method":"ping"})"), nullptr) == 1);
     CHECK(
-        outcome(message(R"({"jsonrpc":"2.0","id":1,"method":"ping","params":[]})"), nullptr) == 1
+        outcome(message(R"({"jsonrpc":"2.0","id":1,"method":"ping","params":null})"), nullptr) == 1
     );
 }
 
@@ -182,4 +223,37 @@ TEST_CASE("a modern client sends no answers over HTTP", "[server]") {
     CHECK(outcome(message(R"({"jsonrpc":"2.0","id":1,"result":{}})"), &headers) == -32600);
     CHECK(outcome(message(R"({"jsonrpc":"2.0","method":"x"})"), &headers) == 0);
     CHECK(outcome(message(R"({"jsonrpc":"2.0","method":"y"})"), &headers) == -32020);
+}
+
+TEST_CASE("a wrapped header value is decoded strictly, anything else is itself", "[server]") {
+    using interlock::server::decode_header_name;
+    CHECK(decode_header_name("echo") == "echo");
+    CHECK(decode_header_name("") == "");
+    CHECK(decode_header_name("=?base64?w7w=?=") == "\xc3\xbc");
+    CHECK(
+        decode_header_name("=?base64?"
+                           "?=") == ""
+    );
+    // Not wrapped, or not as the marker is written: literal text.
+    for (const std::string literal :
+         {"=?base64?ZWNobw==",
+          "ZWNobw==?=",
+          "=?Base64?ZWNobw==?=",
+          "=?base64?=",
+          "=?utf-8?q?a?="}) {
+        CHECK(decode_header_name(literal) == literal);
+    }
+    for (const std::string wrong :
+         {"=?base64?ZWNobw?=",     // no padding
+          "=?base64?ZWNobw=?=",    // too little
+          "=?base64?ZWNobw===?=",  // too much
+          "=?base64?ZWNobx==?=",   // bits beyond the last byte
+          "=?base64?ZW No bw==?=", // white space
+          "=?base64?ZWNo!w==?=",   // not of the alphabet
+          "=?base64?ZWNob_-=?=",   // of another alphabet
+          "=?base64?/w==?=",       // not UTF-8
+          "=?base64?7aCA?="}) {    // half of a surrogate pair
+        INFO(wrong);
+        CHECK_FALSE(decode_header_name(wrong));
+    }
 }

@@ -1,16 +1,20 @@
-// The server's core in memory: protocol, workers, audit and a few tools of known behaviour, without
-// a socket, a database or a clock that moves by itself.
+// The server's core in memory: protocol, workers, hub, tasks, audit and an offer of known
+// behaviour, without a socket, a database or a clock that moves by itself.
 #pragma once
 
 #include "server/call.hpp"
+#include "server/catalogue.hpp"
+#include "server/conversations.hpp"
 #include "server/dispatch.hpp"
 #include "server/handler.hpp"
+#include "server/hub.hpp"
 #include "server/protocol.hpp"
 #include "telemetry/audit_log.hpp"
+#include "tests/server/protocol_fixture.hpp"
 #include "tests/support/fakes.hpp"
 #include "tools/evidence_store.hpp"
-#include "tools/schema.hpp"
 #include "tools/targets.hpp"
+#include "tools/tool.hpp"
 
 #include <condition_variable>
 #include <functional>
@@ -20,10 +24,15 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace interlock::test {
+
+using protocol::compiled;
+using protocol::modern_headers;
+using protocol::modern_meta;
 
 inline constexpr std::chrono::seconds patience{20}; // for a condition, on a busy machine
 
@@ -77,148 +86,211 @@ private:
     std::vector<telemetry::FinishedSpan> spans_;
 };
 
-/// Randomness for several threads; different on every call.
-class SharedRandom final : public base::Random {
+/// Closed until it is opened; who waits may also be stopped.
+class Gate {
 public:
-    std::string bytes(std::size_t count) override {
+    void open() {
         const std::lock_guard lock(mutex_);
-        return counting_.bytes(count);
+        open_ = true;
+        changed_.notify_all();
+    }
+    /// False when it was stopped first, or stayed closed for too long.
+    bool wait(const std::stop_token& stop = {}) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, stop, patience, [&] { return open_; });
     }
 
 private:
     std::mutex mutex_;
-    CountingRandom counting_;
+    std::condition_variable_any changed_;
+    bool open_ = false;
 };
 
-inline std::string text_schema() {
-    return tools::output_schema_of(R"({"text":{"type":"string"}})", {"text"});
-}
-
-/// Waits until it is stopped, then answers as a stopped tool does.
-inline base::Result<tools::Output> wait_for_stop_request(tools::Context&, const tools::Call& call) {
-    std::mutex mutex;
-    std::condition_variable_any stopped;
-    std::unique_lock lock(mutex);
-    stopped.wait_for(lock, call.stop, patience, [] { return false; });
-    return base::Error{base::Errc::cancelled, "The statement was cancelled.", ""};
-}
-
-/// `echo` (text in, the same out), `fails` (a tool error), `waits` (until stopped), `throws`.
-inline std::vector<tools::Tool> example_tools() {
-    const auto echo = [](tools::Context&, const tools::Call& call) -> base::Result<tools::Output> {
-        tools::Output output;
-        output.text = call.arguments.text("text");
-        output.structured = R"({"text":")" + output.text + R"("})";
-        return output;
-    };
-    const auto fails = [](tools::Context&, const tools::Call&) -> base::Result<tools::Output> {
-        return base::Error{
-            base::Errc::target_busy, "The target is busy.", "Try again in a moment."};
-    };
-    const auto throws = [](tools::Context&, const tools::Call&) -> base::Result<tools::Output> {
-        throw std::runtime_error("a library's secret");
-    };
-    return {
-        {.name = "echo",
-         .title = "Echo",
-         .summary = "Gives back its text.",
-         .domain = "triage",
-         .inputs = {{.name = "text", .required = true, .length_max = 20, .example = "hello"}},
-         .output_schema = text_schema,
-         .run = echo},
-        {.name = "fails",
-         .title = "Fails",
-         .summary = "Always fails.",
-         .domain = "postgres",
-         .read_only = false,
-         .output_schema = text_schema,
-         .run = fails},
-        {.name = "waits",
-         .title = "Waits",
-         .summary = "Waits until it is stopped.",
-         .domain = "postgres",
-         .output_schema = text_schema,
-         .run = wait_for_stop_request},
-        {.name = "throws",
-         .title = "Throws",
-         .summary = "Throws.",
-         .domain = "postgres",
-         .output_schema = text_schema,
-         .run = throws}};
-}
-
-/// Collects the replies of messages, in the order they come. Copies share one collection.
-class Replies {
+/// A way back that remembers everything that went out.
+class RecordingOutlet final : public server::Outlet {
 public:
-    server::Send receiver() {
-        return [shared = shared_](server::Reply reply) {
-            const std::lock_guard lock(shared->mutex);
-            shared->replies.push_back(std::move(reply));
-            shared->arrived.notify_all();
-        };
-    }
-    /// The first `count` replies; throws when they do not come.
-    std::vector<server::Reply> wait(std::size_t count) {
-        std::unique_lock lock(shared_->mutex);
-        const bool came = shared_->arrived.wait_for(lock, patience, [&] {
-            return shared_->replies.size() >= count;
+    bool push(std::string message) override {
+        return record([&] {
+            if (!closed_ && replies_.empty()) {
+                pushed_.push_back(std::move(message));
+                return true;
+            }
+            ++lost_;
+            return false;
         });
-        if (!came) {
-            throw std::runtime_error("a reply did not come");
-        }
-        return shared_->replies;
     }
-    std::size_t count() const {
-        const std::lock_guard lock(shared_->mutex);
-        return shared_->replies.size();
+    void finish(server::Reply reply) override {
+        record([&] {
+            replies_.push_back(std::move(reply));
+            return true;
+        });
+    }
+    void pause(std::chrono::milliseconds retry) override {
+        record([&] {
+            paused_ = retry;
+            return true;
+        });
+    }
+    void keep_alive() override {
+        record([&] {
+            ++kept_alive_;
+            return true;
+        });
+    }
+    /// From now on nothing can be pushed: the client takes no stream.
+    void close() {
+        record([&] {
+            closed_ = true;
+            return true;
+        });
+    }
+
+    /// The first reply; throws when none comes.
+    server::Reply reply() {
+        wait("a reply did not come", [&] { return !replies_.empty(); });
+        const std::lock_guard lock(mutex_);
+        return replies_.front();
+    }
+    /// What was said before the answer, once it is at least this much; throws when it is not.
+    std::vector<std::string> pushed(std::size_t count = 0) {
+        wait("something was not said", [&] { return pushed_.size() >= count; });
+        const std::lock_guard lock(mutex_);
+        return pushed_;
+    }
+    /// Until it was kept alive this often; throws when it was not.
+    void wait_kept_alive(std::size_t count) {
+        wait("it was not kept alive", [&] { return kept_alive_ >= count; });
+    }
+    std::size_t finished() const {
+        const std::lock_guard lock(mutex_);
+        return replies_.size();
+    }
+    std::size_t lost() const {
+        const std::lock_guard lock(mutex_);
+        return lost_;
+    }
+    std::chrono::milliseconds paused() const {
+        const std::lock_guard lock(mutex_);
+        return paused_;
     }
 
 private:
-    struct Shared {
-        std::mutex mutex;
-        std::condition_variable arrived;
-        std::vector<server::Reply> replies;
-    };
-    std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
-};
+    template <class Change>
+    bool record(const Change& change) {
+        const std::lock_guard lock(mutex_);
+        const bool result = change();
+        changed_.notify_all();
+        return result;
+    }
+    template <class Condition>
+    void wait(const char* failure, const Condition& condition) {
+        std::unique_lock lock(mutex_);
+        if (!changed_.wait_for(lock, patience, condition)) {
+            throw std::runtime_error(failure);
+        }
+    }
 
-struct Core {
-    explicit Core(
-        server::DispatcherOptions options = {},
-        std::vector<tools::Tool> offered = example_tools(),
-        std::vector<db::TargetAddress> addresses = {}
-    )
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<std::string> pushed_;
+    std::vector<server::Reply> replies_;
+    std::size_t lost_ = 0;
+    std::size_t kept_alive_ = 0;
+    std::chrono::milliseconds paused_{0};
+    bool closed_ = false;
+};
+using OutletPointer = std::shared_ptr<RecordingOutlet>;
+
+// --- Offers --------------------------------------------------------------------------------------
+
+using ToolOutcome = server::Outcome<server::ToolAnswer>;
+using ToolHandler = std::function<ToolOutcome(server::Conversation&, const base::Json&)>;
+
+/// A JSON string of text without control characters.
+inline std::string json_string(std::string_view text) {
+    std::string out = "\"";
+    for (const char letter : text) {
+        out += letter == '"' || letter == '\\' ? "\\" : "";
+        out += letter;
+    }
+    return out + "\"";
+}
+
+inline server::ToolAnswer text_answer(const std::string& text) {
+    server::ToolAnswer answer;
+    answer.content = R"([{"type":"text","text":)" + json_string(text) + "}]";
+    return answer;
+}
+
+inline server::OfferedTool
+example_tool(std::string name, ToolHandler run, server::TaskSupport tasks = {}) {
+    auto tool = protocol::tool(std::move(name));
+    tool.tasks = tasks;
+    tool.run = std::move(run);
+    return tool;
+}
+
+/// Waits until it is stopped, then answers as a stopped tool does.
+inline ToolOutcome wait_for_stop(server::Conversation& conversation, const base::Json&) {
+    Gate never;
+    never.wait(conversation.stop());
+    auto answer = text_answer("The statement was cancelled.");
+    answer.is_error = true;
+    answer.error_code = "cancelled";
+    return answer;
+}
+
+/// `echo` (text in, the same out, structured too), `fails` (a tool error), `waits` (until it is
+/// stopped), `throws`.
+inline server::Offer example_offer() {
+    server::Offer offer = protocol::plain_offer();
+    const auto echo = [](server::Conversation&, const base::Json& arguments) -> ToolOutcome {
+        const auto text = base::string_member(arguments, "text").value_or("");
+        auto answer = text_answer(text);
+        answer.structured = R"({"text":)" + json_string(text) + "}";
+        return answer;
+    };
+    const auto fails = [](server::Conversation&, const base::Json&) -> ToolOutcome {
+        auto answer = text_answer("The target is busy.");
+        answer.is_error = true;
+        answer.error_code = "target_busy";
+        return answer;
+    };
+    const auto throws = [](server::Conversation&, const base::Json&) -> ToolOutcome {
+        throw std::runtime_error("a library's secret");
+    };
+    offer.tools = {
+        example_tool("echo", echo),
+        example_tool("fails", fails),
+        example_tool("waits", wait_for_stop),
+        example_tool("throws", throws)};
+    return offer;
+}
+
+/// The example offer and more tools.
+inline server::Offer offer_with(std::vector<server::OfferedTool> tools) {
+    server::Offer offer = example_offer();
+    for (auto& tool : tools) {
+        offer.tools.push_back(std::move(tool));
+    }
+    return offer;
+}
+
+// --- The core ------------------------------------------------------------------------------------
+
+inline telemetry::Identity tester() {
+    return {"os:tester", "os", "os_user", "", "", {}};
+}
+
+/// What tools work with: targets, evidence and their company.
+struct ToolRoom {
+    explicit ToolRoom(std::vector<db::TargetAddress> addresses = {})
         : tracer(spans, clock, random),
           targets(std::move(addresses), clock, metrics),
           evidence(open_evidence()),
-          context{targets, *evidence, metrics, tracer, clock, random},
-          tools(std::move(offered)),
-          runner(context, tools, audit),
-          protocol({tools, tracer, metrics, clock, random}),
-          dispatcher(clock, options),
-          handler(protocol, dispatcher, runner) {}
+          context{targets, *evidence, metrics, tracer, clock, random} {}
 
-    /// One message in, its reply out.
-    server::Reply ask(const std::string& bytes, const server::Arrival& arrival) {
-        Replies replies;
-        handler.handle(bytes, arrival, {}, replies.receiver());
-        return replies.wait(1).front();
-    }
-    server::Arrival stdio() {
-        server::Arrival arrival;
-        arrival.identity = {"os:tester", "os", "os_user", "", "", {}};
-        arrival.process = &process;
-        return arrival;
-    }
-    static server::Arrival http(server::RequestHeaders headers = {}) {
-        server::Arrival arrival;
-        arrival.transport = server::Transport::http;
-        arrival.identity = {"os:tester", "loopback", "none", "", "", {}};
-        arrival.headers = std::move(headers);
-        return arrival;
-    }
-
-    ManualClock clock;
+    SharedClock clock;
     SharedRandom random;
     TemporaryDirectory directory;
     telemetry::Metrics metrics;
@@ -227,13 +299,6 @@ struct Core {
     tools::Targets targets;
     std::unique_ptr<tools::EvidenceStore> evidence;
     tools::Context context;
-    MemoryAudit audit;
-    server::ToolBox tools;
-    server::CallRunner runner;
-    server::Protocol protocol;
-    server::LegacySession process;
-    server::Dispatcher dispatcher; // joined before what its work uses goes away
-    server::MessageHandler handler;
 
 private:
     std::unique_ptr<tools::EvidenceStore> open_evidence() {
@@ -245,24 +310,114 @@ private:
     }
 };
 
-/// params._meta of a modern request.
-inline std::string modern_meta(const std::string& version = "2026-07-28") {
-    return R"("_meta":{"io.modelcontextprotocol/protocolVersion":")" + version +
-           R"(","io.modelcontextprotocol/clientCapabilities":{}})";
+struct Core : ToolRoom {
+    explicit Core(
+        server::DispatcherOptions options = {},
+        server::Offer offered = example_offer(),
+        std::vector<db::TargetAddress> addresses = {}
+    )
+        : ToolRoom(std::move(addresses)),
+          catalogue(compiled(std::move(offered))),
+          dispatcher(clock, options) {
+        catalogue.on_change([this](const server::OfferChange& change) { hub.lists_changed(change); }
+        );
+        tasks.on_change([this](const auto& subject, const auto& id, const auto& task) {
+            hub.task_changed(subject, id, task);
+        });
+    }
+
+    /// One message in; what goes out is on the outlet.
+    OutletPointer
+    send(const std::string& bytes, const server::Arrival& arrival, std::stop_token gone = {}) {
+        auto outlet = std::make_shared<RecordingOutlet>();
+        handler.handle(bytes, arrival, gone, [&](const server::Reaction&) { return outlet; });
+        return outlet;
+    }
+    /// One message in, its reply out.
+    server::Reply ask(const std::string& bytes, const server::Arrival& arrival) {
+        return send(bytes, arrival)->reply();
+    }
+    server::Arrival stdio() const {
+        return {server::Transport::stdio, {tester(), {}, {}}, {}, process};
+    }
+    static server::Arrival http(server::RequestHeaders headers = {}) {
+        return {server::Transport::http, {tester(), {}, {}}, std::move(headers), nullptr};
+    }
+    /// Opens a legacy session on stdio. `capabilities`: JSON text.
+    void initialize(const std::string& capabilities = "{}") {
+        ask(R"({"jsonrpc":"2.0","id":0,"method":"initialize","params":{)"
+            R"("protocolVersion":"2025-11-25","capabilities":)" +
+                capabilities + "}}",
+            stdio());
+    }
+
+    MemoryAudit audit;
+    server::Catalogue catalogue;
+    server::Sessions sessions{clock, random};
+    server::Tasks tasks{clock, random};
+    server::RequestStates states{clock, random};
+    server::Questions questions;
+    server::Hub hub{sessions, clock};
+    server::CallRunner runner{{states, tasks, questions, &audit, metrics, clock, random}};
+    server::Protocol protocol{{catalogue, sessions, tasks, states, tracer, metrics, clock}};
+    server::SessionPointer process = std::make_shared<server::LegacySession>();
+    server::Dispatcher dispatcher; // joined before what its work uses goes away
+    server::MessageHandler handler{{protocol, dispatcher, runner, hub, questions}};
+};
+
+/// A tools/call of the example offer's client, who can answer all that is asked.
+template <class Json = base::Json>
+server::Job example_job(server::Era era, telemetry::Tracer& tracer, base::Clock& clock) {
+    server::Client client;
+    client.elicitation_form = client.sampling = client.tasks = true;
+    return {
+        .kind = server::JobKind::call_tool,
+        .key = {},
+        .id = "1",
+        .method = "tools/call",
+        .era = era,
+        .transport = server::Transport::stdio,
+        .version = {},
+        .session = std::make_shared<server::LegacySession>("s1"),
+        .name = "echo",
+        .params = std::make_shared<const Json>(Json::object()),
+        .arguments = "{}",
+        .access = {tester(), {}, {}},
+        .client = client,
+        .offer = compiled(example_offer()),
+        .progress_token = {},
+        .log_level = {},
+        .input_responses = nullptr,
+        .remembered = {},
+        .span = tracer.start("x", telemetry::SpanKind::server, {}),
+        .received = clock.ticks()};
 }
 
-inline server::RequestHeaders modern_headers(
-    const std::string& method,
-    const std::string& name = {},
-    const std::string& version = "2026-07-28"
+/// The text of a tools/call. `more`: further members of params, each followed by a comma.
+inline std::string call_text(
+    const std::string& tool,
+    const std::string& arguments = "{}",
+    const std::string& capabilities = "{}",
+    const std::string& more = {},
+    const std::string& id = "1"
 ) {
-    server::RequestHeaders headers;
-    headers.version = {1, version};
-    headers.method = {1, method};
-    if (!name.empty()) {
-        headers.name = {1, name};
+    return R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":"tools/call","params":{"name":")" +
+           tool + R"(","arguments":)" + arguments + "," + more +
+           modern_meta("2026-07-28", capabilities) + "}}";
+}
+
+/// What clients declare that know the tasks extension, and answer questions by forms.
+inline const std::string task_capabilities =
+    R"({"elicitation":{},"extensions":{"io.modelcontextprotocol/tasks":{}}})";
+
+/// Callers include <nlohmann/json.hpp>.
+template <class Json = base::Json>
+Json json(const std::string& text) {
+    base::Result<Json> value = base::parse_json(text);
+    if (!value) {
+        throw std::runtime_error("not JSON: " + text);
     }
-    return headers;
+    return std::move(value).value();
 }
 
 } // namespace interlock::test

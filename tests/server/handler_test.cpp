@@ -2,55 +2,67 @@
 #include "tests/server/fixture.hpp"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 namespace {
 
+using interlock::base::Json;
 using interlock::server::DispatcherOptions;
+using interlock::test::call_text;
 using interlock::test::Core;
+using interlock::test::json;
 using interlock::test::modern_headers;
 using interlock::test::modern_meta;
-using interlock::test::Replies;
 
 std::string waits(const std::string& id) {
-    return R"({"jsonrpc":"2.0","id":)" + id +
-           R"(,"method":"tools/call","params":{"name":"waits",)" + modern_meta() + "}}";
+    return call_text("waits", "{}", "{}", "", id);
+}
+
+std::string listens(const std::string& id) {
+    return R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":"subscriptions/listen","params":{)" +
+           R"("notifications":{"toolsListChanged":true},)" + modern_meta() + "}}";
+}
+
+std::string cancels(const std::string& id) {
+    return R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)" + id +
+           "}}";
+}
+
+interlock::server::Offer changing_offer() {
+    auto offer = interlock::test::example_offer();
+    offer.changes = true;
+    return offer;
 }
 
 } // namespace
 
 TEST_CASE("past the queue a call is turned away with 503 and when to come back", "[server]") {
     Core core(DispatcherOptions{.workers = 1, .queue_max = 1, .paused = true});
-    Replies replies;
     const auto arrival = Core::http(modern_headers("tools/call", "waits"));
-    core.handler.handle(waits("1"), arrival, {}, replies.receiver());
-    CHECK(replies.count() == 0);
+    const auto first = core.send(waits("1"), arrival);
+    CHECK(first->finished() == 0);
     const auto turned_away = core.ask(waits("2"), arrival);
     CHECK(turned_away.status == 503);
     CHECK(turned_away.retry_after == interlock::base::limits::busy_retry_after);
-    CHECK(turned_away.body.find("-32603") != std::string::npos);
-    CHECK(turned_away.body.find(R"("id":2)") != std::string::npos);
+    CHECK(json(turned_away.body)["error"]["code"] == -32603);
+    CHECK(json(turned_away.body)["id"] == 2);
 }
 
 TEST_CASE("an id that is still under way is refused on stdio, not on modern HTTP", "[server]") {
     Core core(DispatcherOptions{.paused = true});
-    Replies replies;
-    core.handler.handle(waits("1"), core.stdio(), {}, replies.receiver());
-    CHECK(core.ask(waits("1"), core.stdio()).body.find("-32600") != std::string::npos);
+    core.send(waits("1"), core.stdio());
+    CHECK(json(core.ask(waits("1"), core.stdio()).body)["error"]["code"] == -32600);
     const auto arrival = Core::http(modern_headers("tools/call", "waits"));
-    core.handler.handle(waits("1"), arrival, {}, replies.receiver());
-    core.handler.handle(waits("1"), arrival, {}, replies.receiver());
+    core.send(waits("1"), arrival);
+    core.send(waits("1"), arrival);
     CHECK(core.dispatcher.under_way() == 3);
 }
 
 TEST_CASE("closing the request cancels a modern call and not a legacy one", "[server]") {
     Core core;
     std::stop_source client;
-    Replies modern;
-    core.handler.handle(
-        waits("1"),
-        Core::http(modern_headers("tools/call", "waits")),
-        client.get_token(),
-        modern.receiver()
+    const auto modern = core.send(
+        waits("1"), Core::http(modern_headers("tools/call", "waits")), client.get_token()
     );
     const auto opened = core.ask(
         R"({"jsonrpc":"2.0","id":1,"method":"initialize",)"
@@ -59,31 +71,100 @@ TEST_CASE("closing the request cancels a modern call and not a legacy one", "[se
     );
     auto in_session = Core::http();
     in_session.headers.session = {1, opened.session};
-    Replies legacy;
-    core.handler.handle(
+    const auto legacy = core.send(
         R"({"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"waits"}})",
         in_session,
-        client.get_token(),
-        legacy.receiver()
+        client.get_token()
     );
     client.request_stop();
-    CHECK(modern.wait(1).front().body.empty());
-    CHECK(legacy.count() == 0);
-    core.ask(
-        R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}})",
-        in_session
-    );
-    CHECK(legacy.wait(1).front().body.empty());
+    CHECK(modern->reply().body.empty());
+    CHECK(legacy->finished() == 0);
+    CHECK(core.ask(cancels("2"), in_session).status == 202);
+    CHECK(legacy->reply().body.empty());
+    core.dispatcher.drain(interlock::test::patience);
+    CHECK(modern->finished() == 1);
+    CHECK(legacy->finished() == 1);
 }
 
 TEST_CASE("answers overtake each other but each goes to its own request", "[server]") {
     Core core;
-    Replies slow;
-    core.handler.handle(waits("1"), core.stdio(), {}, slow.receiver());
-    const auto quick = core.ask(R"({"jsonrpc":"2.0","id":2,"method":"ping"})", core.stdio());
-    CHECK(quick.body == R"({"jsonrpc":"2.0","id":2,"result":{}})");
-    CHECK(slow.count() == 0);
+    const auto slow = core.send(waits("1"), core.stdio());
+    CHECK(
+        core.ask(R"({"jsonrpc":"2.0","id":2,"method":"ping"})", core.stdio()).body ==
+        R"({"jsonrpc":"2.0","id":2,"result":{}})"
+    );
+    CHECK(slow->finished() == 0);
     core.dispatcher.drain(std::chrono::milliseconds(0));
-    CHECK(slow.wait(1).front().body.find("stopping") != std::string::npos);
+    CHECK(slow->reply().body.find("stopping") != std::string::npos);
     CHECK(core.ask(waits("3"), core.stdio()).status == 503);
+}
+
+TEST_CASE("ready answers are given while no worker is free", "[server]") {
+    Core core(DispatcherOptions{.workers = 1, .paused = true});
+    core.send(waits("1"), core.stdio());
+    const std::string list =
+        R"({"jsonrpc":"2.0","id":2,"method":"tools/list","params":{)" + modern_meta() + "}}";
+    const auto outlet = core.send(list, core.stdio());
+    REQUIRE(outlet->finished() == 1); // on this thread
+    CHECK(json(outlet->reply().body)["result"]["tools"].size() == 4);
+}
+
+TEST_CASE("a batch is answered by one array, when the last of it is ready", "[server]") {
+    Core core;
+    core.ask(
+        R"({"jsonrpc":"2.0","id":0,"method":"initialize",)"
+        R"("params":{"protocolVersion":"2025-03-26"}})",
+        core.stdio()
+    );
+    const auto outlet = core.send(
+        R"([{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"waits"}},)"
+        R"({"jsonrpc":"2.0","id":2,"method":"ping"},)"
+        R"({"jsonrpc":"2.0","method":"notifications/initialized"},)"
+        R"({"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"echo"}}])",
+        core.stdio()
+    );
+    CHECK(outlet->finished() == 0);
+    core.ask(cancels("1"), core.stdio());
+    const Json answers = json(outlet->reply().body);
+    REQUIRE(answers.size() == 2); // the cancelled one is silent
+    CHECK(answers[0]["id"] == 2);
+    CHECK(answers[1]["id"] == 3);
+}
+
+TEST_CASE("what needs no answer is finished without a body", "[server]") {
+    Core core;
+    core.initialize();
+    const auto reply =
+        core.ask(R"({"jsonrpc":"2.0","method":"notifications/initialized"})", core.stdio());
+    CHECK(reply.status == 202);
+    CHECK(reply.body.empty());
+}
+
+TEST_CASE("a listen is held until its client cancels it", "[server]") {
+    Core core({}, changing_offer());
+    const auto outlet = core.send(listens("5"), core.stdio());
+    CHECK(json(outlet->pushed(1).front())["params"]["notifications"]["toolsListChanged"] == true);
+    auto other = changing_offer();
+    other.tools.pop_back();
+    core.catalogue.replace(interlock::test::compiled(std::move(other)));
+    CHECK(json(outlet->pushed(2).back())["method"] == "notifications/tools/list_changed");
+    core.ask(
+        R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":5,)" +
+            modern_meta() + "}}",
+        core.stdio()
+    );
+    CHECK(outlet->reply().body.empty());
+    CHECK(core.hub.listeners() == 0);
+}
+
+TEST_CASE("a listen over HTTP ends with its request", "[server]") {
+    Core core({}, changing_offer());
+    std::stop_source client;
+    const auto outlet = core.send(
+        listens("5"), Core::http(modern_headers("subscriptions/listen")), client.get_token()
+    );
+    CHECK(outlet->pushed(1).size() == 1);
+    client.request_stop();
+    CHECK(outlet->reply().body.empty());
+    CHECK(core.hub.listeners() == 0);
 }

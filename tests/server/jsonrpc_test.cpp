@@ -62,6 +62,34 @@ TEST_CASE("an answer from a client is told from a request", "[server]") {
     CHECK(refusal(R"({"jsonrpc":"2.0","id":1,"method":"ping","result":{}})").id == "1");
 }
 
+TEST_CASE("a client's answer keeps its result, and an error or no object keeps none", "[server]") {
+    CHECK(
+        message(R"({"jsonrpc":"2.0","id":"q","result":{"b":1,"a":2}})").result == R"({"a":2,"b":1})"
+    );
+    CHECK(message(R"({"jsonrpc":"2.0","id":1,"result":[]})").result.empty());
+    CHECK(message(R"({"jsonrpc":"2.0","id":1,"result":null})").result.empty());
+    CHECK(message(R"({"jsonrpc":"2.0","id":1,"error":{"code":1,"message":""}})").result.empty());
+}
+
+TEST_CASE("parameters are an object or are not there", "[server]") {
+    for (const std::string params : {"[]", "[1]", "7", "\"x\"", "true"}) {
+        const auto refused =
+            refusal(R"({"jsonrpc":"2.0","id":4,"method":"ping","params":)" + params + "}");
+        CHECK(refused.error.code == -32600);
+        CHECK(refused.id == "4");
+    }
+    CHECK(message(R"({"jsonrpc":"2.0","id":4,"method":"a","params":null})").params->is_null());
+}
+
+TEST_CASE("an id beyond what an integer holds is refused, a long text is not", "[server]") {
+    const std::string huge = "123456789012345678901234567890";
+    CHECK(refusal(R"({"jsonrpc":"2.0","id":)" + huge + R"(,"method":"a"})").error.code == -32600);
+    const std::string most = "18446744073709551615";
+    CHECK(message(R"({"jsonrpc":"2.0","id":)" + most + R"(,"method":"a"})").id == most);
+    const std::string text = '"' + std::string(10'000, 'x') + '"';
+    CHECK(message(R"({"jsonrpc":"2.0","id":)" + text + R"(,"method":"a"})").id == text);
+}
+
 TEST_CASE("text that is not JSON is a parse error", "[server]") {
     for (const std::string text :
          {"",

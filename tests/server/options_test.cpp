@@ -13,6 +13,7 @@ using interlock::server::Options;
 using interlock::server::parse_configuration;
 using interlock::server::Printed;
 using interlock::server::read_options;
+using interlock::server::reread;
 
 std::variant<Options, Printed> read(std::vector<const char*> arguments) {
     arguments.insert(arguments.begin(), "interlock-server");
@@ -33,6 +34,35 @@ Printed bad(const std::vector<const char*>& arguments) {
     return std::get<Printed>(outcome);
 }
 
+const std::string guarded = R"(
+targets: [{name: a, conninfo: dbname=a}]
+authorization:
+  resource: https://interlock.example/mcp
+  issuers:
+    - {issuer: "https://login.example", jwks: keys.json, algorithms: [RS256]}
+  rules:
+    - {claims: {groups: dba}, database_role: interlock_read}
+)";
+
+/// A directory with a configuration in it.
+class Configured {
+public:
+    explicit Configured(const std::string& yaml) { write(yaml); }
+    void write(const std::string& yaml) const { std::ofstream(path, std::ios::trunc) << yaml; }
+    Options good() const { return ::good({"--config", path.c_str()}); }
+    std::string problem() const {
+        const auto printed = bad({"--config", path.c_str()});
+        CHECK(printed.exit == Exit::usage);
+        return printed.text;
+    }
+    const interlock::test::TemporaryDirectory directory;
+    const std::string path = directory.file("server.yaml");
+};
+
+bool names(const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+}
+
 } // namespace
 
 TEST_CASE("the quick start needs a transport and a target", "[server]") {
@@ -50,9 +80,7 @@ TEST_CASE("the quick start needs a transport and a target", "[server]") {
     CHECK(bad({}).exit == Exit::usage);
 }
 
-TEST_CASE(
-    "an address that is not loopback is refused while there is no authorization", "[server]"
-) {
+TEST_CASE("an address that is not loopback is refused without authorization", "[server]") {
     for (const char* address : {"0.0.0.0:80", "192.168.1.5:7420", "[::]:7420"}) {
         const auto printed = bad({"--listen", address, "--target", "a=dbname=a"});
         CHECK(printed.exit == Exit::usage);
@@ -128,4 +156,123 @@ TEST_CASE("the command line wins over the file and its targets are added", "[ser
         std::string::npos
     );
     CHECK(bad({"--config", directory.file("none").c_str()}).exit == Exit::usage);
+}
+
+TEST_CASE("a listener that others reach needs authorization, and TLS from somebody", "[server]") {
+    const Configured file("listen: 0.0.0.0:7420\n" + guarded);
+    CHECK(names(file.problem(), "clear text"));
+    CHECK(names(file.problem(), "behind_proxy: true"));
+    file.write("listen: 0.0.0.0:7420\nbehind_proxy: true\n" + guarded);
+    CHECK(file.good().behind_proxy);
+    file.write("listen: 0.0.0.0:7420\ntls: {certificate: a.pem, key: b.pem}\n" + guarded);
+    CHECK(file.good().tls.has_value());
+    const std::string open = "targets: [{name: a, conninfo: dbname=a}]\nlisten: 0.0.0.0:7420\n";
+    for (const char* more :
+         {"",
+          "authorization: none\n",
+          "behind_proxy: true\n",
+          "tls: {certificate: a.pem, key: b.pem}\n"}) {
+        INFO(more);
+        file.write(open + more);
+        CHECK(names(file.problem(), "Without authorization"));
+        CHECK(names(file.problem(), "`authorization:`"));
+    }
+    // The command line cannot open it either.
+    file.write("listen: 127.0.0.1:7420\ntargets: [{name: a, conninfo: dbname=a}]\n");
+    CHECK(names(
+        bad({"--config", file.path.c_str(), "--listen", "0.0.0.0:7420"}).text,
+        "Without authorization"
+    ));
+}
+
+TEST_CASE("loopback needs neither, and may have both", "[server]") {
+    const Configured file("listen: 127.0.0.1:7420\nauthorization: none\n"
+                          "targets: [{name: a, conninfo: dbname=a}]\n");
+    CHECK_FALSE(file.good().authorization.has_value());
+    CHECK(file.good().allowed_hosts.empty());
+    file.write("listen: 127.0.0.1:7420\n" + guarded);
+    REQUIRE(file.good().authorization.has_value());
+    CHECK(file.good().authorization->rules.size() == 1);
+}
+
+TEST_CASE("what is about HTTP alone is refused without a listener", "[server]") {
+    const Configured file("stdio: true\n" + guarded);
+    CHECK(names(file.problem(), "listen"));
+    file.write("stdio: true\ntls: {certificate: a, key: b}\n"
+               "targets: [{name: a, conninfo: dbname=a}]\n");
+    CHECK(names(file.problem(), "listen"));
+}
+
+TEST_CASE("relative paths start at the configuration's directory", "[server]") {
+    const Configured file(
+        "state: state\nlisten: 127.0.0.1:7420\ntls: {certificate: tls/a.pem, key: /k.pem}\n" +
+        guarded
+    );
+    const auto options = file.good();
+    CHECK(options.state == file.directory.file("state"));
+    CHECK(options.tls->certificate_file == file.directory.file("tls/a.pem"));
+    CHECK(options.tls->key_file == "/k.pem");
+    CHECK(options.authorization->issuers[0].jwks == file.directory.file("keys.json"));
+    CHECK(options.config_file == file.path);
+}
+
+TEST_CASE("hosts and origins are exact, and the resource's host is one of them", "[server]") {
+    const Configured file(
+        "listen: 127.0.0.1:7420\nallowed_hosts: [Db.example, '[::1]:8443']\n"
+        "allowed_origins: ['https://App.example']\n" +
+        guarded
+    );
+    const auto options = file.good();
+    CHECK(
+        options.allowed_hosts ==
+        std::vector<std::string>{"db.example", "[::1]:8443", "interlock.example"}
+    );
+    CHECK(options.allowed_origins == std::vector<std::string>{"https://app.example"});
+    for (const char* wrong :
+         {"allowed_hosts: ['*']",
+          "allowed_hosts: ['*.example']",
+          "allowed_hosts: ['https://db.example']",
+          "allowed_hosts: ['db.example/path']",
+          "allowed_hosts: ['']",
+          "allowed_origins: ['*']",
+          "allowed_origins: ['null']",
+          "allowed_origins: ['app.example']",
+          "allowed_origins: ['https://app.example/']",
+          "behind_proxy: maybe",
+          "tls: {certificate: a.pem}",
+          "tls: yes",
+          "authorization: open",
+          "authorization: [none]",
+          "authorization: {}"}) {
+        INFO(wrong);
+        CHECK_FALSE(parse_configuration(wrong).ok());
+    }
+}
+
+TEST_CASE("a mistake in authorization is told with its path", "[server]") {
+    std::string yaml = "listen: 127.0.0.1:7420\n" + guarded;
+    yaml.replace(yaml.find("RS256"), 5, "HS256");
+    const Configured file(yaml);
+    CHECK(names(file.problem(), "authorization.issuers[0].algorithms"));
+    CHECK(names(file.problem(), "server.yaml"));
+}
+
+TEST_CASE("reading again takes the file as it is now, with the command line on top", "[server]") {
+    const Configured file("listen: 127.0.0.1:7420\n" + guarded);
+    const auto first = good({"--config", file.path.c_str(), "--listen", "127.0.0.1:1"});
+    std::string changed = "listen: 127.0.0.1:7420\nlog_level: debug\n" + guarded;
+    changed.replace(changed.find("interlock_read"), 14, "interlock_less");
+    file.write(changed);
+    const auto second = reread(first);
+    REQUIRE(second.ok());
+    CHECK(second->port == 1);
+    CHECK(second->log_level == interlock::base::LogLevel::debug);
+    CHECK(second->authorization->rules[0].database_role == "interlock_less");
+    CHECK(reread(*second).ok());
+    file.write("listen: nowhere\n");
+    const auto third = reread(*second);
+    REQUIRE_FALSE(third.ok());
+    CHECK(names(third.error().what, "server.yaml"));
+    const auto bare = good({"--stdio", "--target", "a=dbname=a"});
+    CHECK(reread(bare)->stdio);
 }

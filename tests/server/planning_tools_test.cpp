@@ -1,9 +1,6 @@
 #include "base/json.hpp"
-#include "runbooks/contract.hpp"
-#include "runbooks/planner.hpp"
-#include "runbooks/policy.hpp"
 #include "server/planning_tools.hpp"
-#include "tests/server/fixture.hpp"
+#include "tests/server/offer_bench.hpp"
 #include "tools/run.hpp"
 
 #include <catch2/catch.hpp>
@@ -12,67 +9,38 @@
 namespace {
 
 using interlock::base::Json;
-using interlock::test::Core;
+using interlock::test::OfferBench;
 
-/// A queue of its own beside the core, with the planning tools over it.
+/// The planning tools over a queue of their own.
 struct Planning {
-    Planning() {
-        auto opened = interlock::db::open_sqlite_store(
-            core.directory.file("queue.db"), interlock::db::StoreMode::create, core.clock
-        );
-        REQUIRE(opened.ok());
-        store = std::move(opened).value();
-        queue = std::make_unique<interlock::approval::Queue>(*store, core.random);
-        REQUIRE(queue->create_tables().ok());
-        box = std::make_unique<interlock::server::ToolBox>(
-            interlock::server::planning_tools({*queue, "https://desk.example/"})
-        );
-    }
     /// Runs a tool as `subject` and returns its structured content.
     Json
-    run(const std::string& tool, const Json& arguments, const std::string& subject = "os:tester") {
-        auto identity = core.stdio().identity;
+    run(const std::string& name, const Json& arguments, const std::string& subject = "os:tester") {
+        interlock::telemetry::Identity identity;
         identity.subject = subject;
-        const auto output = interlock::tools::run_tool(
-            core.context,
-            *box->find(tool),
-            arguments,
-            {.identity = identity, .stop = {}, .parent = std::nullopt, .id = "call_test"}
-        );
-        text = output.text;
-        auto value = interlock::base::parse_json(output.structured);
-        REQUIRE(value.ok());
-        return std::move(value).value();
+        for (const auto& tool :
+             interlock::server::planning_tools({bench.queue, "https://desk.example/"})) {
+            if (tool.name == name) {
+                const auto output = interlock::tools::run_tool(
+                    bench.context,
+                    tool,
+                    arguments,
+                    {.identity = identity, .stop = {}, .parent = std::nullopt, .id = "call_test"}
+                );
+                text = output.text;
+                return interlock::test::json_of(output.structured);
+            }
+        }
+        throw std::runtime_error("no tool " + name);
     }
     /// A plan in the queue, submitted by `subject`.
-    interlock::approval::SubmitResult submit(const std::string& subject) {
-        const auto& contract = interlock::runbooks::library().at("release-blocking-session");
-        auto plan = interlock::runbooks::make_plan(
-            contract,
-            {"lock.idle_in_tx",
-             R"({"pid":4242,"backend_start":"2026-11-21T02:55:10.123456Z",)"
-             R"("xact_start":"2026-11-21T02:58:41.654321Z"})"},
-            {"shop", "7300000000000000001", "shop", 1, false, 15}
-        );
-        REQUIRE(plan.ok());
-        auto admitted = interlock::runbooks::admit(std::move(plan).value(), contract);
-        REQUIRE(admitted.ok());
-        interlock::approval::Submission submission;
-        submission.plan = std::move(admitted).value();
-        submission.presentation.title = "t";
-        submission.presentation.hypothesis = "h";
-        submission.requester = core.stdio().identity;
-        submission.requester.subject = subject;
-        auto result = queue->submit(submission);
-        INFO((result ? std::string() : interlock::base::to_text(result.error())));
-        REQUIRE(result.ok());
-        return std::move(result).value();
+    interlock::approval::StoredPlan submit(const std::string& subject) {
+        auto stored = bench.queue.get(bench.submit(subject));
+        REQUIRE(stored.ok());
+        return std::move(stored).value();
     }
 
-    Core core;
-    std::unique_ptr<interlock::db::Store> store;
-    std::unique_ptr<interlock::approval::Queue> queue;
-    std::unique_ptr<interlock::server::ToolBox> box;
+    OfferBench bench;
     std::string text;
 };
 
@@ -139,7 +107,7 @@ TEST_CASE("a plan is withdrawn by its requester only, and once", "[server]") {
 TEST_CASE("altered plan bytes are noticed before they are shown", "[server]") {
     Planning planning;
     const auto submitted = planning.submit("os:tester");
-    const auto altered = planning.store->transact(
+    const auto altered = planning.bench.store->transact(
         [&](interlock::db::StoreTransaction& transaction) -> interlock::base::Status {
             INTERLOCK_TRY(
                 const auto changed,

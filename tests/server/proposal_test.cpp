@@ -1,5 +1,5 @@
 #include "server/proposal.hpp"
-#include "tests/server/fixture.hpp"
+#include "tests/server/offer_bench.hpp"
 
 #include <algorithm>
 
@@ -9,21 +9,22 @@ namespace {
 
 using interlock::server::objections;
 using interlock::server::ProposedWith;
-using interlock::test::Core;
+using interlock::test::OfferBench;
 
 const interlock::runbooks::Contract& contract() {
     return interlock::runbooks::library().at("release-blocking-session");
 }
 
 void store(
-    Core& core,
+    OfferBench& bench,
     const std::string& id,
     const std::string& subject,
     const std::string& tool,
     const std::string& target,
     const std::string& body
 ) {
-    const auto kept = core.evidence->put({id, subject, tool, target, "2026-11-21T03:00:00Z", body});
+    const auto kept =
+        bench.evidence->put({id, subject, tool, target, "2026-11-21T03:00:00Z", body});
     INFO((kept ? std::string() : interlock::base::to_text(kept.error())));
     REQUIRE(kept.ok());
 }
@@ -31,8 +32,14 @@ void store(
 const std::string first_id = "ev_aaaaaaaaaaaaaaaaaaaaaaaaaa";
 const std::string second_id = "ev_bbbbbbbbbbbbbbbbbbbbbbbbbb";
 
-std::vector<std::string> against(Core& core, const ProposedWith& proposed) {
-    return objections(core.context, core.stdio().identity, contract(), proposed);
+interlock::telemetry::Identity tester() {
+    interlock::telemetry::Identity identity;
+    identity.subject = "os:tester";
+    return identity;
+}
+
+std::vector<std::string> against(OfferBench& bench, const ProposedWith& proposed) {
+    return objections(bench.context, tester(), contract(), proposed);
 }
 
 bool says(const std::vector<std::string>& reasons, const std::string& part) {
@@ -44,19 +51,19 @@ bool says(const std::vector<std::string>& reasons, const std::string& part) {
 } // namespace
 
 TEST_CASE("a diagnosis of one's own that names the cause speaks against nothing", "[server]") {
-    Core core;
+    OfferBench bench;
     store(
-        core, first_id, "os:tester", "diagnose", "shop", R"({"causes":[{"id":"lock.idle_in_tx"}]})"
+        bench, first_id, "os:tester", "diagnose", "shop", R"({"causes":[{"id":"lock.idle_in_tx"}]})"
     );
-    CHECK(against(core, {"lock.idle_in_tx", "shop", {first_id}}).empty());
+    CHECK(against(bench, {"lock.idle_in_tx", "shop", {first_id}}).empty());
 }
 
 TEST_CASE("every reason against a proposal is told at once", "[server]") {
-    Core core;
-    store(core, first_id, "os:somebody", "diagnose", "shop", R"({"causes":[]})");
-    store(core, second_id, "os:tester", "get_activity", "other", "{}");
+    OfferBench bench;
+    store(bench, first_id, "os:somebody", "diagnose", "shop", R"({"causes":[]})");
+    store(bench, second_id, "os:tester", "get_activity", "other", "{}");
     const auto reasons =
-        against(core, {"query.runaway", "shop", {first_id, second_id, "ev_unknown"}});
+        against(bench, {"query.runaway", "shop", {first_id, second_id, "ev_unknown"}});
     CHECK(says(reasons, "is not for cause query.runaway"));
     CHECK(says(reasons, "evidence " + first_id + " does not exist, or is not yours"));
     CHECK(says(reasons, "evidence " + second_id + " is about another target"));
@@ -66,23 +73,23 @@ TEST_CASE("every reason against a proposal is told at once", "[server]") {
 }
 
 TEST_CASE("a diagnosis that does not name the cause does not carry a plan for it", "[server]") {
-    Core core;
+    OfferBench bench;
     store(
-        core,
+        bench,
         first_id,
         "os:tester",
         "diagnose",
         "shop",
         R"({"causes":[{"id":"lock.active_blocker"}],"note":"lock.idle_in_tx"})"
     );
-    const auto reasons = against(core, {"lock.idle_in_tx", "shop", {first_id}});
+    const auto reasons = against(bench, {"lock.idle_in_tx", "shop", {first_id}});
     REQUIRE(reasons.size() == 1);
     CHECK(says(reasons, "does not name cause lock.idle_in_tx"));
 }
 
 TEST_CASE("a hostile cause or id is shown harmless", "[server]") {
-    Core core;
-    const auto reasons = against(core, {"lock\x1b[31m", "shop", {"../../etc/passwd\n"}});
+    OfferBench bench;
+    const auto reasons = against(bench, {"lock\x1b[31m", "shop", {"../../etc/passwd\n"}});
     for (const std::string& reason : reasons) {
         CHECK(reason.find('\x1b') == std::string::npos);
         CHECK(reason.find('\n') == std::string::npos);

@@ -1,8 +1,9 @@
 // Runs tests/wire/*.trace: what a client sends and what it must get, as text. See
 // tests/wire/README.md for the form.
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "server/protocol.hpp"
-#include "tests/server/fixture.hpp"
+#include "tests/server/protocol_fixture.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -15,14 +16,92 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+namespace interlock::test::protocol {
+namespace {
+
+/// What a call was understood to be.
+Json shown(const server::Job& job) {
+    Json out{
+        {"job", job.method},
+        {"id", Json::parse(job.id)},
+        {"name", job.name},
+        {"arguments", Json::parse(job.arguments)}};
+    if (job.input_responses) {
+        out["inputResponses"] = *job.input_responses;
+    }
+    if (!job.remembered.empty()) {
+        out["remembered"] = job.remembered;
+    }
+    if (!job.progress_token.empty()) {
+        out["progressToken"] = Json::parse(job.progress_token);
+    }
+    if (job.log_level) {
+        out["logLevel"] = server::name(*job.log_level);
+    }
+    return out;
+}
+
+Json shown(const server::Listen& listen) {
+    const auto& filter = listen.filter;
+    Json out{{"listen", Json::parse(listen.id)}, {"uris", filter.uris}, {"tasks", filter.tasks}};
+    out["lists"] = Json::array();
+    for (const auto& [name, wanted] :
+         {std::pair{"tools", filter.tools},
+          std::pair{"prompts", filter.prompts},
+          std::pair{"resources", filter.resources}}) {
+        if (wanted) {
+            out["lists"].push_back(name);
+        }
+    }
+    return out;
+}
+
+Json shown(const server::Part& part) {
+    if (const auto* text = std::get_if<std::string>(&part)) {
+        return Json::parse(*text);
+    }
+    if (const auto* job = std::get_if<std::unique_ptr<server::Job>>(&part)) {
+        return shown(**job);
+    }
+    return shown(std::get<server::Listen>(part));
+}
+
+} // namespace
+
+Json shown(const server::Reaction& reaction) {
+    Json all = Json::array();
+    for (const auto& part : reaction.parts) {
+        all.push_back(shown(part));
+    }
+    if (reaction.batch) {
+        return all.empty() ? Json() : all;
+    }
+    return all.empty() ? Json() : all.at(0);
+}
+
+int error_code(const server::Reaction& reaction) {
+    const Json said = shown(reaction);
+    return said.is_object() && said.contains("error") ? said["error"]["code"].get<int>() : 0;
+}
+
+} // namespace interlock::test::protocol
+
 namespace {
 
 using interlock::base::Json;
 using interlock::server::Arrival;
 using interlock::server::HeaderValue;
-using interlock::server::Reply;
+using interlock::server::Reaction;
 using interlock::server::RequestHeaders;
-using interlock::test::Core;
+using interlock::test::protocol::error_code;
+using interlock::test::protocol::full_offer;
+using interlock::test::protocol::job_of;
+using interlock::test::protocol::modern_headers;
+using interlock::test::protocol::modern_meta;
+using interlock::test::protocol::plain_offer;
+using interlock::test::protocol::request;
+using interlock::test::protocol::Room;
+using interlock::test::protocol::shown;
 
 /// One exchange of a trace: headers and body in; status, headers and body out.
 struct Exchange {
@@ -34,6 +113,7 @@ struct Exchange {
 struct Trace {
     std::string purpose;
     bool http = false;
+    bool full = false;
     std::vector<Exchange> exchanges;
 };
 
@@ -53,6 +133,8 @@ Trace read_trace(const std::filesystem::path& path) {
             block->push_back(line);
         } else if (line.rfind("transport: ", 0) == 0) {
             trace.http = line == "transport: http";
+        } else if (line == "offer: full") {
+            trace.full = true;
         } else if (!line.empty()) {
             trace.purpose += line + " ";
         }
@@ -86,7 +168,14 @@ std::string read_client(const std::vector<std::string>& lines, RequestHeaders& h
         }
         const auto colon = line.find(": ");
         REQUIRE(colon != std::string::npos);
-        HeaderValue* field = header_field(headers, line.substr(2, colon - 2));
+        const std::string name = line.substr(2, colon - 2);
+        if (name.rfind("Mcp-Param-", 0) == 0) {
+            headers.parameters.emplace_back(
+                interlock::base::lower_ascii(name), line.substr(colon + 2)
+            );
+            continue;
+        }
+        HeaderValue* field = header_field(headers, name);
         REQUIRE(field != nullptr);
         ++field->count;
         field->value = line.substr(colon + 2);
@@ -117,46 +206,67 @@ bool matches(const Json& expected, const Json& actual) {
     return expected == actual;
 }
 
-void check_server(const std::vector<std::string>& lines, const Reply& reply) {
+/// "cancels 7", "answers 7 {...}", "asks for interlock:triage": what is not said but done.
+std::vector<std::string> deeds(const Reaction& reaction) {
+    std::vector<std::string> out;
+    for (const std::string& key : reaction.cancelled) {
+        out.push_back("cancels " + key.substr(key.find('\n') + 1));
+    }
+    for (const auto& answer : reaction.answers) {
+        out.push_back("answers " + answer.id + " " + answer.result);
+    }
+    return out;
+}
+
+void check_server(const std::vector<std::string>& lines, const Reaction& reaction, bool http) {
     std::string expected;
+    std::vector<std::string> done;
     for (const std::string& line : lines) {
-        if (line.rfind("< ", 0) == 0) {
-            CHECK(std::to_string(reply.status) == line.substr(2));
-        } else {
+        if (line.rfind("< ", 0) != 0) {
             expected += line;
+        } else if (line.size() == 5) {
+            const unsigned silent = 202;
+            const unsigned status = reaction.parts.empty() ? silent : reaction.status;
+            CHECK((http && std::to_string(status) == line.substr(2)));
+        } else {
+            done.push_back(line.substr(2));
         }
     }
-    INFO("got: " << reply.body);
+    CHECK(done == deeds(reaction));
+    const Json got = shown(reaction);
+    INFO("got: " << got);
     if (expected.empty()) {
-        CHECK(reply.body.empty());
+        CHECK(got.is_null());
         return;
     }
     const auto wanted = interlock::base::parse_json(expected);
-    const auto got = interlock::base::parse_json(reply.body);
     INFO("wanted: " << expected);
     REQUIRE(wanted.ok());
-    REQUIRE(got.ok());
-    CHECK(matches(wanted.value(), got.value()));
+    CHECK(matches(wanted.value(), got));
 }
 
 void run_trace(const Trace& trace) {
-    Core core;
+    Room room(trace.full ? full_offer() : plain_offer());
     std::string session;
     for (const Exchange& exchange : trace.exchanges) {
         INFO("line " << exchange.line);
-        Arrival arrival = trace.http ? Core::http() : core.stdio();
+        Arrival arrival = trace.http ? Room::http() : room.stdio();
         std::string body = read_client(exchange.client, arrival.headers);
         replace_all(arrival.headers.session.value, "$session", session);
-        replace_all(
-            body,
-            "$meta",
-            R"("_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28",)"
-            R"("io.modelcontextprotocol/clientCapabilities":{}})"
-        );
-        const Reply reply = core.ask(body, arrival);
-        session = reply.session.empty() ? session : reply.session;
-        check_server(exchange.server, reply);
+        replace_all(body, "$meta", modern_meta());
+        const Reaction reaction = room.protocol.receive(body, arrival);
+        session = reaction.session.empty() ? session : reaction.session;
+        check_server(exchange.server, reaction, trace.http);
     }
+}
+
+bool has(
+    const interlock::telemetry::FinishedSpan& span, const std::string& key, const std::string& value
+) {
+    return std::any_of(span.attributes.begin(), span.attributes.end(), [&](const auto& attribute) {
+        return attribute.first == key &&
+               attribute.second == interlock::telemetry::AttributeValue(value);
+    });
 }
 
 } // namespace
@@ -174,58 +284,147 @@ TEST_CASE("every wire trace is answered as written", "[server]") {
         REQUIRE_FALSE(trace.exchanges.empty());
         run_trace(trace);
     }
-    CHECK(count >= 8);
+    CHECK(count >= 12);
 }
 
 TEST_CASE("the trace of a call continues the caller's", "[server]") {
-    Core core;
+    Room room;
     const std::string caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    auto arrival = Core::http(interlock::test::modern_headers("tools/call", "echo"));
-    core.ask(
-        R"({"jsonrpc":"2.0","id":"q","method":"tools/call","params":{"name":"echo",)"
-        R"("arguments":{"text":"hi"},"_meta":{"io.modelcontextprotocol/protocolVersion":)"
-        R"("2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"traceparent":")" +
-            caller + R"("}}})",
-        arrival
+    const auto params =
+        R"("name":"echo",)" + modern_meta("2026-07-28", "{}", R"("traceparent":")" + caller + "\"");
+    (void)room.protocol.receive(
+        R"({"jsonrpc":"2.0","id":"q","method":"tools/call","params":{)" + params + "}}",
+        Room::http(modern_headers("tools/call", "echo"))
     );
-    const auto span = core.spans.find("tools/call echo");
-    REQUIRE(span);
-    CHECK(span->context.trace_id == "0af7651916cd43dd8448eb211c80319c");
-    CHECK(span->parent_span_id == "b7ad6b7169203331");
-    CHECK(span->kind == interlock::telemetry::SpanKind::server);
-    CHECK_FALSE(span->error);
-    const auto has = [&](const std::string& key, const std::string& value) {
-        return std::any_of(
-            span->attributes.begin(),
-            span->attributes.end(),
-            [&](const auto& attribute) {
-                return attribute.first == key &&
-                       attribute.second == interlock::telemetry::AttributeValue(value);
-            }
-        );
-    };
-    CHECK(has("mcp.method.name", "tools/call"));
-    CHECK(has("gen_ai.tool.name", "echo"));
-    CHECK(has("gen_ai.operation.name", "execute_tool"));
-    CHECK(has("jsonrpc.request.id", "q"));
-    CHECK(has("mcp.protocol.version", "2026-07-28"));
-    CHECK(has("network.transport", "tcp"));
+    REQUIRE(room.spans.spans.size() == 1);
+    const auto& span = room.spans.spans.front();
+    CHECK(span.name == "tools/call echo");
+    CHECK(span.context.trace_id == "0af7651916cd43dd8448eb211c80319c");
+    CHECK(span.parent_span_id == "b7ad6b7169203331");
+    CHECK(span.kind == interlock::telemetry::SpanKind::server);
+    CHECK_FALSE(span.error);
+    CHECK(has(span, "mcp.method.name", "tools/call"));
+    CHECK(has(span, "gen_ai.tool.name", "echo"));
+    CHECK(has(span, "gen_ai.operation.name", "execute_tool"));
+    CHECK(has(span, "jsonrpc.request.id", "q"));
+    CHECK(has(span, "mcp.protocol.version", "2026-07-28"));
+    CHECK(has(span, "network.transport", "tcp"));
 }
 
-TEST_CASE("a session belongs to the subject that opened it", "[server]") {
-    Core core;
-    const std::string hello =
-        R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",)"
-        R"("capabilities":{},"clientInfo":{"name":"c","version":"1"}}})";
-    const auto opened = core.ask(hello, Core::http());
-    REQUIRE_FALSE(opened.session.empty());
-    auto other = Core::http();
-    other.identity.subject = "somebody:else";
-    other.headers.session = {1, opened.session};
-    CHECK(core.ask(R"({"jsonrpc":"2.0","id":2,"method":"ping"})", other).status == 404);
-    CHECK_FALSE(core.protocol.end_session(opened.session, "somebody:else"));
-    CHECK(core.protocol.end_session(opened.session, "os:tester"));
-    auto own = Core::http();
-    own.headers.session = {1, opened.session};
-    CHECK(core.ask(R"({"jsonrpc":"2.0","id":3,"method":"ping"})", own).status == 404);
+TEST_CASE("a refusal makes one failed span, and names of strangers are in none", "[server]") {
+    Room room;
+    (void)room.protocol.receive(request("made/up", modern_meta()), room.stdio());
+    REQUIRE(room.spans.spans.size() == 1);
+    CHECK(room.spans.spans.back().name == "other");
+    CHECK(room.spans.spans.back().error);
+    CHECK(has(room.spans.spans.back(), "error.type", "-32601"));
+    (void)room.protocol.receive(
+        request("tools/call", R"("name":"echo","requestState":"forged",)" + modern_meta()),
+        room.stdio()
+    );
+    REQUIRE(room.spans.spans.size() == 2);
+    CHECK(room.spans.spans.back().name == "tools/call echo");
+    (void)room.protocol.receive(
+        request("tools/call", R"("name":"stranger",)" + modern_meta()), room.stdio()
+    );
+    REQUIRE(room.spans.spans.size() == 3);
+    CHECK(room.spans.spans.back().name == "tools/call");
+    const std::string metrics = room.metrics.render();
+    CHECK(metrics.find(R"(interlock_protocol_errors_total{code="-32601"} 1)") != std::string::npos);
+    CHECK(metrics.find("made/up") == std::string::npos);
+    CHECK(metrics.find(R"(mcp_method_name="tools/call")") != std::string::npos);
+}
+
+TEST_CASE("sessions show in legacy spans only", "[server]") {
+    Room room;
+    const auto session = room.open_session("2025-11-25");
+    (void)room.protocol.receive(request("ping"), room.in_session(session));
+    CHECK(has(room.spans.spans.back(), "mcp.session.id", session));
+    auto modern = Room::http(modern_headers("server/discover"));
+    modern.headers.session = {1, session};
+    (void)room.protocol.receive(request("server/discover", modern_meta()), modern);
+    CHECK_FALSE(has(room.spans.spans.back(), "mcp.session.id", session));
+}
+
+TEST_CASE("a method is labelled by its own name when it is served", "[server]") {
+    using interlock::server::method_label;
+    for (const char* method :
+         {"initialize",
+          "ping",
+          "server/discover",
+          "tools/list",
+          "tools/call",
+          "resources/read",
+          "prompts/get",
+          "completion/complete",
+          "subscriptions/listen",
+          "tasks/update"}) {
+        CHECK(method_label(method) == method);
+    }
+    CHECK(method_label("tasks/result") == "other");
+    CHECK(method_label("") == "other");
+}
+
+TEST_CASE("a session belongs to the caller that opened it", "[server]") {
+    Room room;
+    const auto session = room.open_session("2025-11-25");
+    REQUIRE_FALSE(session.empty());
+    const auto status = [&](const std::string& subject, const std::string& issuer) {
+        auto arrival = room.in_session(session);
+        arrival.access.identity.subject = subject;
+        arrival.access.identity.issuer = issuer;
+        return room.protocol.receive(request("ping"), arrival).status;
+    };
+    CHECK(status("os:tester", "os") == 200);
+    CHECK(status("somebody:else", "os") == 404);
+    CHECK(status("os:tester", "another issuer") == 404);
+    CHECK(room.sessions.end(session, interlock::server::session_owner(Room::access().identity)));
+    CHECK(status("os:tester", "os") == 404);
+}
+
+TEST_CASE("JSON-RPC that could confuse is refused in both eras", "[server]") {
+    Room room;
+    const auto session = room.open_session("2025-11-25");
+    const std::string meta = modern_meta();
+    for (const std::string& text :
+         {std::string(R"({"jsonrpc":"2.0","id":null,"method":"ping"})"),
+          std::string(R"({"jsonrpc":"2.0","id":{},"method":"ping"})"),
+          std::string(R"({"jsonrpc":"2.0","id":[1],"method":"ping"})"),
+          std::string(R"({"jsonrpc":"2.0","id":1.0,"method":"ping"})"),
+          std::string(R"({"jsonrpc":"2.0","id":true,"method":"ping"})"),
+          std::string(R"({"jsonrpc":"2.0","id":1e400,"method":"ping"})"),
+          std::string(R"({"jsonrpc":"2.0","id":99999999999999999999,"method":"ping"})"),
+          std::string(R"({"jsonrpc":"2.0","id":1,"id":2,"method":"ping"})"),
+          std::string(R"({"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/list"})"),
+          std::string(R"({"jsonrpc":"2.0","id":1,"method":["ping"]})"),
+          std::string(R"({"jsonrpc":"2.0","id":1,"method":"ping","params":["a"]})"),
+          std::string(R"({"jsonrpc":"2.0","id":1,"method":"ping","result":{}})"),
+          std::string(R"({"jsonrpc":"2.0","id":1,"method":"ping","error":{}})"),
+          std::string(R"({"jsonrpc":2.0,"id":1,"method":"ping"})"),
+          std::string(R"({"jsonrpc":"2","id":1,"method":"ping"})"),
+          std::string(R"({"id":1,"method":"ping"})"),
+          std::string(R"({"jsonrpc":"2.0","id":1})"),
+          std::string(R"("ping")"),
+          std::string("[[]]"),
+          std::string("nonsense"),
+          std::string()}) {
+        INFO(text);
+        for (const Arrival& arrival :
+             {room.in_session(session), Room::http(modern_headers("ping")), room.stdio()}) {
+            const Reaction reaction = room.protocol.receive(text, arrival);
+            const int code = error_code(reaction);
+            CHECK((code == -32600 || code == -32700));
+            CHECK(reaction.status == 400);
+            CHECK(reaction.parts.size() == 1);
+        }
+    }
+    // A name that only looks the same is another name.
+    for (const std::string method :
+         {"ping\\u0000", "tools/list ", "Tools/List", "", "tools//list"}) {
+        INFO(method);
+        CHECK(
+            error_code(room.protocol.receive(request(method), room.in_session(session))) == -32601
+        );
+        CHECK(error_code(room.protocol.receive(request(method, meta), room.stdio())) == -32601);
+    }
 }

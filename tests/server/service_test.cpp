@@ -3,12 +3,14 @@
 #include "base/http_client.hpp"
 #include "base/json.hpp"
 #include "server/http_endpoint.hpp"
+#include "server/offered_tools.hpp"
 #include "server/service.hpp"
 #include "telemetry/audit_log.hpp"
 #include "tests/lab/lab.hpp"
 #include "tests/lab/session.hpp"
 #include "tests/server/fixture.hpp"
 #include "tools/lane.hpp"
+#include "tools/schema.hpp"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -23,7 +25,7 @@ using interlock::lab::Session;
 using interlock::test::Core;
 using interlock::test::modern_headers;
 using interlock::test::modern_meta;
-using interlock::test::Replies;
+using interlock::test::RecordingOutlet;
 
 Json parsed(const std::string& text) {
     auto value = base::parse_json(text);
@@ -50,10 +52,12 @@ struct Program {
     /// Structured content of a call by a modern client on stdio.
     Json call(const std::string& tool, const Json& arguments) {
         server::Arrival arrival;
-        arrival.identity = server::stdio_identity();
-        Replies replies;
-        service->handler().handle(call_text(tool, arguments), arrival, {}, replies.receiver());
-        return parsed(replies.wait(1).front().body)["result"]["structuredContent"];
+        arrival.access.identity = server::stdio_identity();
+        const auto outlet = std::make_shared<RecordingOutlet>();
+        service->handler().handle(
+            call_text(tool, arguments), arrival, {}, [&](const server::Reaction&) { return outlet; }
+        );
+        return parsed(outlet->reply().body)["result"]["structuredContent"];
     }
 
     interlock::test::TemporaryDirectory directory;
@@ -158,14 +162,15 @@ TEST_CASE("a diagnosis is answered over HTTP", "[server][live]") {
     Program program({database.address("interlock_diag", "shop")});
     REQUIRE(program.service->check_credentials().ok());
     const Incident incident(database);
+    const auto gatekeeper = server::open_gatekeeper(server::loopback_identity());
     auto endpoint = server::start_http_endpoint(
         "127.0.0.1",
         0,
-        {program.service->handler(),
-         program.service->protocol(),
-         program.service->metrics(),
-         server::loopback_identity(),
-         [] { return ""; }}
+        {.handler = program.service->handler(),
+         .sessions = program.service->sessions(),
+         .metrics = program.service->metrics(),
+         .gatekeeper = *gatekeeper,
+         .unready = [] { return ""; }}
     );
     REQUIRE(endpoint.ok());
     base::HttpCall request;
@@ -240,9 +245,17 @@ TEST_CASE("cancelling a call cancels its statement on the database", "[server][l
         .title = "Sleeps",
         .summary = "Sleeps.",
         .domain = "postgres",
-        .output_schema = interlock::test::text_schema,
+        .output_schema =
+            [] {
+                return interlock::tools::output_schema_of(
+                    R"({"text":{"type":"string"}})", {"text"}
+                );
+            },
         .run = sleeps};
-    Core core({}, {tool}, {database.address("interlock_diag", "shop")});
+    Core core({}, interlock::test::example_offer(), {database.address("interlock_diag", "shop")});
+    core.catalogue.replace(interlock::test::compiled(
+        interlock::test::offer_with({server::offered_tool(core.context, tool)})
+    ));
     const auto sleeping = [&](const std::string& count) {
         return interlock::lab::wait_until([&] {
             return database.scalar("select count(*) from pg_stat_activity where state = 'active' "
@@ -251,26 +264,48 @@ TEST_CASE("cancelling a call cancels its statement on the database", "[server][l
         });
     };
     std::stop_source client;
-    Replies replies;
-    core.handler.handle(
+    const auto over_http = core.send(
         call_text("sleeps", Json::object()),
         Core::http(modern_headers("tools/call", "sleeps")),
-        client.get_token(),
-        replies.receiver()
+        client.get_token()
     );
     REQUIRE(sleeping("1"));
     client.request_stop();
-    CHECK(replies.wait(1).front().body.empty());
+    CHECK(over_http->reply().body.empty());
     CHECK(sleeping("0"));
 
-    core.handler.handle(call_text("sleeps", Json::object()), core.stdio(), {}, replies.receiver());
+    const auto on_stdio = core.send(call_text("sleeps", Json::object()), core.stdio());
     REQUIRE(sleeping("1"));
     core.ask(
         R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}})",
         core.stdio()
     );
-    CHECK(replies.wait(2).back().body.empty());
+    CHECK(on_stdio->reply().body.empty());
     CHECK(sleeping("0"));
+}
+
+TEST_CASE("a reload changes the toolsets that are offered", "[server]") {
+    Program program({{"shop", "dbname=shop", ""}});
+    const auto listed = [&] {
+        server::Arrival arrival;
+        arrival.access.identity = server::stdio_identity();
+        const auto outlet = std::make_shared<RecordingOutlet>();
+        program.service->handler().handle(
+            R"({"jsonrpc":"2.0","id":1,"method":"tools/list","params":{)" + modern_meta() + "}}",
+            arrival,
+            {},
+            [&](const server::Reaction&) { return outlet; }
+        );
+        return parsed(outlet->reply().body)["result"]["tools"].size();
+    };
+    const auto before = listed();
+    server::Options fewer = program.options;
+    fewer.toolsets = {"orientation"};
+    REQUIRE(program.service->reload(fewer).ok());
+    CHECK(listed() < before);
+    fewer.toolsets = {"nothing"};
+    CHECK_FALSE(program.service->reload(fewer).ok());
+    CHECK(listed() < before);
 }
 
 TEST_CASE("a state directory that cannot be used is told as such", "[server]") {

@@ -2,67 +2,168 @@
 #include "server/sessions.hpp"
 #include "tests/support/fakes.hpp"
 
+#include <algorithm>
+#include <vector>
+
 #include <catch2/catch.hpp>
 
+namespace {
+
+namespace limits = interlock::base::limits;
+using interlock::server::Client;
 using interlock::server::LegacySession;
+using interlock::server::LogSeverity;
+using interlock::server::SessionPointer;
 using interlock::server::Sessions;
+using interlock::server::StreamCarrier;
+
+struct Opened {
+    void tick() { clock.advance(std::chrono::milliseconds(1)); }
+    interlock::test::ManualClock clock;
+    interlock::test::CountingRandom random;
+    Sessions sessions{clock, random};
+};
+
+StreamCarrier carrier(bool& ended, const bool& broken) {
+    return {[&broken](const std::string&) { return !broken; }, [&ended] { ended = true; }};
+}
+
+} // namespace
 
 TEST_CASE("a session is found by its id and its subject until it ends", "[server]") {
-    interlock::test::ManualClock clock;
-    interlock::test::CountingRandom random;
-    Sessions sessions(clock, random);
-    const auto id = sessions.open({"2025-11-25", "c/1"}, "alice");
-    REQUIRE(sessions.find(id, "alice"));
-    CHECK(sessions.find(id, "alice")->version == "2025-11-25");
-    CHECK_FALSE(sessions.find(id, "bob"));
-    CHECK_FALSE(sessions.find("mcp_other", "alice"));
-    CHECK_FALSE(sessions.end(id, "bob"));
-    CHECK(sessions.end(id, "alice"));
-    CHECK_FALSE(sessions.end(id, "alice"));
-    CHECK_FALSE(sessions.find(id, "alice"));
+    Opened opened;
+    const SessionPointer session = opened.sessions.open("alice");
+    CHECK(opened.sessions.find(session->id(), "alice") == session);
+    CHECK_FALSE(opened.sessions.find(session->id(), "bob"));
+    CHECK_FALSE(opened.sessions.find("mcp_other", "alice"));
+    CHECK_FALSE(opened.sessions.find("", "alice"));
+    CHECK_FALSE(opened.sessions.end(session->id(), "bob"));
+    CHECK(opened.sessions.find(session->id(), "alice"));
+    CHECK(opened.sessions.end(session->id(), "alice"));
+    CHECK_FALSE(opened.sessions.find(session->id(), "alice"));
+    CHECK_FALSE(opened.sessions.end(session->id(), "alice"));
 }
 
-TEST_CASE("a session id is visible ASCII and different every time", "[server]") {
-    interlock::test::ManualClock clock;
-    interlock::test::CountingRandom random;
-    Sessions sessions(clock, random);
-    const auto first = sessions.open({}, "a");
-    CHECK(first != sessions.open({}, "a"));
-    CHECK(first.size() >= 26);
-    for (const char letter : first) {
-        CHECK((letter > 0x20 && letter < 0x7f));
+TEST_CASE("session ids are visible ASCII, long enough, and differ", "[server]") {
+    Opened opened;
+    const std::string first = opened.sessions.open("a")->id();
+    CHECK(first != opened.sessions.open("a")->id());
+    CHECK(first.size() >= 26); // 128 bits in base32
+    CHECK(std::all_of(first.begin(), first.end(), [](char letter) {
+        return letter >= 0x21 && letter <= 0x7E;
+    }));
+}
+
+TEST_CASE("a session idles out and is used by being found", "[server]") {
+    Opened opened;
+    const auto id = opened.sessions.open("a")->id();
+    opened.clock.advance(limits::session_idle_max);
+    CHECK(opened.sessions.find(id, "a"));
+    opened.clock.advance(limits::session_idle_max);
+    CHECK(opened.sessions.find(id, "a"));
+    opened.clock.advance(limits::session_idle_max + std::chrono::milliseconds(1));
+    CHECK(opened.sessions.all().empty());
+    CHECK_FALSE(opened.sessions.find(id, "a"));
+}
+
+TEST_CASE("a session with an open stream is not idle", "[server]") {
+    Opened opened;
+    const auto session = opened.sessions.open("a");
+    bool ended = false;
+    bool broken = false;
+    session->streams().open_standing(carrier(ended, broken), true);
+    opened.clock.advance(2 * limits::session_idle_max);
+    CHECK(opened.sessions.all().size() == 1);
+    broken = true;
+    session->streams().keep_alive(); // notices
+    CHECK(opened.sessions.all().empty());
+}
+
+TEST_CASE("the end of a session ends its streams", "[server]") {
+    Opened opened;
+    const bool broken = false;
+    bool ended = false;
+    const auto session = opened.sessions.open("a");
+    session->streams().open_standing(carrier(ended, broken), true);
+    CHECK(opened.sessions.end(session->id(), "a"));
+    CHECK(ended);
+
+    ended = false;
+    const auto other = opened.sessions.open("a");
+    other->streams().open_standing(carrier(ended, broken), true);
+    opened.sessions.close();
+    CHECK(ended);
+    CHECK(opened.sessions.all().empty());
+    CHECK_FALSE(opened.sessions.find(other->id(), "a"));
+}
+
+TEST_CASE("one subject cannot push out the sessions of others", "[server]") {
+    Opened opened;
+    const auto bystander = opened.sessions.open("bystander");
+    opened.tick();
+    const auto first = opened.sessions.open("greedy");
+    opened.tick();
+    const auto second = opened.sessions.open("greedy");
+    opened.tick();
+    for (std::size_t i = 2; i < limits::sessions_per_subject_max; ++i) {
+        opened.sessions.open("greedy");
     }
+    opened.tick();
+    CHECK(opened.sessions.find(first->id(), "greedy"));
+    bool ended = false;
+    const bool broken = false;
+    second->streams().open_standing(carrier(ended, broken), true);
+    opened.sessions.open("greedy");
+    CHECK(opened.sessions.find(first->id(), "greedy"));
+    CHECK_FALSE(opened.sessions.find(second->id(), "greedy")); // the longest idle of its own
+    CHECK(ended);
+    CHECK(opened.sessions.find(bystander->id(), "bystander"));
+    CHECK(opened.sessions.all().size() == limits::sessions_per_subject_max + 1);
 }
 
-TEST_CASE("an idle session is forgotten, use keeps it", "[server]") {
-    interlock::test::ManualClock clock;
-    interlock::test::CountingRandom random;
-    Sessions sessions(clock, random);
-    const auto used = sessions.open({}, "a");
-    const auto idle = sessions.open({}, "a");
-    const auto most = interlock::base::limits::session_idle_max - std::chrono::seconds(1);
-    clock.advance(most);
-    CHECK(sessions.find(used, "a"));
-    clock.advance(std::chrono::seconds(2));
-    CHECK(sessions.find(used, "a"));
-    CHECK_FALSE(sessions.find(idle, "a"));
-}
-
-TEST_CASE("past the limit the longest idle session makes room", "[server]") {
-    interlock::test::ManualClock clock;
-    interlock::test::CountingRandom random;
-    Sessions sessions(clock, random);
-    const auto first = sessions.open({}, "a");
-    clock.advance(std::chrono::milliseconds(1));
-    const auto second = sessions.open({}, "a");
-    clock.advance(std::chrono::milliseconds(1));
-    for (std::size_t i = 2; i < interlock::base::limits::sessions_max; ++i) {
-        sessions.open({}, "a");
+TEST_CASE("the longest idle session makes room when all places are taken", "[server]") {
+    Opened opened;
+    std::vector<SessionPointer> made;
+    for (std::size_t i = 0; i < limits::sessions_max; ++i) {
+        opened.tick();
+        made.push_back(opened.sessions.open("subject " + std::to_string(i % 20)));
     }
-    clock.advance(std::chrono::milliseconds(1));
-    CHECK(sessions.find(first, "a"));
-    clock.advance(std::chrono::milliseconds(1));
-    sessions.open({}, "a");
-    CHECK(sessions.find(first, "a"));
-    CHECK_FALSE(sessions.find(second, "a"));
+    opened.tick();
+    opened.sessions.open("subject 7"); // has sessions of its own
+    CHECK_FALSE(opened.sessions.find(made[7]->id(), "subject 7"));
+    opened.sessions.open("newcomer");
+    CHECK_FALSE(opened.sessions.find(made[0]->id(), "subject 0"));
+    CHECK(opened.sessions.find(made[1]->id(), "subject 1"));
+    CHECK(opened.sessions.all().size() == limits::sessions_max);
+}
+
+TEST_CASE("a session remembers what was agreed on", "[server]") {
+    LegacySession session;
+    CHECK(session.id().empty());
+    CHECK(session.version().empty());
+    CHECK_FALSE(session.log_level());
+    Client client;
+    client.name = "c/1";
+    client.sampling = true;
+    session.agree("2025-06-18", client);
+    session.set_log_level(LogSeverity::warning);
+    CHECK(session.version() == "2025-06-18");
+    CHECK(session.client().name == "c/1");
+    CHECK(session.client().sampling);
+    CHECK(session.log_level() == LogSeverity::warning);
+}
+
+TEST_CASE("a session watches a bounded number of resources", "[server]") {
+    LegacySession session;
+    const auto uri = [](std::size_t i) { return "plan://" + std::to_string(i); };
+    for (std::size_t i = 0; i < limits::session_subscriptions_max; ++i) {
+        CHECK(session.subscribe(uri(i)));
+    }
+    CHECK(session.subscribe(uri(0)));
+    CHECK_FALSE(session.subscribe("plan://more"));
+    CHECK_FALSE(session.subscribed("plan://more"));
+    session.unsubscribe(uri(0));
+    CHECK_FALSE(session.subscribed(uri(0)));
+    CHECK(session.subscribe("plan://more"));
+    CHECK(session.subscribed("plan://more"));
 }

@@ -1,6 +1,7 @@
 #include "server/stdio.hpp"
-#include "tests/server/fixture.hpp"
+#include "tests/server/transport_fixture.hpp"
 
+#include <fcntl.h>
 #include <thread>
 #include <unistd.h>
 
@@ -10,9 +11,11 @@ namespace {
 
 using interlock::server::Line;
 using interlock::server::LineSplitter;
+using interlock::server::LineWriter;
 using interlock::server::StdioServer;
-using interlock::test::Core;
-using interlock::test::modern_meta;
+using interlock::test::TransportRoom;
+using interlock::test::protocol::modern_meta;
+using namespace std::chrono_literals;
 
 std::vector<std::string> texts(const std::vector<Line>& lines) {
     std::vector<std::string> out;
@@ -54,16 +57,37 @@ struct Pipe {
     int ends[2] = {-1, -1};
 };
 
+std::string ping(int id) {
+    return R"({"jsonrpc":"2.0","id":)" + std::to_string(id) + R"(,"method":"ping"})";
+}
+
+const std::string initialize =
+    R"({"jsonrpc":"2.0","id":"hello","method":"initialize","params":{)"
+    R"("protocolVersion":"2025-11-25","capabilities":{"elicitation":{}},)"
+    R"("clientInfo":{"name":"c","version":"1"}}})";
+
+/// A modern tools/call.
+std::string call_of(const std::string& tool, const std::string& id = "1") {
+    return R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":"tools/call","params":{"name":")" +
+           tool + R"(",)" + modern_meta() + "}}";
+}
+
 /// A server on two pipes.
 struct Running {
-    explicit Running(Core& core)
+    explicit Running(TransportRoom& core)
         : thread([this, &core] {
-              StdioServer server(core.handler, core.stdio().identity, in.ends[0], out.ends[1]);
+              StdioServer server(
+                  core.handler, core.hub, TransportRoom::user(), in.ends[0], out.ends[1]
+              );
               server.serve();
           }) {}
-    ~Running() {
+    ~Running() { end_input(); }
+    /// Returns when the server has noticed.
+    void end_input() {
         in.close_write();
-        thread.join();
+        if (thread.joinable()) {
+            thread.join();
+        }
     }
     Pipe in;
     Pipe out;
@@ -97,7 +121,7 @@ TEST_CASE("a line past the limit is skipped, told, and the next one is read", "[
 }
 
 TEST_CASE("two messages in one write and one in two are answered a line each", "[server]") {
-    Core core;
+    TransportRoom core;
     Running running(core);
     running.in.write(
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n"
@@ -112,7 +136,7 @@ TEST_CASE("two messages in one write and one in two are answered a line each", "
 }
 
 TEST_CASE("a huge line is refused without keeping it", "[server]") {
-    Core core;
+    TransportRoom core;
     Running running(core);
     const std::string chunk(64 * 1024, 'x');
     for (int i = 0; i < 40; ++i) {
@@ -124,43 +148,123 @@ TEST_CASE("a huge line is refused without keeping it", "[server]") {
 }
 
 TEST_CASE("a message cut off by the end of input is not acted on", "[server]") {
-    Core core;
-    {
-        Running running(core);
-        running.in.write(
-            R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo",)"
-            R"("arguments":{"text":"hi"},)" +
-            modern_meta() + "}}"
-        );
-    }
-    CHECK(core.audit.entries().empty());
+    TransportRoom core;
+    Running running(core);
+    running.in.write(call_of("waits"));
+    running.end_input();
+    CHECK(core.dispatcher.under_way() == 0);
+    running.out.close_write();
+    CHECK(running.out.line().empty());
+}
+
+TEST_CASE("what is under way at the end of input is still answered", "[server]") {
+    TransportRoom core;
+    Running running(core);
+    running.in.write(call_of("talks") + "\n");
+    running.end_input();
+    core.go_on.come();
+    CHECK(running.out.line().find("talked") != std::string::npos);
 }
 
 TEST_CASE("a cancelled call on stdio stays silent while others are answered", "[server]") {
-    Core core;
+    TransportRoom core;
     Running running(core);
+    running.in.write(call_of("waits", "\"slow\"") + "\n");
+    REQUIRE(core.waiting.wait());
     running.in.write(
-        R"({"jsonrpc":"2.0","id":"slow","method":"tools/call","params":{"name":"waits",)" +
-        modern_meta() + "}}\n" +
-        R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"slow"}})" +
-        "\n" + R"({"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo",)" +
-        R"("arguments":{"text":"quick"},)" + modern_meta() + "}}\n"
+        R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"slow"}})"
+        "\n" +
+        call_of("echo", "2") + "\n"
     );
     CHECK(running.out.line().find(R"("id":2)") != std::string::npos);
-    core.dispatcher.drain(interlock::test::patience);
-    running.in.write("{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"ping\"}\n");
+    REQUIRE(core.stopped.wait());
+    core.dispatcher.drain(20s);
+    running.in.write(ping(3) + "\n");
     CHECK(running.out.line() == R"({"jsonrpc":"2.0","id":3,"result":{}})");
 }
 
+TEST_CASE("one process speaks both eras, in any order", "[server]") {
+    TransportRoom core;
+    Running running(core);
+    running.in.write(call_of("echo", "1") + "\n");
+    CHECK(running.out.line().find("echoed") != std::string::npos);
+    running.in.write(initialize + "\n");
+    CHECK(running.out.line().find(R"("protocolVersion":"2025-11-25")") != std::string::npos);
+    running.in.write(R"({"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"echo"}})"
+                     "\n");
+    CHECK(running.out.line().find("echoed") != std::string::npos);
+    running.in.write(call_of("echo", "4") + "\n");
+    CHECK(running.out.line().find(R"("resultType":"complete")") != std::string::npos);
+}
+
+TEST_CASE("a question and its answer travel over the same two pipes", "[server]") {
+    TransportRoom core;
+    Running running(core);
+    running.in.write(
+        initialize + "\n" +
+        R"({"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"asks"}})"
+        "\n"
+    );
+    running.out.line();
+    const std::string question = running.out.line();
+    CHECK(question.find("elicitation/create") != std::string::npos);
+    const auto begin = question.find("\"id\":") + 5;
+    const std::string id = question.substr(begin, question.find_first_of(",}", begin) - begin);
+    running.in.write(
+        R"({"jsonrpc":"2.0","id":)" + id +
+        R"(,"result":{"action":"decline"}})"
+        "\n"
+    );
+    CHECK(running.out.line().find(R"("text":"answered")") != std::string::npos);
+}
+
+TEST_CASE("a legacy process hears that the tools have changed", "[server]") {
+    TransportRoom core;
+    Running running(core);
+    running.in.write(
+        initialize + "\n" +
+        R"({"jsonrpc":"2.0","method":"notifications/initialized"})"
+        "\n" +
+        ping(2) + "\n"
+    );
+    running.out.line();
+    running.out.line();
+    auto offer = core.talking_offer();
+    offer.tools.pop_back();
+    core.room.catalogue.replace(interlock::test::protocol::compiled(std::move(offer)));
+    CHECK(running.out.line().find("notifications/tools/list_changed") != std::string::npos);
+}
+
 TEST_CASE("the server ends when nobody reads its answers any more", "[server]") {
-    Core core;
+    TransportRoom core;
     Pipe in;
     Pipe out;
     out.close_read();
     std::thread thread([&] {
-        StdioServer server(core.handler, core.stdio().identity, in.ends[0], out.ends[1]);
+        StdioServer server(core.handler, core.hub, TransportRoom::user(), in.ends[0], out.ends[1]);
         server.serve();
     });
-    in.write("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n");
+    in.write(ping(1) + "\n");
     thread.join();
+}
+
+TEST_CASE("every message is one line whatever white space is in it", "[server]") {
+    Pipe out;
+    LineWriter writer(out.ends[1]);
+    CHECK(writer.write("{\n\"a\":\r\n\"\u2028\"}"));
+    CHECK(out.line() == "{ \"a\":  \"\\u2028\"}");
+}
+
+TEST_CASE("news are given up when nobody reads, and no line is torn", "[server]") {
+    Pipe out;
+    const int size = ::fcntl(out.ends[1], F_SETPIPE_SZ, 4096);
+    REQUIRE(size >= 4096);
+    LineWriter writer(out.ends[1]);
+    const std::string full(static_cast<std::size_t>(size) - 1, 'x');
+    CHECK(writer.write(full));
+    CHECK_FALSE(writer.offer("news", 1ms));
+    CHECK_FALSE(writer.broken());
+    CHECK(out.line() == full);
+    CHECK(writer.offer("news", 1ms));
+    CHECK(out.line() == "news");
 }

@@ -5,6 +5,8 @@
 #include "base/file.hpp"
 #include "base/ids.hpp"
 
+#include <chrono>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 
@@ -41,6 +43,45 @@ public:
 
 private:
     unsigned long long calls_ = 0;
+};
+
+/// A ManualClock for a test and the threads it watches at once.
+class SharedClock final : public base::Clock {
+public:
+    base::Time now() const override {
+        const std::lock_guard lock(mutex_);
+        return manual_.now();
+    }
+    base::Ticks ticks() const override {
+        const std::lock_guard lock(mutex_);
+        return manual_.ticks();
+    }
+    void sleep_for(base::Duration duration) override { advance(duration); }
+    void advance(base::Duration duration) {
+        const std::lock_guard lock(mutex_);
+        manual_.advance(duration);
+    }
+    /// Since 1970, as tokens count.
+    long long seconds() const {
+        return std::chrono::duration_cast<std::chrono::seconds>(now().time_since_epoch()).count();
+    }
+
+private:
+    mutable std::mutex mutex_;
+    ManualClock manual_;
+};
+
+/// Randomness for several threads; different on every call.
+class SharedRandom final : public base::Random {
+public:
+    std::string bytes(std::size_t count) override {
+        const std::lock_guard lock(mutex_);
+        return counting_.bytes(count);
+    }
+
+private:
+    std::mutex mutex_;
+    CountingRandom counting_;
 };
 
 /// A private directory, removed with everything in it at the end of the scope.

@@ -1,0 +1,157 @@
+#include "server/http_gate.hpp"
+
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <set>
+#include <utility>
+
+namespace interlock::server {
+namespace {
+
+using base::HttpRequest;
+using base::HttpResponse;
+
+const std::vector<std::string> loopback_hosts{"127.0.0.1", "localhost", "[::1]"};
+
+class OpenGatekeeper final : public Gatekeeper {
+public:
+    explicit OpenGatekeeper(telemetry::Identity identity) {
+        access_.identity = std::move(identity);
+    }
+    std::variant<Access, HttpResponse> admit(const HttpRequest&) override { return access_; }
+    HttpResponse insufficient_scope(const std::string&, std::string body) override {
+        return {403, {{"Content-Type", "application/json"}}, std::move(body)};
+    }
+    std::optional<HttpResponse> metadata(const HttpRequest&) override { return std::nullopt; }
+
+private:
+    Access access_;
+};
+
+bool is_json(const HttpRequest& request) {
+    const auto type = request.header("Content-Type");
+    const std::string_view essence =
+        type ? std::string_view(*type).substr(0, type->find(';')) : std::string_view{};
+    return base::lower_ascii(base::trim(essence)) == "application/json";
+}
+
+/// As forms and URLSearchParams write it; what is no escape stands for itself.
+std::string decode_query(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        unsigned char byte = 0;
+        const char* const digits = text.data() + i + 1;
+        if (text[i] == '%' && i + 2 < text.size() &&
+            std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2) {
+            out += static_cast<char>(byte);
+            i += 2;
+        } else {
+            out += text[i];
+        }
+    }
+    return out;
+}
+
+} // namespace
+
+RequestGate::RequestGate(
+    const std::string& address, unsigned short port, const HttpEndpointParts& parts
+)
+    : gatekeeper_(parts.gatekeeper), hosts_(parts.allowed_hosts), port_(port) {
+    if (base::is_loopback(address)) {
+        hosts_.insert(hosts_.end(), loopback_hosts.begin(), loopback_hosts.end());
+    }
+    for (const std::string& origin : parts.allowed_origins) {
+        origins_.push_back(base::lower_ascii(origin));
+    }
+}
+
+std::optional<HttpResponse> RequestGate::refuse(const HttpRequest& request) const {
+    if (auto refusal = refuse_foreign(request)) {
+        return refusal;
+    }
+    if (request.path != mcp_path) {
+        return std::nullopt;
+    }
+    auto admitted = gatekeeper_.admit(request);
+    if (auto* refusal = std::get_if<HttpResponse>(&admitted)) {
+        return std::move(*refusal);
+    }
+    if (request.method == "POST" && !is_json(request)) {
+        return rpc_refusal(415, "POST /mcp takes Content-Type: application/json.");
+    }
+    return std::nullopt;
+}
+
+/// The rule of base, but pages of the origins that were allowed by name pass, too.
+std::optional<HttpResponse> RequestGate::refuse_foreign(const HttpRequest& request) const {
+    const std::string origin = base::lower_ascii(request.header("Origin").value_or(""));
+    if (std::find(origins_.begin(), origins_.end(), origin) == origins_.end()) {
+        return base::refuse_foreign_host(request, hosts_, port_.load());
+    }
+    HttpRequest host_only;
+    std::copy_if(
+        request.headers.begin(),
+        request.headers.end(),
+        std::back_inserter(host_only.headers),
+        [](const auto& header) { return base::lower_ascii(header.first) == "host"; }
+    );
+    return base::refuse_foreign_host(host_only, hosts_, port_.load());
+}
+
+std::optional<base::Error>
+refuse_exposure(const std::string& address, const HttpEndpointParts& parts) {
+    if (base::is_loopback(address)) {
+        return std::nullopt;
+    }
+    if (dynamic_cast<const OpenGatekeeper*>(&parts.gatekeeper)) {
+        return base::Error{
+            base::Errc::permission_denied,
+            "Without authorization this server listens on loopback only, and " + address +
+                " is not loopback.",
+            "Use 127.0.0.1:PORT or [::1]:PORT, or configure `authorization`."};
+    }
+    if (parts.allowed_hosts.empty()) {
+        return base::Error{
+            base::Errc::invalid_input,
+            "The listener at " + address + " is not loopback and has no allowed hosts.",
+            "Name the hosts under which clients call this server in `allowed_hosts`."};
+    }
+    return std::nullopt;
+}
+
+void narrow_toolsets(Access& access, std::string_view query) {
+    constexpr std::string_view key = "toolsets=";
+    for (; !query.empty(); query.remove_prefix(std::min(query.find('&'), query.size() - 1) + 1)) {
+        if (!query.starts_with(key)) {
+            continue;
+        }
+        const std::string names = decode_query(query.substr(0, query.find('&')).substr(key.size()));
+        std::set<std::string> left;
+        for (std::string_view rest = names; !rest.empty();) {
+            const auto comma = rest.find(',');
+            const std::string name(base::trim(rest.substr(0, comma)));
+            if (!name.empty() && access.shows(name)) {
+                left.insert(name);
+            }
+            rest = comma == std::string_view::npos ? "" : rest.substr(comma + 1);
+        }
+        access.toolsets = std::move(left);
+    }
+}
+
+HttpResponse rpc_refusal(unsigned status, std::string message) {
+    return {
+        status,
+        {{"Content-Type", "application/json"}},
+        render_error({}, {rpc::invalid_request, std::move(message), {}})};
+}
+
+std::unique_ptr<Gatekeeper> open_gatekeeper(telemetry::Identity identity) {
+    return std::make_unique<OpenGatekeeper>(std::move(identity));
+}
+
+} // namespace interlock::server

@@ -1,0 +1,92 @@
+#include "server/offered_tools.hpp"
+
+#include "base/json.hpp"
+#include "tools/run.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace interlock::server {
+namespace {
+
+using base::Json;
+
+ToolAnswer answer_of(tools::Output output) {
+    const Json text{{"type", "text"}, {"text", std::move(output.text)}};
+    ToolAnswer answer;
+    answer.content = "[" + base::render_json(text) + "]";
+    answer.structured = std::move(output.structured);
+    answer.is_error = output.is_error;
+    answer.error_code = std::move(output.error_code);
+    return answer;
+}
+
+Outcome<ToolAnswer>
+run(tools::Context& context,
+    const tools::Tool& tool,
+    Conversation& conversation,
+    const Json& arguments) {
+    const tools::CallRequest request{
+        .identity = conversation.identity(),
+        .stop = conversation.stop(),
+        .parent = conversation.span().context(),
+        .id = conversation.call_id(),
+        .progress = [&](double done, double total, std::string_view message) {
+            conversation.progress(done, total, message);
+        }};
+    return answer_of(tools::run_tool(context, tool, arguments, request));
+}
+
+} // namespace
+
+std::vector<tools::Tool> all_tools(const PlanningParts& planning) {
+    std::vector<tools::Tool> all = tools::catalog();
+    for (tools::Tool& tool : planning_tools(planning)) {
+        all.push_back(std::move(tool));
+    }
+    return all;
+}
+
+base::Result<std::vector<tools::Tool>>
+choose_toolsets(std::vector<tools::Tool> all, const std::vector<std::string>& toolsets) {
+    if (toolsets.empty()) {
+        return all;
+    }
+    for (const std::string& wanted : toolsets) {
+        const bool known = std::any_of(all.begin(), all.end(), [&](const tools::Tool& tool) {
+            return tool.domain == wanted;
+        });
+        if (!known) {
+            return base::Error{
+                base::Errc::invalid_input,
+                "There is no toolset `" + wanted + "`.",
+                "Use some of orientation, triage, postgres, planning."};
+        }
+    }
+    std::erase_if(all, [&](const tools::Tool& tool) {
+        return std::find(toolsets.begin(), toolsets.end(), tool.domain) == toolsets.end();
+    });
+    return all;
+}
+
+OfferedTool offered_tool(tools::Context& context, const tools::Tool& tool) {
+    OfferedTool offered;
+    offered.name = tool.name;
+    offered.title = tool.title;
+    offered.description = tool.summary;
+    offered.domain = tool.domain;
+    offered.input_schema = tools::input_schema(tool);
+    offered.output_schema = tool.output_schema != nullptr ? tool.output_schema() : std::string();
+    offered.read_only = tool.read_only;
+    offered.idempotent = tool.idempotent;
+    offered.tasks = tool.may_become_task ? TaskSupport::when_slow : TaskSupport::never;
+    offered.run = [&context, kept = std::make_shared<const tools::Tool>(tool)](
+                      Conversation& conversation, const Json& arguments
+                  ) { return run(context, *kept, conversation, arguments); };
+    return offered;
+}
+
+} // namespace interlock::server

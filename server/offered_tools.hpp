@@ -1,0 +1,25 @@
+// tools::Tool as MCP offers it: the declarations become the schemas and annotations, a call becomes
+// a run through tools/run.hpp.
+#pragma once
+
+#include "base/result.hpp"
+#include "server/offer.hpp"
+#include "server/planning_tools.hpp"
+#include "tools/tool.hpp"
+
+#include <string>
+#include <vector>
+
+namespace interlock::server {
+
+/// Every tool there is, in the order of tools/list.
+std::vector<tools::Tool> all_tools(const PlanningParts& planning);
+
+/// Keeps the tools whose domain is in `toolsets` (empty: all). invalid_input names an unknown one.
+base::Result<std::vector<tools::Tool>>
+choose_toolsets(std::vector<tools::Tool> all, const std::vector<std::string>& toolsets);
+
+/// `context` must outlive what is returned.
+OfferedTool offered_tool(tools::Context& context, const tools::Tool& tool);
+
+} // namespace interlock::server

@@ -1,0 +1,163 @@
+#include "server/offered_tools.hpp"
+#include "tests/lab/lab.hpp"
+#include "tests/server/offer_bench.hpp"
+#include "tools/schema.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+namespace server = interlock::server;
+namespace tools = interlock::tools;
+using interlock::base::Json;
+using interlock::test::json_of;
+using interlock::test::OfferBench;
+
+namespace {
+
+std::string echo_schema() {
+    return tools::output_schema_of(R"({"text":{"type":"string"}})", {"text"});
+}
+
+tools::Tool echo() {
+    return {
+        .name = "echo",
+        .title = "Echo",
+        .summary = "Gives back its text.",
+        .domain = "triage",
+        .idempotent = false,
+        .may_become_task = true,
+        .inputs = {{.name = "text", .required = true, .length_max = 20, .example = "hello"}},
+        .output_schema = echo_schema,
+        .run = [](tools::Context&,
+                  const tools::Call& call) -> interlock::base::Result<tools::Output> {
+            if (call.stop.stop_requested()) {
+                return interlock::base::Error{interlock::base::Errc::cancelled, "Stopped.", ""};
+            }
+            call.tell(1, 2, call.id + " " + call.identity.subject);
+            return tools::Output{
+                .structured =
+                    interlock::base::render_json(Json{{"text", call.arguments.text("text")}}),
+                .text = call.arguments.text("text")};
+        }};
+}
+
+server::ToolAnswer
+run(const server::OfferedTool& tool, server::Conversation& conversation, const Json& arguments) {
+    auto outcome = tool.run(conversation, arguments);
+    REQUIRE(std::holds_alternative<server::ToolAnswer>(outcome));
+    return std::get<server::ToolAnswer>(std::move(outcome));
+}
+
+} // namespace
+
+TEST_CASE("a tool is offered as it was declared", "[server]") {
+    OfferBench bench;
+    const auto offered = server::offered_tool(bench.context, echo());
+    CHECK(offered.name == "echo");
+    CHECK(offered.title == "Echo");
+    CHECK(offered.description == "Gives back its text.");
+    CHECK(offered.domain == "triage");
+    CHECK(offered.input_schema == tools::input_schema(echo()));
+    CHECK(offered.output_schema == echo_schema());
+    CHECK(offered.read_only);
+    CHECK_FALSE(offered.destructive);
+    CHECK_FALSE(offered.idempotent);
+    CHECK_FALSE(offered.open_world);
+    CHECK(offered.tasks == server::TaskSupport::when_slow);
+}
+
+TEST_CASE("a call runs as its caller, tells its steps and answers in both forms", "[server]") {
+    OfferBench bench;
+    const auto offered = server::offered_tool(bench.context, echo());
+    auto conversation = bench.as("os:ann");
+    const auto answer = run(offered, conversation, {{"text", "hé\nllo"}});
+    CHECK_FALSE(answer.is_error);
+    CHECK(answer.error_code.empty());
+    CHECK(json_of(answer.structured)["text"] == "hé\nllo");
+    const Json content = json_of(answer.content);
+    REQUIRE(content.size() == 1);
+    CHECK(content[0]["type"] == "text");
+    CHECK(content[0]["text"] == "hé\nllo");
+    CHECK(answer.content.find('\n') == std::string::npos);
+    CHECK(conversation.steps == std::vector<std::string>{"1/2 call_test os:ann"});
+}
+
+TEST_CASE(
+    "arguments that do not fit are an answer that an agent can act on, and counted", "[server]"
+) {
+    OfferBench bench;
+    const auto offered = server::offered_tool(bench.context, echo());
+    auto conversation = bench.as();
+    const auto refused = [&](const Json& arguments) {
+        const auto answer = run(offered, conversation, arguments);
+        CHECK(answer.is_error);
+        CHECK(answer.error_code == "invalid_arguments");
+        const Json error = json_of(answer.structured)["error"];
+        CHECK(error["code"] == "invalid_arguments");
+        CHECK(error["remedy"].get<std::string>().find(R"({"text":"hello"})") != std::string::npos);
+        return error["what"].get<std::string>();
+    };
+    CHECK_THAT(refused(Json()), Catch::Contains("arguments.text: expected text"));
+    CHECK_THAT(refused({{"text", 5}}), Catch::Contains("found 5"));
+    CHECK_THAT(refused({{"text", std::string(21, 'x')}}), Catch::Contains("found 21 characters"));
+    const std::string both = refused({{"text", 5}, {"other", 1}});
+    CHECK_THAT(both, Catch::Contains("arguments.other: no such argument"));
+    CHECK_THAT(both, Catch::Contains("arguments.text"));
+    CHECK_THAT(
+        bench.metrics.render(),
+        Catch::Contains("interlock_schema_errors_total{gen_ai_tool_name=\"echo\"} 4")
+    );
+}
+
+TEST_CASE("a stopped call says so", "[server]") {
+    OfferBench bench;
+    auto conversation = bench.as();
+    conversation.stop_source.request_stop();
+    const auto answer =
+        run(server::offered_tool(bench.context, echo()), conversation, {{"text", "x"}});
+    CHECK(answer.error_code == "cancelled");
+}
+
+TEST_CASE("text that is not UTF-8 still leaves as valid JSON", "[server]") {
+    OfferBench bench;
+    tools::Tool tool = echo();
+    tool.run = [](auto&, auto&) -> interlock::base::Result<tools::Output> {
+        return tools::Output{.structured = R"({"text":""})", .text = "bad \xff byte\n\ndata: x"};
+    };
+    auto conversation = bench.as();
+    const auto answer =
+        run(server::offered_tool(bench.context, tool), conversation, {{"text", "x"}});
+    CHECK(json_of(answer.content)[0]["type"] == "text");
+}
+
+TEST_CASE("toolsets narrow the set and must exist", "[server]") {
+    OfferBench bench;
+    const auto all = [&] { return server::all_tools({bench.queue, ""}); };
+    const auto chosen = server::choose_toolsets(all(), {"triage"});
+    REQUIRE(chosen.ok());
+    REQUIRE(chosen->size() == 1);
+    CHECK(chosen->front().name == "diagnose");
+    CHECK(server::choose_toolsets(all(), {}).value().size() == all().size());
+    const auto unknown = server::choose_toolsets(all(), {"triage", "root"});
+    REQUIRE_FALSE(unknown.ok());
+    CHECK(unknown.error().what.find("root") != std::string::npos);
+}
+
+TEST_CASE("a diagnosis tells its steps, and its evidence is a resource", "[server][live]") {
+    const interlock::lab::Database database;
+    interlock::lab::apply_lane(database);
+    OfferBench bench({database.address("interlock_diag", "shop")});
+    auto conversation = bench.as();
+    const auto answer = run(bench.tool("diagnose"), conversation, Json::object());
+    INFO(answer.structured);
+    REQUIRE_FALSE(answer.is_error);
+    REQUIRE(conversation.steps.size() >= 3);
+    CHECK(conversation.steps.front() == "0/3 looking at locks and sessions");
+    CHECK(conversation.steps.back() == "3/3 diagnosis ready");
+    const std::string id = json_of(answer.structured)["id"];
+    CHECK(std::holds_alternative<server::ResourceAnswer>(
+        bench.offer.read(conversation, "evidence://" + id)
+    ));
+    auto other = bench.as("os:other");
+    CHECK(std::holds_alternative<server::RpcError>(bench.offer.read(other, "evidence://" + id)));
+}

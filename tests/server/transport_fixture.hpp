@@ -1,0 +1,188 @@
+// The whole server in memory with tools that talk while they work, for tests of transports; and a
+// plain socket that says exactly what a test wants said.
+#pragma once
+
+#include "base/clock.hpp"
+#include "server/handler.hpp"
+#include "tests/server/protocol_fixture.hpp"
+
+#include <arpa/inet.h>
+#include <condition_variable>
+#include <mutex>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace interlock::test {
+
+/// Something that happens once, waited for by tools and tests.
+class Moment {
+public:
+    void come() {
+        const std::lock_guard lock(mutex_);
+        here_ = true;
+        changed_.notify_all();
+    }
+    /// False when it did not come in time, or `stop` was requested first.
+    bool wait(const std::stop_token& stop = {}) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, stop, std::chrono::seconds(20), [&] { return here_; });
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    bool here_ = false;
+};
+
+/// Randomness for several threads.
+class LockedRandom final : public base::Random {
+public:
+    std::string bytes(std::size_t count) override {
+        const std::lock_guard lock(mutex_);
+        return counting_.bytes(count);
+    }
+
+private:
+    std::mutex mutex_;
+    CountingRandom counting_;
+};
+
+inline server::Outcome<server::ToolAnswer> says(const std::string& text) {
+    return server::ToolAnswer{R"([{"type":"text","text":")" + text + R"("}])", "", false, ""};
+}
+
+struct TransportRoom {
+    explicit TransportRoom(server::DispatcherOptions options = {})
+        : room(talking_offer()), hub(room.sessions, clock), dispatcher(clock, options) {
+        room.catalogue.on_change([this](const server::OfferChange& change) {
+            hub.lists_changed(change);
+        });
+    }
+    ~TransportRoom() { end(); }
+    void end() {
+        go_on.come();
+        dispatcher.drain(std::chrono::milliseconds(0));
+        hub.close();
+        room.sessions.close();
+    }
+
+    static telemetry::Identity user() { return {"os:tester", "os", "os_user", "", "", {}}; }
+
+    /// `echo` (domain triage), `guarded` (domain postgres), `talks` (logs "first", waits for go_on,
+    /// logs "second", answers), `asks` (elicits), `pauses` (lets the connection go, waits for
+    /// go_on, answers), `waits` (until it is stopped).
+    server::Offer talking_offer() {
+        server::Offer offer = protocol::plain_offer();
+        offer.tools = {protocol::tool("echo", "triage"), protocol::tool("guarded", "postgres")};
+        for (const char* name : {"talks", "asks", "pauses", "waits"}) {
+            offer.tools.push_back(protocol::tool(name));
+        }
+        offer.logging = true;
+        offer.changes = true;
+        offer.tools[0].run = offer.tools[1].run = [](server::Conversation&, const base::Json&) {
+            return says("echoed");
+        };
+        offer.tools[2].run = [this](server::Conversation& call, const base::Json&) {
+            call.log(server::LogSeverity::info, "test", R"("first")");
+            go_on.wait();
+            call.log(server::LogSeverity::info, "test", R"("second")");
+            return says("talked");
+        };
+        offer.tools[3].run = [](server::Conversation& call, const base::Json&) {
+            const auto asked = call.ask(
+                "name",
+                {"elicitation/create",
+                 R"({"message":"Who?","requestedSchema":{"type":"object","properties":{}}})"}
+            );
+            return says(asked.state == server::AskState::answered ? "answered" : "not answered");
+        };
+        offer.tools[4].run = [this](server::Conversation& call, const base::Json&) {
+            call.pause_stream(std::chrono::milliseconds(7));
+            go_on.wait();
+            return says("after the pause");
+        };
+        offer.tools[5].run = [this](server::Conversation& call, const base::Json&) {
+            waiting.come();
+            Moment never;
+            never.wait(call.stop());
+            stopped.come();
+            return says("stopped");
+        };
+        return offer;
+    }
+
+    Moment go_on;
+    Moment waiting;
+    Moment stopped;
+    base::SystemClock clock;
+    LockedRandom random;
+    protocol::Room room;
+    server::Questions questions;
+    server::CallRunner runner{
+        {room.states, room.tasks, questions, nullptr, room.metrics, clock, random}};
+    server::Hub hub;
+    server::Dispatcher dispatcher;
+    server::MessageHandler handler{{room.protocol, dispatcher, runner, hub, questions}};
+};
+
+/// One connection of a client.
+class RawClient {
+public:
+    explicit RawClient(unsigned short port)
+        : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+            throw std::runtime_error("the server does not listen");
+        }
+    }
+    RawClient(const RawClient&) = delete;
+    RawClient& operator=(const RawClient&) = delete;
+    ~RawClient() { close(); }
+    void close() {
+        if (socket_ >= 0) {
+            ::close(std::exchange(socket_, -1));
+        }
+    }
+    void say(std::string_view bytes) {
+        (void)!::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    }
+    /// Reads until the text holds `wanted` (and is then taken), or the server closes.
+    std::string read_until(std::string_view wanted) {
+        for (;;) {
+            const auto found = text_.find(wanted);
+            if (found != std::string::npos) {
+                std::string out = text_.substr(0, found + wanted.size());
+                text_.erase(0, found + wanted.size());
+                return out;
+            }
+            if (!more()) {
+                return std::exchange(text_, {});
+            }
+        }
+    }
+    /// The rest of a streamed answer.
+    std::string read_stream() { return read_until("\r\n0\r\n\r\n"); }
+
+private:
+    bool more() {
+        pollfd wait{socket_, POLLIN, 0};
+        if (::poll(&wait, 1, 20'000) <= 0) {
+            throw std::runtime_error("the server said nothing for twenty seconds");
+        }
+        char buffer[4096];
+        const ssize_t count = ::recv(socket_, buffer, sizeof buffer, 0);
+        if (count > 0) {
+            text_.append(buffer, static_cast<std::size_t>(count));
+        }
+        return count > 0;
+    }
+
+    int socket_;
+    std::string text_;
+};
+
+} // namespace interlock::test
