@@ -160,10 +160,11 @@ Result<std::string> from_base64(std::string_view text) {
         nullptr,
         sodium_base64_VARIANT_ORIGINAL
     );
-    if (failed != 0) {
+    out.resize(failed == 0 ? length : 0);
+    // libsodium takes any byte beyond ASCII for a digit; one value has one text here.
+    if (failed != 0 || base64(out) != text) {
         return Error{Errc::invalid_input, "The text is not padded standard base64.", ""};
     }
-    out.resize(length);
     return out;
 }
 

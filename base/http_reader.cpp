@@ -134,7 +134,7 @@ HttpReader::State HttpReader::read_head(std::string& bytes) {
             if (scanned_ == 1) {
                 return refuse(400, "The request line is empty.");
             }
-            if (std::string_view(bytes).substr(scanned_ - 3, 4) == "\r\n\r\n") {
+            if (std::string_view(bytes).substr(0, scanned_ + 1).ends_with("\r\n\r\n")) {
                 ++scanned_;
                 return parse_head(bytes);
             }

@@ -90,6 +90,9 @@ TEST_CASE("base64 is padded and canonical", "[base]") {
         CAPTURE(bad);
         CHECK_FALSE(from_base64(bad).ok());
     }
+    for (int byte = 0x80; byte <= 0xFF; ++byte) {
+        CHECK_FALSE(from_base64(std::string("w6Q") + static_cast<char>(byte)).ok());
+    }
 }
 
 TEST_CASE("the pre-authentication encoding is the one of the DSSE specification", "[base]") {

@@ -53,6 +53,14 @@ TEST_CASE("a request is read whole, at once or byte by byte", "[base]") {
     CHECK(reader.keep_alive());
 }
 
+TEST_CASE("a first line of one or two bytes is no request", "[base]") {
+    const bool bytewise = GENERATE(false, true);
+    const std::string line = GENERATE("1", "GE", "");
+    HttpReader reader(1'000);
+    CHECK(read(reader, line + "\r\nHost: a\r\n\r\n", bytewise) == State::refused);
+    CHECK(reader.refusal().status == 400);
+}
+
 TEST_CASE("a chunked body is put together, at once or byte by byte", "[base]") {
     const bool bytewise = GENERATE(false, true);
     HttpReader reader(1'000);
