@@ -2,6 +2,7 @@
 
 #include "base/http_core.hpp"
 #include "base/http_exchange.hpp"
+#include "base/log.hpp"
 
 namespace interlock::base {
 namespace {
@@ -49,6 +50,10 @@ void HttpConnection::start() {
 // ---- Reading ----
 
 void HttpConnection::on_readable() {
+    take_turn([this] { take_input(); });
+}
+
+void HttpConnection::take_input() {
     watching_ = false;
     if (phase_ == Phase::handshaking) {
         shake_hands();
@@ -175,6 +180,7 @@ bool HttpConnection::charge(std::size_t bytes) {
 void HttpConnection::dispatch() {
     phase_ = Phase::working;
     deadline_.reset();
+    stream_end_.reset();
     close_ = !reader_->keep_alive();
     gone_.emplace();
     ++exchange_;
@@ -238,6 +244,20 @@ void HttpConnection::end_stream(std::uint64_t exchange) {
         send(render_stream_end(framing()));
         go_on();
     }
+}
+
+void HttpConnection::limit_stream(std::uint64_t exchange, Time end) {
+    if (is_answering(exchange, Phase::working) || is_answering(exchange, Phase::streaming)) {
+        stream_end_ = end;
+    }
+}
+
+/// Its time is over: it ends as a whole one does, and whoever works for it is told.
+void HttpConnection::cut_stream() {
+    const auto self = shared_from_this();
+    auto gone = std::exchange(gone_, std::nullopt);
+    end_stream(exchange_);
+    gone->request_stop();
 }
 
 /// The handler let go of the exchange: 500 if nothing was said yet. A stream cut short must not
@@ -309,11 +329,13 @@ void HttpConnection::flush() {
 }
 
 void HttpConnection::on_writable() {
-    writing_ = false;
-    if (phase_ != Phase::closed) {
-        flush();
-        go_on();
-    }
+    take_turn([this] {
+        writing_ = false;
+        if (phase_ != Phase::closed) {
+            flush();
+            go_on();
+        }
+    });
 }
 
 void HttpConnection::become_idle() {
@@ -363,16 +385,31 @@ void HttpConnection::shut() {
     }
 }
 
-bool HttpConnection::has_expired(Ticks now) const {
-    return (writing_ && now > write_deadline_) || (deadline_ && now > *deadline_);
+bool HttpConnection::has_expired(Ticks now, Time today) const {
+    return (writing_ && now > write_deadline_) || (deadline_ && now > *deadline_) ||
+           (phase_ == Phase::streaming && stream_end_ && today >= *stream_end_);
 }
 
 void HttpConnection::expire() {
-    if (phase_ == Phase::reading && !writing_) {
-        answer_and_close(plain(408, "The request did not arrive in time."));
-        watch();
-    } else {
+    take_turn([this] {
+        if (phase_ == Phase::reading && !writing_) {
+            answer_and_close(plain(408, "The request did not arrive in time."));
+            watch();
+        } else if (phase_ == Phase::streaming && !writing_) {
+            cut_stream();
+        } else {
+            shut();
+        }
+    });
+}
+
+void HttpConnection::take_turn(const std::function<void()>& turn) {
+    const auto self = shared_from_this();
+    try {
+        turn();
+    } catch (const std::exception& problem) {
         shut();
+        log_error("http.turn_failed", {{"why", problem.what()}});
     }
 }
 

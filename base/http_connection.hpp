@@ -9,6 +9,7 @@
 #include "base/http_socket.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -33,14 +34,17 @@ public:
     void drain();
     /// Closes now; whoever still works on an answer is told.
     void shut();
-    bool has_expired(Ticks now) const;
+    bool has_expired(Ticks now, Time today) const;
     void expire();
+    /// Runs `turn`. What it throws is a defect or a want of memory; it ends this connection alone.
+    void take_turn(const std::function<void()>& turn);
 
     // From the exchange with this number; anything else comes too late and is dropped.
     void answer(std::uint64_t exchange, const HttpResponse& response);
     void begin_stream(std::uint64_t exchange, unsigned status, const HttpHeaders& headers);
     void append(std::uint64_t exchange, std::string_view bytes);
     void end_stream(std::uint64_t exchange);
+    void limit_stream(std::uint64_t exchange, Time end);
     void abandon(std::uint64_t exchange);
 
     void on_readable() override;
@@ -62,6 +66,7 @@ private:
         closed,
     };
 
+    void take_input();
     void shake_hands();
     void read();
     void on_end_of_input();
@@ -76,6 +81,7 @@ private:
     void complete();
     void send(std::string bytes);
     void flush();
+    void cut_stream();
     void become_idle();
     void linger();
     bool is_answering(std::uint64_t exchange, Phase phase) const;
@@ -96,6 +102,7 @@ private:
     std::uint64_t exchange_ = 0; // number of the request now answered
     std::size_t charged_ = 0;    // our part of core_.body_bytes
     std::optional<Ticks> deadline_;
+    std::optional<Time> stream_end_;
     Ticks write_deadline_{};
     std::unique_ptr<HttpReader> reader_;
     std::optional<std::stop_source> gone_;

@@ -2,6 +2,8 @@
 
 #include "base/http_connection.hpp"
 
+#include <algorithm>
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -24,8 +26,20 @@ HttpCore::HttpCore(HttpServerOptions chosen, std::unique_ptr<TlsCertificate> loa
     : options(std::move(chosen)), certificate(std::move(loaded)) {}
 HttpCore::~HttpCore() = default;
 
+std::string network_of(const std::string& address) {
+    std::array<unsigned char, 16> bytes{};
+    if (::inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) {
+        return address;
+    }
+    std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const char* written = ::inet_ntop(AF_INET6, bytes.data(), text.data(), text.size());
+    return written == nullptr ? address : std::string(written) + "/64";
+}
+
 void HttpCore::add(int descriptor, std::string peer) {
-    const auto from_there = per_address_.find(peer);
+    const std::string network = network_of(peer);
+    const auto from_there = per_address_.find(network);
     const bool refused = connections_.size() - refusals_ >= options.connections_max ||
                          (from_there != per_address_.end() &&
                           from_there->second >= options.connections_per_address_max);
@@ -40,7 +54,6 @@ void HttpCore::add(int descriptor, std::string peer) {
         return;
     }
     set_up(descriptor);
-    ++(refused ? refusals_ : per_address_[peer]);
     const auto connection = std::make_shared<HttpConnection>(
         *this, descriptor, std::move(tls), std::move(peer), refused
     );
@@ -48,6 +61,7 @@ void HttpCore::add(int descriptor, std::string peer) {
         const std::lock_guard lock(mutex);
         all_closed = false;
     }
+    ++(refused ? refusals_ : per_address_[network]);
     connections_.emplace(connection.get(), connection);
     connection->start();
     if (!sweeping_) {
@@ -62,7 +76,8 @@ void HttpCore::remove(HttpConnection& connection) {
     }
     if (connection.refused()) {
         --refusals_;
-    } else if (const auto count = per_address_.find(connection.peer()); --count->second == 0) {
+    } else if (const auto count = per_address_.find(network_of(connection.peer()));
+               --count->second == 0) {
         per_address_.erase(count);
     }
     if (connections_.empty()) {
@@ -79,17 +94,18 @@ void HttpCore::sweep() {
             sweeping_ = false;
             return;
         }
+        sweep(); // first: whatever happens below, deadlines are kept
         const Ticks now = SystemClock().ticks();
+        const Time today = SystemClock().now();
         std::vector<std::shared_ptr<HttpConnection>> expired;
         for (const auto& [key, connection] : connections_) {
-            if (connection->has_expired(now)) {
+            if (connection->has_expired(now, today)) {
                 expired.push_back(connection);
             }
         }
         for (const auto& connection : expired) {
             connection->expire();
         }
-        sweep();
     });
 }
 

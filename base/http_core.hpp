@@ -20,6 +20,9 @@ namespace interlock::base {
 
 class HttpConnection;
 
+/// Who shares one cap of connections: an IPv4 address, or the 64 bits of IPv6 that one site has.
+std::string network_of(const std::string& address);
+
 struct HttpCore : std::enable_shared_from_this<HttpCore> {
     HttpCore(HttpServerOptions chosen, std::unique_ptr<TlsCertificate> loaded);
     ~HttpCore();

@@ -58,6 +58,11 @@ public:
             });
         }
     }
+    void end_stream_at(Time end) override {
+        post([number = parts_.number, end](HttpConnection& connection) {
+            connection.limit_stream(number, end);
+        });
+    }
     void finish() override {
         if (move_on(Stage::streaming, Stage::over)) {
             post([number = parts_.number](HttpConnection& connection) {
@@ -75,7 +80,7 @@ private:
     void post(Action action) {
         parts_.core->loop.post([connection = parts_.connection, action = std::move(action)] {
             if (const auto alive = connection.lock()) {
-                action(*alive);
+                alive->take_turn([&] { action(*alive); });
             }
         });
     }

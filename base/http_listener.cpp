@@ -102,6 +102,23 @@ void HttpListener::close() {
     descriptor_.close();
 }
 
+/// For want of something; trying again at once would spin.
+void HttpListener::rest(const char* why) {
+    pause_.start(accept_pause, [self = shared_from_this()] { self->start(); });
+    log_warning("http.accept_failed", {{"why", why}});
+}
+
+/// False when it now rests: one caller who could not be taken must not be the last one.
+bool HttpListener::admit(int descriptor, std::string peer) {
+    try {
+        core_.add(descriptor, std::move(peer));
+        return true;
+    } catch (const std::exception& problem) {
+        rest(problem.what());
+        return false;
+    }
+}
+
 void HttpListener::on_readable() {
     for (int turn = 0; turn < accepts_per_turn && !core_.stopping; ++turn) {
         sockaddr_storage address{};
@@ -113,13 +130,13 @@ void HttpListener::on_readable() {
             SOCK_CLOEXEC | SOCK_NONBLOCK
         );
         if (descriptor >= 0) {
-            core_.add(descriptor, text_of(address));
+            if (!admit(descriptor, text_of(address))) {
+                return;
+            }
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             break;
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            // Trying again at once would spin.
-            log_warning("http.accept_failed", {{"why", std::strerror(errno)}});
-            pause_.start(accept_pause, [self = shared_from_this()] { self->start(); });
+            rest(std::strerror(errno));
             return;
         } // else the caller is gone already
     }

@@ -24,6 +24,8 @@ public:
 
 private:
     HttpListener(HttpCore& core, int descriptor, unsigned short port);
+    bool admit(int descriptor, std::string peer);
+    void rest(const char* why);
 
     HttpCore& core_;
     HttpDescriptor descriptor_;

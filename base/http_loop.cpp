@@ -1,5 +1,8 @@
 #include "base/http_loop.hpp"
 
+#include <exception>
+#include <unistd.h>
+
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -43,8 +46,14 @@ struct HttpDescriptor::Handle {
     asio::posix::basic_stream_descriptor<Executor> descriptor;
 };
 
-HttpDescriptor::HttpDescriptor(HttpLoop& loop, int descriptor)
-    : handle_(new Handle{{loop.parts().io.get_executor(), descriptor}}) {}
+HttpDescriptor::HttpDescriptor(HttpLoop& loop, int descriptor) {
+    try {
+        handle_.reset(new Handle{{loop.parts().io.get_executor(), descriptor}});
+    } catch (const std::exception&) { // the system watches no more descriptors
+        ::close(descriptor);
+        throw;
+    }
+}
 HttpDescriptor::~HttpDescriptor() = default;
 
 void HttpDescriptor::wait(Event event, std::shared_ptr<HttpReady> waiter, Event then) {

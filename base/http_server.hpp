@@ -5,6 +5,7 @@
 // the exchange without answering, the client gets 500.
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "base/result.hpp"
 
@@ -52,6 +53,9 @@ public:
     virtual void start_stream(unsigned status, HttpHeaders headers) = 0;
     virtual void write(std::string bytes) = 0;
     virtual void finish() = 0;
+    /// A stream ends at this time at the latest, however little is said on it: the right to read it
+    /// ends then. An answer that is no stream is given all the same.
+    virtual void end_stream_at(Time /*end*/) {}
     /// Requested when the client goes away before the answer is complete. Callbacks on it run on
     /// the I/O thread and must not block.
     virtual std::stop_token gone() const = 0;

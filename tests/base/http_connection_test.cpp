@@ -175,4 +175,60 @@ TEST_CASE("a flood of pipelined requests is answered one by one", "[base]") {
     CHECK(client.read_to_end().ends_with("GET /end []"));
 }
 
+TEST_CASE("a stream ends at its time, and the connection serves on", "[base]") {
+    const Setting setting(GENERATE(false, true));
+    Keeper keeper;
+    const auto server = serve(setting.options(keeper.handler()));
+    RawClient client(server->port(), {.tls = setting.tls});
+    client.say(get);
+    REQUIRE(eventually([&] { return keeper.size() == 1; }));
+    const auto exchange = keeper.take().front();
+    exchange->end_stream_at(SystemClock().now() + 200ms);
+    exchange->start_stream(200, {});
+    exchange->write("in time");
+    CHECK(client.read_until("in time").ends_with("in time"));
+    CHECK(client.read_until("0\r\n\r\n").ends_with("0\r\n\r\n"));
+    CHECK(eventually([&] { return exchange->gone().stop_requested(); }));
+    exchange->write("too late");
+    exchange->finish();
+    client.say(get);
+    REQUIRE(eventually([&] { return keeper.size() == 1; }));
+    keeper.take().front()->respond({200, {}, "the next"});
+    const std::string next = client.read_until("the next");
+    CHECK(next.starts_with("HTTP/1.1 200 "));
+    CHECK(next.find("too late") == std::string::npos);
+}
+
+TEST_CASE("an answer that is no stream is given past the end of streams", "[base]") {
+    Keeper keeper;
+    auto options = options_for(keeper.handler());
+    options.deadlines.idle = 400ms;
+    const auto server = serve(std::move(options));
+    RawClient client(server->port());
+    client.say(get);
+    REQUIRE(eventually([&] { return keeper.size() == 1; }));
+    const auto exchange = keeper.take().front();
+    exchange->end_stream_at(SystemClock().now() - 1h);
+    CHECK(RawClient(server->port()).is_closed()); // several sweeps have passed
+    exchange->respond({200, {}, "whole"});
+    CHECK(client.read_until("whole").ends_with("whole"));
+}
+
+TEST_CASE("what fails on one connection ends that one alone", "[base]") {
+    auto options = options_for(echo);
+    options.gate = [](const HttpRequest& request) -> std::optional<HttpResponse> {
+        if (request.path == "/fails") {
+            throw std::runtime_error("a defect");
+        }
+        return std::nullopt;
+    };
+    const auto server = serve(std::move(options));
+    RawClient other(server->port());
+    RawClient failing(server->port());
+    failing.say("GET /fails HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(failing.is_closed()); // at once: no deadline has to pass
+    other.say(get);
+    CHECK(other.read_until("]").starts_with("HTTP/1.1 200 "));
+}
+
 } // namespace interlock::base

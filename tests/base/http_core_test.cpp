@@ -120,4 +120,11 @@ TEST_CASE("stopping lets answers and streams under way come to their end", "[bas
     CHECK(calling.read_to_end().ends_with("the last one"));
 }
 
+TEST_CASE("a cap counts an IPv4 address, and of IPv6 what one site has", "[base]") {
+    CHECK(network_of("192.0.2.7") == "192.0.2.7");
+    CHECK(network_of("2001:db8:1:2:3:4:5:6") == network_of("2001:db8:1:2::9"));
+    CHECK(network_of("2001:db8:1:2::9") != network_of("2001:db8:1:3::9"));
+    CHECK(network_of("::1") != network_of("127.0.0.1"));
+}
+
 } // namespace interlock::base
