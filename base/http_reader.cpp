@@ -39,9 +39,6 @@ private:
         version = spoken;
     }
     void on_field_impl(http::field, Text name, Text value, error_code& problem) override {
-        if (in_trailer_) {
-            return; // nothing of ours may come after the gate has judged
-        }
         if (request_.headers.size() == fields_max) {
             has_too_many_fields = true;
             problem = http::error::header_limit;
@@ -49,7 +46,7 @@ private:
         }
         request_.headers.emplace_back(name, value);
     }
-    void on_header_impl(error_code&) override { in_trailer_ = true; }
+    void on_header_impl(error_code&) override {}
     std::size_t on_body_impl(Text bytes, error_code&) override {
         request_.body.append(bytes);
         return bytes.size();
@@ -58,17 +55,11 @@ private:
         return on_body_impl(bytes, problem);
     }
     void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-    void on_chunk_header_impl(std::uint64_t, Text extensions, error_code& problem) override {
-        // Beast lets anything stand between quotes, a line end too.
-        if (std::any_of(extensions.begin(), extensions.end(), is_control)) {
-            problem = http::error::bad_chunk_extension;
-        }
-    }
+    void on_chunk_header_impl(std::uint64_t, Text, error_code&) override {}
     void on_finish_impl(error_code&) override {}
     void on_response_impl(int, Text, int, error_code&) override {} // never called
 
     HttpRequest& request_;
-    bool in_trailer_ = false;
 };
 
 /// Origin form only: "/" and then visible ASCII without a fragment.
@@ -200,39 +191,42 @@ HttpReader::State HttpReader::check_framing() {
 }
 
 HttpReader::State HttpReader::open_gate() {
-    auto& http = parser_->http;
+    const auto& http = parser_->http;
     if (http.content_length().value_or(0) > body_bytes_max_) {
         return refuse(413, "The request body is too large.");
     }
-    http.body_limit(body_bytes_max_);
-    http.eager(true);
-    return state_ = http.is_done() ? State::complete : State::body;
+    body_left_ = static_cast<std::size_t>(http.content_length().value_or(0));
+    if (http.chunked()) {
+        chunks_.emplace(body_bytes_max_);
+    }
+    return state_ = chunks_ || body_left_ > 0 ? State::body : State::complete;
 }
 
 HttpReader::State HttpReader::read_body(std::string& bytes) {
-    auto& http = parser_->http;
-    error_code problem;
-    while (!http.is_done() && !bytes.empty() && !problem) {
-        const std::size_t used = http.put(boost::asio::buffer(bytes), problem);
-        bytes.erase(0, used);
-        body_taken_ += used;
-        if (problem == http::error::need_more) {
-            break;
-        }
+    if (chunks_) {
+        return read_chunks(bytes);
     }
-    const bool too_large =
-        problem == http::error::body_limit ||
-        (!http.is_done() && body_taken_ + bytes.size() > sent_max(body_bytes_max_));
-    if (too_large) {
-        return refuse(413, "The request body is too large.");
-    }
-    if (problem && problem != http::error::need_more) {
+    const std::size_t count = std::min(body_left_, bytes.size());
+    request_.body.append(bytes, 0, count);
+    bytes.erase(0, count);
+    body_left_ -= count;
+    return state_ = body_left_ == 0 ? State::complete : State::body;
+}
+
+HttpReader::State HttpReader::read_chunks(std::string& bytes) {
+    std::size_t used = 0;
+    const auto found = chunks_->feed(bytes, request_.body, used);
+    bytes.erase(0, used);
+    framing_taken_ += used;
+    if (found == ChunkReader::State::malformed) {
         return refuse(400, "The request body is malformed.");
     }
-    if (http.is_done()) {
-        state_ = State::complete;
+    const bool endless =
+        found == ChunkReader::State::more && framing_taken_ > sent_max(body_bytes_max_);
+    if (found == ChunkReader::State::too_large || endless) {
+        return refuse(413, "The request body is too large.");
     }
-    return state_;
+    return state_ = found == ChunkReader::State::complete ? State::complete : State::body;
 }
 
 bool HttpReader::http_1_0() const {

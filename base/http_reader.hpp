@@ -3,10 +3,12 @@
 // differently (request smuggling) is refused, never repaired.
 #pragma once
 
+#include "base/http_chunks.hpp"
 #include "base/http_server.hpp"
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace interlock::base {
@@ -48,12 +50,15 @@ private:
     State parse_head(std::string& bytes);
     State check_framing();
     State read_body(std::string& bytes);
+    State read_chunks(std::string& bytes);
 
     std::size_t body_bytes_max_;
     std::unique_ptr<Parser> parser_;
     State state_ = State::header;
-    std::size_t scanned_ = 0;    // bytes of the head already looked at
-    std::size_t body_taken_ = 0; // as sent, chunk framing included
+    std::size_t scanned_ = 0;           // bytes of the head already looked at
+    std::size_t body_left_ = 0;         // of a Content-Length
+    std::optional<ChunkReader> chunks_; // of a chunked body
+    std::size_t framing_taken_ = 0;     // of it, with its framing
     HttpRequest request_;
     HttpResponse refusal_;
 };

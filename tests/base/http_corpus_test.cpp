@@ -156,7 +156,7 @@ std::vector<Case> coding_cases() {
         {"a chunk size that overflows to 1",
          chunked + "10000000000000001\r\nx\r\n0\r\n\r\n",
          {},
-         400},
+         413},
         {"the greatest chunk size", chunked + "ffffffffffffffff\r\nx\r\n0\r\n\r\n", {}, 413},
         {"a chunk past the limit", chunked + "100001\r\n", {}, 413},
         {"chunks that grow past the limit",

@@ -155,7 +155,7 @@ TEST_CASE("what two readers could understand differently is refused", "[base]") 
         {400, post + "Transfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n0\r\n\r\n"},
         {400, post + "Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n"},
         {400, post + "Transfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n"},
-        {400, post + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n"},
+        {413, post + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n"},
         {400, post + "Transfer-Encoding: chunked\r\n\r\n\r\n\r\n"},
         {400, post + "X: a\r\n folded\r\n\r\n"},
         {400, post + "X: a\r\n\tfolded\r\n\r\n"},
