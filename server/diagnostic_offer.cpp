@@ -41,8 +41,8 @@ base::Result<Offer> diagnostic_offer(DiagnosticParts parts) {
     offer.complete = [parts](Conversation& conversation, const CompletionRequest& request) {
         return complete(parts, conversation, request);
     };
-    offer.watchable = [parts](const telemetry::Identity& identity, const std::string& uri) {
-        return is_watchable(parts, identity, uri);
+    offer.watchable = [parts](const Access& access, const std::string& uri) {
+        return is_watchable(parts, access, uri);
     };
     offer.changes = true; // a reload may offer other toolsets
     return offer;

@@ -1,7 +1,9 @@
 #include "server/handler.hpp"
 
 #include "base/limits.hpp"
+#include "base/log.hpp"
 
+#include <exception>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -74,6 +76,75 @@ RpcError admission_error(Admission admission) {
     return {rpc::internal_error, "The call was not accepted.", {}};
 }
 
+/// What could not be handed to a worker is answered here.
+void turn_down(
+    Admission admission, const std::string& id, Gathering& gathering, std::size_t index
+) {
+    if (admission != Admission::duplicate) {
+        gathering.turn_away();
+    }
+    gathering.put(index, render_error(id, admission_error(admission)));
+}
+
+/// What a worker makes of a deferred request; a listen is the hub's from then on.
+Deliver settle(
+    Hub& hub,
+    const Deferred& deferred,
+    const std::shared_ptr<Gathering>& gathering,
+    std::size_t index,
+    const CallControl& control,
+    const std::stop_token& gone
+) {
+    const auto given_up = [&] {
+        return control.reason() == StopReason::cancelled ||
+               control.reason() == StopReason::client_gone;
+    };
+    std::variant<std::string, Listen> settled;
+    if (given_up()) {
+        return [gathering, index] { gathering->put(index, std::nullopt); };
+    }
+    try {
+        settled = deferred.settle();
+    } catch (const std::exception& problem) {
+        base::log_error("call.exception", {{"what", problem.what()}});
+        settled = render_error(
+            deferred.id, {rpc::internal_error, "The call failed inside Interlock.", {}}
+        );
+    }
+    if (auto* listen = std::get_if<Listen>(&settled)) {
+        hub.listen(std::move(*listen), gathering->outlet(), gone);
+        // Who cancelled meanwhile looked for it in the hub before it was there, or finds it.
+        if (given_up()) {
+            hub.cancel(deferred.key);
+        }
+        return {};
+    }
+    return [gathering, index, answer = std::get<std::string>(std::move(settled))] {
+        gathering->put(index, answer);
+    };
+}
+
+/// Hands a request to a worker who has time for the disk.
+void submit(
+    const HandlerParts& parts,
+    Deferred deferred,
+    const std::shared_ptr<Gathering>& gathering,
+    std::size_t index,
+    const std::stop_token& gone
+) {
+    const auto kept = std::make_shared<const Deferred>(std::move(deferred));
+    const Admission admission = parts.dispatcher.submit(
+        kept->key,
+        [&hub = parts.hub, kept, gathering, index, gone](CallControl& control) {
+            return settle(hub, *kept, gathering, index, control, gone);
+        },
+        kept->listens ? gone : std::stop_token{}
+    );
+    if (admission != Admission::accepted) {
+        turn_down(admission, kept->id, *gathering, index);
+    }
+}
+
 /// Hands a job to a worker; what cannot be taken is answered here.
 void submit(
     const HandlerParts& parts,
@@ -92,15 +163,11 @@ void submit(
         },
         job->cancel_on_disconnect ? gone : std::stop_token{}
     );
-    if (admission == Admission::accepted) {
-        return;
+    if (admission != Admission::accepted) {
+        const RpcError error = admission_error(admission);
+        job->span.fail(std::to_string(error.code), error.message);
+        turn_down(admission, job->id, *gathering, index);
     }
-    const RpcError error = admission_error(admission);
-    job->span.fail(std::to_string(error.code), error.message);
-    if (admission != Admission::duplicate) {
-        gathering->turn_away();
-    }
-    gathering->put(index, render_error(job->id, error));
 }
 
 } // namespace
@@ -116,9 +183,9 @@ void MessageHandler::handle(
     Reaction reaction = parts_.protocol.receive(bytes, arrival);
     auto outlet = make_outlet(reaction);
     for (const std::string& key : reaction.cancelled) {
-        if (!parts_.dispatcher.cancel(key)) {
-            parts_.hub.cancel(key);
-        }
+        // Both: a worker may be turning a request into a listen just now.
+        parts_.dispatcher.cancel(key);
+        parts_.hub.cancel(key);
     }
     for (const ClientAnswer& answer : reaction.answers) {
         parts_.questions.answer(answer);
@@ -143,6 +210,8 @@ void MessageHandler::handle(
         Part& part = reaction.parts[i];
         if (auto* job = std::get_if<std::unique_ptr<Job>>(&part)) {
             submit(parts_, std::shared_ptr<Job>(std::move(*job)), gathering, i, gone);
+        } else if (auto* deferred = std::get_if<Deferred>(&part)) {
+            submit(parts_, std::move(*deferred), gathering, i, gone);
         } else if (auto* ready = std::get_if<std::string>(&part)) {
             gathering->put(i, std::move(*ready));
         }

@@ -51,12 +51,6 @@ SessionPointer session_of_call(const Reaction& reaction) {
     return nullptr;
 }
 
-bool listens(const Reaction& reaction) {
-    return std::any_of(reaction.parts.begin(), reaction.parts.end(), [](const Part& part) {
-        return std::holds_alternative<Listen>(part);
-    });
-}
-
 /// Routes requests; lives as long as the server that calls it.
 class Endpoint {
 public:

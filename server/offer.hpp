@@ -131,8 +131,9 @@ struct Offer {
     /// Every resource, listed or not. resource_not_found when it is not there for this caller.
     std::function<Outcome<ResourceAnswer>(Conversation&, const std::string& uri)> read = {};
     std::function<Outcome<Completion>(Conversation&, const CompletionRequest&)> complete = {};
-    /// Whether changes of this resource can be told to this caller; empty = of none.
-    std::function<bool(const telemetry::Identity&, const std::string& uri)> watchable = {};
+    /// Whether changes of this resource can be told to this caller; empty = of none. May look at a
+    /// disk: asked on a worker.
+    std::function<bool(const Access&, const std::string& uri)> watchable = {};
     bool logging = false; // handlers use Conversation::log
     bool changes = false; // lists may change while clients are connected: listChanged
 };

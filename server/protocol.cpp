@@ -126,6 +126,13 @@ StateBinding Job::binding() const {
     return {subject(), method, name, arguments};
 }
 
+bool listens(const Reaction& reaction) {
+    return std::any_of(reaction.parts.begin(), reaction.parts.end(), [](const Part& part) {
+        const auto* deferred = std::get_if<Deferred>(&part);
+        return std::holds_alternative<Listen>(part) || (deferred != nullptr && deferred->listens);
+    });
+}
+
 Protocol::Protocol(ProtocolParts parts) : parts_(parts) {}
 
 // --- From bytes to a route -----------------------------------------------------------------------

@@ -17,6 +17,7 @@
 #include "telemetry/metrics.hpp"
 #include "telemetry/span.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,8 +72,18 @@ struct ClientAnswer {
     std::string result; // JSON text; "" = it answered with an error
 };
 
-/// An answer that is ready (JSON text), a call whose answer comes later, or a listen.
-using Part = std::variant<std::string, std::unique_ptr<Job>, Listen>;
+/// A request whose answer needs a look at the disk. The thread that reads messages never takes it:
+/// a worker settles it, into its answer or into the listen that it is.
+struct Deferred {
+    std::string key;      // names it for cancellation; "" = only a disconnect can cancel it
+    std::string id;       // JSON text of the request id
+    bool listens = false; // it may become a listen, which a disconnect ends
+    std::function<std::variant<std::string, Listen>()> settle; // once
+};
+
+/// An answer that is ready (JSON text), a call whose answer comes later, a listen, or what has to
+/// be looked at before it is one of them.
+using Part = std::variant<std::string, std::unique_ptr<Job>, Listen, Deferred>;
 
 struct Reaction {
     unsigned status = 200;              // HTTP only
@@ -83,6 +94,9 @@ struct Reaction {
     std::vector<std::string> cancelled; // keys of calls and listens to stop
     std::vector<ClientAnswer> answers;  // to questions of ours
 };
+
+/// Whether it is a listen, or may become one.
+bool listens(const Reaction& reaction);
 
 /// Collaborators, all outliving the protocol.
 struct ProtocolParts {
@@ -109,6 +123,8 @@ private:
         std::string state; // opened
     };
     using SessionLookup = std::variant<SessionPointer, NoSession>;
+    /// What a look at the disk comes to: a result (JSON text), an error, or a listen.
+    using Found = std::variant<std::string, RpcError, Listen>;
     friend std::string_view method_label(std::string_view method);
     static const std::vector<Route>& routes();
     static const Route* find_route(std::string_view method, Era era, const CompiledOffer& offer);
@@ -136,6 +152,7 @@ private:
     Reaction serve_task(Operation& operation);
 
     Reaction start(Operation& operation, JobKind kind);
+    Reaction defer(const Operation& operation, std::function<Found()> look);
     Read<Resumed> take_retry(const Operation& operation, const StateBinding& binding) const;
     telemetry::Span start_span(const Operation& operation);
     void understood(const Operation& operation);

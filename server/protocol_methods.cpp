@@ -2,6 +2,7 @@
 #include "server/header_parameters.hpp"
 #include "server/protocol_operation.hpp"
 
+#include <chrono>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -114,19 +115,26 @@ Reaction Protocol::subscribe(Operation& operation) {
     if (!uri) {
         return refuse(operation, rpc_error(rpc::invalid_params, "params.uri must be a string."));
     }
-    if (!operation.offer->offer().watchable(operation.arrival.access.identity, *uri)) {
-        RpcError error = resource_not_found(*uri);
-        error.code = rpc::resource_not_found;
-        error.message = "There is no such resource, or its changes cannot be told.";
-        return refuse(operation, error);
-    }
-    if (!operation.session->subscribe(*uri)) {
-        return refuse(
-            operation,
-            rpc_error(rpc::invalid_params, "This session has too many subscriptions; drop some.")
-        );
-    }
-    return answer(operation, "{}");
+    return defer(
+        operation,
+        [offer = operation.offer,
+         access = operation.arrival.access,
+         session = operation.session,
+         uri = *uri]() -> Found {
+            if (!offer->offer().watchable(access, uri)) {
+                RpcError error = resource_not_found(uri);
+                error.code = rpc::resource_not_found;
+                error.message = "There is no such resource, or its changes cannot be told.";
+                return error;
+            }
+            if (!session->subscribe(uri)) {
+                return rpc_error(
+                    rpc::invalid_params, "This session has too many subscriptions; drop some."
+                );
+            }
+            return "{}";
+        }
+    );
 }
 
 Reaction Protocol::unsubscribe(Operation& operation) {
@@ -204,21 +212,70 @@ Reaction Protocol::listen(Operation& operation) {
     filter.tools = wanted.tools && offer.changes && !offer.tools.empty();
     filter.prompts = wanted.prompts && offer.changes && !offer.prompts.empty();
     filter.resources = wanted.resources && offer.changes && compiled.has_resources();
-    for (const std::string& uri : wanted.uris) {
-        if (offer.watchable && offer.watchable(operation.arrival.access.identity, uri)) {
-            filter.uris.insert(uri);
-        }
-    }
     for (const std::string& task : wanted.tasks) {
         if (parts_.tasks.owns(owner, task)) {
             filter.tasks.insert(task);
         }
     }
+    Listen listen{
+        operation.key(), operation.message.id, owner, std::move(filter), compiled.modern_members()};
+    if (offer.watchable && !wanted.uris.empty()) {
+        return defer(
+            operation,
+            [offer = operation.offer,
+             access = operation.arrival.access,
+             uris = wanted.uris,
+             listen = std::move(listen)]() mutable -> Found {
+                for (const std::string& uri : uris) {
+                    if (offer->offer().watchable(access, uri)) {
+                        listen.filter.uris.insert(uri);
+                    }
+                }
+                return std::move(listen);
+            }
+        );
+    }
     const auto span = start_span(operation);
     understood(operation);
     Reaction reaction;
-    reaction.parts.emplace_back(Listen{
-        operation.key(), operation.message.id, owner, std::move(filter), compiled.modern_members()}
+    reaction.parts.emplace_back(std::move(listen));
+    return reaction;
+}
+
+/// What is found is recorded like every other answer, by the worker that looked.
+Reaction Protocol::defer(const Operation& operation, std::function<Found()> look) {
+    const std::string id = operation.message.id;
+    const auto settle = [this,
+                         id,
+                         look = std::move(look),
+                         received = operation.received,
+                         label = std::string(method_label(operation.message.method)),
+                         span = std::make_shared<telemetry::Span>(start_span(operation))] {
+        Found found = look();
+        std::string code;
+        if (const auto* error = std::get_if<RpcError>(&found)) {
+            code = std::to_string(error->code);
+            parts_.metrics.count(telemetry::Counter::protocol_errors, {code});
+            span->set("rpc.response.status_code", code);
+            span->fail(code, error->message);
+            found = render_error(id, *error);
+        } else if (const auto* result = std::get_if<std::string>(&found)) {
+            found = render_result(id, *result);
+        }
+        span->end();
+        using Settled = std::variant<std::string, Listen>;
+        if (auto* listen = std::get_if<Listen>(&found)) {
+            return Settled(std::move(*listen));
+        }
+        const std::chrono::duration<double> took = parts_.clock.ticks() - received;
+        parts_.metrics.observe(
+            telemetry::Histogram::operation_seconds, {label, "", code}, took.count()
+        );
+        return Settled(std::get<std::string>(std::move(found)));
+    };
+    understood(operation);
+    Reaction reaction;
+    reaction.parts.emplace_back(Deferred{operation.key(), id, operation.era == Era::modern, settle}
     );
     return reaction;
 }

@@ -261,14 +261,12 @@ read_resource(const DiagnosticParts& parts, Conversation& conversation, const st
                : read_plan(parts, conversation, uri, address->id);
 }
 
-bool is_watchable(
-    const DiagnosticParts& parts, const telemetry::Identity& identity, const std::string& uri
-) {
+bool is_watchable(const DiagnosticParts& parts, const Access& access, const std::string& uri) {
     const auto address = parse_address(uri);
-    if (!address || address->kind != ResourceKind::plan || !offers(parts, planning)) {
+    if (!address || address->kind != ResourceKind::plan || !may_use(parts, access, planning)) {
         return false;
     }
-    const auto plan = own_plan(parts.queue, address->id, identity.subject);
+    const auto plan = own_plan(parts.queue, address->id, access.identity.subject);
     if (plan && parts.marks != nullptr) {
         parts.marks->note(uri, {plan->version, plan->state});
     }

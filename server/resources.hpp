@@ -30,9 +30,7 @@ Outcome<ResourceAnswer>
 read_resource(const DiagnosticParts& parts, Conversation& conversation, const std::string& uri);
 
 /// A plan of the caller's own; it is marked as watched from now on.
-bool is_watchable(
-    const DiagnosticParts& parts, const telemetry::Identity& identity, const std::string& uri
-);
+bool is_watchable(const DiagnosticParts& parts, const Access& access, const std::string& uri);
 
 /// One entry of a resource's `contents`, as JSON text; also what a prompt embeds.
 std::string

@@ -157,12 +157,6 @@ private:
     bool finished_ = false;
 };
 
-bool listens(const Reaction& reaction) {
-    return std::any_of(reaction.parts.begin(), reaction.parts.end(), [](const Part& part) {
-        return std::holds_alternative<Listen>(part);
-    });
-}
-
 } // namespace
 
 StdioServer::StdioServer(

@@ -82,7 +82,7 @@ void add_resources(server::Offer& offer, const Changes& changes) {
     offer.read = [&changes](server::Conversation&, const std::string& uri) {
         return read(uri, changes);
     };
-    offer.watchable = [](const telemetry::Identity&, const std::string& uri) {
+    offer.watchable = [](const server::Access&, const std::string& uri) {
         return uri == watched_uri;
     };
     offer.complete = [](server::Conversation&,

@@ -100,7 +100,7 @@ TEST_CASE("what belongs to a domain that is switched off is not offered", "[serv
     const std::string plan = "plan://" + bench.submit();
     auto conversation = bench.as();
     CHECK(std::holds_alternative<server::RpcError>(bench.offer.read(conversation, plan)));
-    CHECK_FALSE(bench.offer.watchable(conversation.identity(), plan));
+    CHECK_FALSE(bench.offer.watchable(conversation.access(), plan));
     auto outcome = bench.prompt("diagnose_incident").run(conversation, {});
     REQUIRE(std::holds_alternative<server::PromptAnswer>(outcome));
     const std::string& text = std::get<server::PromptAnswer>(outcome).messages;

@@ -168,3 +168,92 @@ TEST_CASE("a listen over HTTP ends with its request", "[server]") {
     CHECK(outlet->reply().body.empty());
     CHECK(core.hub.listeners() == 0);
 }
+
+namespace {
+
+std::string listens_to(const std::string& id, const std::string& uri) {
+    return R"({"jsonrpc":"2.0","id":)" + id + R"(,"method":"subscriptions/listen","params":{)" +
+           R"("notifications":{"resourceSubscriptions":[")" + uri + R"("]},)" + modern_meta() +
+           "}}";
+}
+
+/// Whether something can be watched is known only once `disk` answers.
+interlock::server::Offer slow_offer(
+    const std::shared_ptr<interlock::test::Gate>& asked,
+    const std::shared_ptr<interlock::test::Gate>& disk
+) {
+    auto offer = interlock::test::example_offer();
+    offer.read = [](interlock::server::Conversation&, const std::string&) {
+        return interlock::server::Outcome<interlock::server::ResourceAnswer>(
+            interlock::server::ResourceAnswer{"[]"}
+        );
+    };
+    offer.watchable = [asked, disk](const interlock::server::Access&, const std::string& uri) {
+        asked->open();
+        disk->wait();
+        return uri == "test://mine";
+    };
+    return offer;
+}
+
+struct SlowDisk {
+    std::shared_ptr<interlock::test::Gate> asked = std::make_shared<interlock::test::Gate>();
+    std::shared_ptr<interlock::test::Gate> disk = std::make_shared<interlock::test::Gate>();
+    Core core{{}, slow_offer(asked, disk)};
+};
+
+} // namespace
+
+TEST_CASE("what can be watched is looked up by a worker, not where messages are read", "[server]") {
+    SlowDisk room;
+    const auto listen = room.core.send(listens_to("1", "test://mine"), room.core.stdio());
+    const auto foreign = room.core.send(listens_to("2", "test://theirs"), room.core.stdio());
+    room.core.initialize();
+    const auto subscribed = room.core.send(
+        R"({"jsonrpc":"2.0","id":3,"method":"resources/subscribe",)"
+        R"("params":{"uri":"test://theirs"}})",
+        room.core.stdio()
+    );
+    REQUIRE(room.asked->wait());
+    // The disk has not answered, and messages are still taken.
+    CHECK(
+        room.core.send(R"({"jsonrpc":"2.0","id":4,"method":"ping"})", room.core.stdio())
+            ->finished() == 1
+    );
+    CHECK(listen->finished() == 0);
+    room.disk->open();
+    CHECK(
+        json(listen->pushed(1).front())["params"]["notifications"]["resourceSubscriptions"] ==
+        Json::array({"test://mine"})
+    );
+    CHECK(json(foreign->reply().body)["result"]["resultType"] == "complete"); // nothing honoured
+    CHECK(json(subscribed->reply().body)["error"]["code"] == -32002);
+    CHECK(room.core.hub.listeners() == 1);
+    room.core.ask(cancels("1"), room.core.stdio());
+    CHECK(listen->reply().body.empty());
+}
+
+TEST_CASE("a listen that is cancelled while it is looked up never begins", "[server]") {
+    SlowDisk room;
+    const auto listen = room.core.send(listens_to("1", "test://mine"), room.core.stdio());
+    REQUIRE(room.asked->wait());
+    room.core.ask(cancels("1"), room.core.stdio());
+    room.disk->open();
+    CHECK(listen->reply().body.empty());
+    room.core.dispatcher.drain(interlock::test::patience);
+    CHECK(listen->finished() == 1);
+    CHECK(room.core.hub.listeners() == 0);
+}
+
+TEST_CASE("a look at the disk is turned away like a call when there is no room", "[server]") {
+    auto gate = std::make_shared<interlock::test::Gate>();
+    Core core(
+        DispatcherOptions{.workers = 1, .queue_max = 1, .paused = true}, slow_offer(gate, gate)
+    );
+    gate->open();
+    const auto arrival = Core::http(modern_headers("subscriptions/listen"));
+    core.send(listens_to("1", "test://mine"), arrival);
+    const auto turned_away = core.ask(listens_to("2", "test://mine"), arrival);
+    CHECK(turned_away.status == 503);
+    CHECK(json(turned_away.body)["id"] == 2);
+}

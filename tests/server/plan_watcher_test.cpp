@@ -61,7 +61,7 @@ TEST_CASE("what happens between the subscription and the first look is told", "[
     Watch watch(bench);
     const std::string id = bench.submit();
     const std::string uri = "plan://" + id;
-    REQUIRE(bench.offer.watchable(tester(), uri));
+    REQUIRE(bench.offer.watchable({tester(), {}, {}}, uri));
     CHECK(watch.look().empty()); // the subscription is not there yet: the mark is kept
     CHECK(bench.marks.size() == 1);
     watch.uris = {uri};
@@ -77,7 +77,7 @@ TEST_CASE("a second watcher does not hide news from the first", "[server]") {
     watch.uris = {uri};
     watch.look();
     REQUIRE(bench.queue.withdraw(id, tester(), "not needed").ok());
-    REQUIRE(bench.offer.watchable(tester(), uri));
+    REQUIRE(bench.offer.watchable({tester(), {}, {}}, uri));
     CHECK(watch.look() == Uris{uri});
 }
 

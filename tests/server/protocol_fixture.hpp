@@ -75,7 +75,7 @@ inline server::Offer full_offer() {
     offer.complete = [](server::Conversation&, const server::CompletionRequest&) {
         return server::Outcome<server::Completion>(server::Completion{});
     };
-    offer.watchable = [](const telemetry::Identity&, const std::string& uri) {
+    offer.watchable = [](const server::Access&, const std::string& uri) {
         return uri.starts_with("test://watched");
     };
     offer.logging = true;

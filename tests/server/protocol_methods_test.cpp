@@ -14,6 +14,7 @@ namespace {
 
 using interlock::base::Json;
 using interlock::server::Arrival;
+using interlock::server::Deferred;
 using interlock::server::Era;
 using interlock::server::Job;
 using interlock::server::JobKind;
@@ -352,7 +353,9 @@ TEST_CASE("a listen is narrowed to what is advertised and to what is the caller'
         room, "subscriptions/listen", R"("notifications":{)" + all + tasks + "}", knows_tasks
     );
     REQUIRE(reaction.parts.size() == 1);
-    const auto& listen = std::get<Listen>(reaction.parts.front());
+    // What can be watched is looked up by a worker.
+    auto settled = std::get<Deferred>(reaction.parts.front()).settle();
+    const auto& listen = std::get<Listen>(settled);
     CHECK(listen.id == "1");
     CHECK(listen.subject == owner);
     CHECK(listen.filter.tools);

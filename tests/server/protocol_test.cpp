@@ -63,6 +63,11 @@ Json shown(const server::Part& part) {
     if (const auto* job = std::get_if<std::unique_ptr<server::Job>>(&part)) {
         return shown(**job);
     }
+    if (const auto* deferred = std::get_if<server::Deferred>(&part)) {
+        auto settled = deferred->settle();
+        const auto* text = std::get_if<std::string>(&settled);
+        return text != nullptr ? Json::parse(*text) : shown(std::get<server::Listen>(settled));
+    }
     return shown(std::get<server::Listen>(part));
 }
 

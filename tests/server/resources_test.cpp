@@ -208,15 +208,17 @@ TEST_CASE("a broken store is told apart from a plan that is not there", "[server
 TEST_CASE("only plans of one's own can be watched, and are marked then", "[server]") {
     OfferBench bench;
     const std::string id = bench.submit("os:ann");
-    interlock::telemetry::Identity ann;
-    ann.subject = "os:ann";
-    interlock::telemetry::Identity bob;
-    bob.subject = "os:bob";
+    server::Access ann;
+    ann.identity.subject = "os:ann";
+    server::Access bob;
+    bob.identity.subject = "os:bob";
     CHECK(bench.offer.watchable(ann, "plan://" + id));
     CHECK(bench.marks.size() == 1);
     CHECK_FALSE(bench.offer.watchable(bob, "plan://" + id));
     CHECK_FALSE(bench.offer.watchable(ann, "plan://" + id + "?page=1"));
     CHECK_FALSE(bench.offer.watchable(ann, "evidence://" + bench.keep("{}", "os:ann")));
     CHECK_FALSE(bench.offer.watchable(ann, bench.offer.resources.front().uri));
+    ann.scopes = std::set<std::string>{"interlock:triage"};
+    CHECK_FALSE(bench.offer.watchable(ann, "plan://" + id)); // whoever may not read it either
     CHECK(bench.marks.size() == 1);
 }
