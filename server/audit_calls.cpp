@@ -29,9 +29,15 @@ std::string safe_name(const std::string& name) {
 
 } // namespace
 
+base::Status kept(const Recording& recording) {
+    INTERLOCK_TRY(const auto ticket, recording);
+    INTERLOCK_TRY([[maybe_unused]] const auto index, ticket->wait());
+    return base::done;
+}
+
 CallAudit::CallAudit(telemetry::AuditWriter& writer) : writer_(writer) {}
 
-base::Status CallAudit::begin(const Job& call, const std::string& call_id) {
+Recording CallAudit::begin(const Job& call, const std::string& call_id) {
     const auto arguments = base::parse_json(call.arguments);
     const Json payload{
         {"call", call_id},
@@ -43,10 +49,10 @@ base::Status CallAudit::begin(const Job& call, const std::string& call_id) {
         {"session", call.session ? call.session->id() : std::string{}},
         {"request_id", call.id},
         {"trace", telemetry::format_traceparent(call.span.context())}};
-    return append("tool.begin", call, base::render_json(payload));
+    return enqueue("tool.begin", call, base::render_json(payload));
 }
 
-base::Status CallAudit::end(
+Recording CallAudit::end(
     const Job& call, const std::string& call_id, const CallOutcome& outcome, base::Duration elapsed
 ) {
     Json payload{
@@ -58,21 +64,16 @@ base::Status CallAudit::end(
     if (!outcome.result.empty()) {
         payload["result_digest"] = base::hex(base::sha256(outcome.result));
     }
-    return append("tool.end", call, base::render_json(payload));
+    return enqueue("tool.end", call, base::render_json(payload));
 }
 
-base::Status CallAudit::append(const char* type, const Job& call, std::string payload) {
-    INTERLOCK_TRY(
-        const auto index,
-        writer_.append(
-            {.type = type,
-             .actor = call.access.identity.subject,
-             .plan_digest = {},
-             .payload = std::move(payload)}
-        )
+Recording CallAudit::enqueue(const char* type, const Job& call, std::string payload) {
+    return writer_.enqueue(
+        {.type = type,
+         .actor = call.access.identity.subject,
+         .plan_digest = {},
+         .payload = std::move(payload)}
     );
-    (void)index;
-    return base::done;
 }
 
 } // namespace interlock::server

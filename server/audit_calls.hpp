@@ -1,5 +1,6 @@
-// Every tool call in the audit log: one leaf before any work, one before its result leaves. A call
-// that cannot be recorded does not happen; a result that cannot be recorded is not given.
+// Every tool call in the audit log: one leaf for its begin, one for its end. Nothing of a call
+// leaves before the leaves that tell of it are on disk: a result that cannot be recorded is not
+// given, and a call that changes something does not happen before its begin is kept.
 #pragma once
 
 #include "base/clock.hpp"
@@ -7,7 +8,7 @@
 #include "server/protocol.hpp"
 #include "telemetry/audit_log.hpp"
 
-#include <cstdint>
+#include <memory>
 #include <string>
 
 namespace interlock::server {
@@ -18,20 +19,25 @@ struct CallOutcome {
     std::string result;  // the bytes whose digest is recorded; "" = nothing left
 };
 
+/// A leaf on its way to the disk, or why it could not be sent there.
+using Recording = base::Result<std::shared_ptr<telemetry::AuditTicket>>;
+/// Waits until it is on disk. Thread-safe.
+base::Status kept(const Recording& recording);
+
 class CallAudit {
 public:
     explicit CallAudit(telemetry::AuditWriter& writer);
     /// tool.begin: who, from where, which tool, the arguments as they came.
-    base::Status begin(const Job& call, const std::string& call_id);
+    Recording begin(const Job& call, const std::string& call_id);
     /// tool.end: outcome, size and digest of the result, time taken.
-    base::Status
+    Recording
     end(const Job& call,
         const std::string& call_id,
         const CallOutcome& outcome,
         base::Duration elapsed);
 
 private:
-    base::Status append(const char* type, const Job& call, std::string payload);
+    Recording enqueue(const char* type, const Job& call, std::string payload);
 
     telemetry::AuditWriter& writer_;
 };

@@ -90,6 +90,29 @@ RpcError for_era(RpcError error, Era era) {
     return error;
 }
 
+/// Lets nothing out before the call's first leaf is on disk. The answer waits for both elsewhere.
+class RecordedOutlet final : public Outlet {
+public:
+    RecordedOutlet(std::shared_ptr<Outlet> outlet, std::shared_ptr<const Recording> begun)
+        : outlet_(std::move(outlet)), begun_(std::move(begun)) {}
+    bool push(std::string message) override {
+        return kept(*begun_).ok() && outlet_->push(std::move(message));
+    }
+    void finish(Reply reply) override { outlet_->finish(std::move(reply)); }
+    void pause(std::chrono::milliseconds retry) override { outlet_->pause(retry); }
+    void keep_alive() override { outlet_->keep_alive(); }
+
+private:
+    const std::shared_ptr<Outlet> outlet_;
+    const std::shared_ptr<const Recording> begun_;
+};
+
+/// A tool that there is not changes nothing either.
+bool only_reads(const Job& job) {
+    const OfferedTool* tool = job.offer->tool(job.name, job.access);
+    return tool == nullptr || tool->read_only;
+}
+
 } // namespace
 
 /// What became of a job.
@@ -147,24 +170,34 @@ CallRunner::CallRunner(CallParts parts) : parts_(parts) {
 
 std::optional<std::string>
 CallRunner::run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& outlet) {
-    const auto handover = std::make_shared<Handover>(job, parts_.tasks, control, outlet);
+    std::shared_ptr<Handover> handover;
     Ending ending;
     try {
         const std::string call_id = base::new_id(parts_.random, "call");
         job.span.set("interlock.call.id", call_id);
-        ConversationParts said{job, call_id, outlet, control.stop(), parts_.clock, *handover};
+        std::shared_ptr<const Recording> begun;
+        std::shared_ptr<Outlet> way = outlet;
+        std::function<bool()> may_leave;
+        if (job.kind == JobKind::call_tool && audit_) {
+            begun = std::make_shared<const Recording>(audit_->begin(job, call_id));
+            way = std::make_shared<RecordedOutlet>(outlet, begun);
+            may_leave = [begun] { return kept(*begun).ok(); };
+        }
+        handover = std::make_shared<Handover>(job, parts_.tasks, control, outlet, may_leave);
+        ConversationParts said{
+            job, call_id, std::move(way), control.stop(), parts_.clock, *handover};
         const auto conversation = job.era == Era::modern
                                       ? modern_conversation(std::move(said), parts_.tasks)
                                       : legacy_conversation(std::move(said), parts_.questions);
         Serving serving{job, control, handover, *conversation};
-        ending = job.kind == JobKind::call_tool && audit_ ? recorded_call(serving) : serve(serving);
+        ending = begun ? recorded_call(serving, *begun) : serve(serving);
     } catch (const std::exception& problem) {
         base::log_error("call.exception", {{"what", problem.what()}});
         ending = Ending::refused(
             error_of(rpc::internal_error, "The call failed inside Interlock."), "internal"
         );
     }
-    const std::string task = handover->settle();
+    const std::string task = handover ? handover->settle() : std::string();
     close(job, ending);
     return deliver(job, task, std::move(ending));
 }
@@ -318,34 +351,41 @@ CallRunner::Ending CallRunner::serve(Serving& serving) {
 
 // --- The record ----------------------------------------------------------------------------------
 
-CallRunner::Ending CallRunner::recorded_call(Serving& serving) {
+CallRunner::Ending CallRunner::recorded_call(Serving& serving, const Recording& begun) {
     Job& job = serving.job;
     const std::string& call_id = serving.conversation.call_id();
-    if (const auto begun = audit_->begin(job, call_id); !recorded(begun)) {
-        return Ending::of(
-            job,
-            error_answer(
-                {Errc::io,
-                 "The call was not made, because the audit log cannot be written: " +
-                     begun.error().what,
-                 "Ask the operator to mend the state directory; then call again."}
-            )
-        );
+    if (!begun || !only_reads(job)) {
+        if (const auto status = kept(begun); !recorded(status)) {
+            return Ending::of(
+                job,
+                error_answer(
+                    {Errc::io,
+                     "The call was not made, because the audit log cannot be written: " +
+                         status.error().what,
+                     "Ask the operator to mend the state directory; then call again."}
+                )
+            );
+        }
     }
     Ending ending = serve(serving);
     const bool is_task = !serving.handover->settle().empty();
     const CallOutcome outcome{ending.outcome, ending.bytes(job, is_task)};
     const auto took =
         std::chrono::duration_cast<base::Duration>(parts_.clock.ticks() - job.received);
-    const auto ended = audit_->end(job, call_id, outcome, took);
-    if (!recorded(ended) && ending.said) {
+    const Recording ended = audit_->end(job, call_id, outcome, took);
+    // Leaves are written in their order: who waits for the second first waits but once.
+    base::Status status = kept(ended);
+    if (status) {
+        status = kept(begun);
+    }
+    if (!recorded(status) && ending.said) {
         return Ending::of(
             job,
             error_answer(
                 {Errc::io,
                  "The call ran, but its result is withheld, because the audit log cannot be "
                  "written: " +
-                     ended.error().what,
+                     status.error().what,
                  "Ask the operator to mend the state directory; a plan that was proposed may "
                  "exist."}
             )

@@ -1,5 +1,10 @@
 // One job from worker to answer: recorded (tool calls), served by its handler, recorded again,
 // rendered, its span and metrics closed.
+//
+// Two leaves of the audit log tell of a tool call, and nothing of it leaves before they are on
+// disk: no progress, question or task before the first, no answer before both. A tool that only
+// reads runs while its first leaf is on its way, so that both share one commit; one that may change
+// something waits for it.
 #pragma once
 
 #include "base/clock.hpp"
@@ -48,7 +53,7 @@ private:
 
     Ending serve(Serving& serving);
     Ending call_tool(Serving& serving);
-    Ending recorded_call(Serving& serving);
+    Ending recorded_call(Serving& serving, const Recording& begun);
     template <class Answer, class Handler>
     Ending converse(Serving& serving, const Handler& handler);
     bool recorded(const base::Status& status);

@@ -4,14 +4,27 @@
 
 namespace interlock::server {
 
-Handover::Handover(Job& job, Tasks& tasks, CallControl& control, std::shared_ptr<Outlet> outlet)
-    : job_(job), tasks_(tasks), control_(control), outlet_(std::move(outlet)) {}
+Handover::Handover(
+    Job& job,
+    Tasks& tasks,
+    CallControl& control,
+    std::shared_ptr<Outlet> outlet,
+    std::function<bool()> may_leave
+)
+    : job_(job),
+      tasks_(tasks),
+      control_(control),
+      outlet_(std::move(outlet)),
+      may_leave_(std::move(may_leave)) {}
 
 bool Handover::move() {
     const std::lock_guard lock(mutex_);
     if (state_ != State::open || job_.kind != JobKind::call_tool || job_.era != Era::modern ||
         !job_.client.tasks) {
         return state_ == State::moved;
+    }
+    if (may_leave_ && !may_leave_()) {
+        return false;
     }
     auto started = tasks_.start(job_.subject(), stop_);
     if (!started) {

@@ -8,6 +8,7 @@
 #include "server/protocol.hpp"
 #include "server/tasks.hpp"
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -18,7 +19,15 @@ namespace interlock::server {
 /// Thread-safe. Job, tasks and control are used until settle() and not after.
 class Handover {
 public:
-    Handover(Job& job, Tasks& tasks, CallControl& control, std::shared_ptr<Outlet> outlet);
+    /// `may_leave`, where it is given, is asked before the client is told of a task: false keeps
+    /// the call a call. It may wait.
+    Handover(
+        Job& job,
+        Tasks& tasks,
+        CallControl& control,
+        std::shared_ptr<Outlet> outlet,
+        std::function<bool()> may_leave = {}
+    );
     /// Makes the call a task, if its client knows tasks and there is room. True when it is one.
     bool move();
     /// The call is to be answered as a call: it asked the client in its answer. False when it is a
@@ -36,6 +45,7 @@ private:
     Tasks& tasks_;
     CallControl& control_;
     const std::shared_ptr<Outlet> outlet_;
+    const std::function<bool()> may_leave_;
     mutable std::mutex mutex_;
     State state_ = State::open;
     std::string task_id_;

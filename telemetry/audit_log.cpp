@@ -45,6 +45,41 @@ base::Result<State> load_state(db::StoreTransaction& transaction) {
     return State{table.text(0, "origin"), std::move(frontier)};
 }
 
+/// The next leaf: into its tables and onto the frontier.
+base::Status insert_leaf(
+    db::StoreTransaction& transaction,
+    base::Random& random,
+    const AuditEntry& entry,
+    const std::string& time,
+    Frontier& frontier
+) {
+    INTERLOCK_CHECK(check_audit_entry(entry));
+    const auto index = frontier.size();
+    const auto salt = random.bytes(audit_salt_bytes);
+    const auto header = base::render_json({
+        {"seq", index},
+        {"time", time},
+        {"type", entry.type},
+        {"actor", entry.actor},
+        {"plan_digest", entry.plan_digest},
+        {"payload_hash", base::hex(payload_hash(salt, entry.payload))},
+    });
+    const auto leaf = leaf_hash(header);
+    frontier.append(leaf);
+
+    const auto index_text = std::to_string(index);
+    INTERLOCK_CHECK(transaction.run(
+        "insert into audit_log (leaf_index, leaf_hash, plan_digest, header) "
+        "values ($1, $2, $3, $4)",
+        {index_text, base::hex(leaf), entry.plan_digest, header}
+    ));
+    INTERLOCK_CHECK(transaction.run(
+        "insert into audit_payload (leaf_index, salt, payload) values ($1, $2, $3)",
+        {index_text, base::hex(salt), entry.payload}
+    ));
+    return base::done;
+}
+
 } // namespace
 
 base::Status check_audit_entry(const AuditEntry& entry) {
@@ -84,31 +119,17 @@ base::Status create_audit_tables(db::StoreTransaction& transaction, base::Random
 
 base::Result<std::uint64_t>
 append_audit(db::StoreTransaction& transaction, base::Random& random, const AuditEntry& entry) {
-    INTERLOCK_CHECK(check_audit_entry(entry));
-    INTERLOCK_TRY(auto state, load_state(transaction));
-    const auto index = state.frontier.size();
-    const auto salt = random.bytes(audit_salt_bytes);
-    const auto header = base::render_json({
-        {"seq", index},
-        {"time", base::format_time(transaction.now())},
-        {"type", entry.type},
-        {"actor", entry.actor},
-        {"plan_digest", entry.plan_digest},
-        {"payload_hash", base::hex(payload_hash(salt, entry.payload))},
-    });
-    const auto leaf = leaf_hash(header);
-    state.frontier.append(leaf);
+    return append_audit(transaction, random, std::span(&entry, 1));
+}
 
-    const auto index_text = std::to_string(index);
-    INTERLOCK_CHECK(transaction.run(
-        "insert into audit_log (leaf_index, leaf_hash, plan_digest, header) "
-        "values ($1, $2, $3, $4)",
-        {index_text, base::hex(leaf), entry.plan_digest, header}
-    ));
-    INTERLOCK_CHECK(transaction.run(
-        "insert into audit_payload (leaf_index, salt, payload) values ($1, $2, $3)",
-        {index_text, base::hex(salt), entry.payload}
-    ));
+base::Result<std::uint64_t> append_audit(
+    db::StoreTransaction& transaction, base::Random& random, std::span<const AuditEntry> entries
+) {
+    INTERLOCK_TRY(auto state, load_state(transaction));
+    const auto first = state.frontier.size();
+    const auto time = base::format_time(transaction.now());
+    for (const AuditEntry& entry : entries)
+        INTERLOCK_CHECK(insert_leaf(transaction, random, entry, time, state.frontier));
     INTERLOCK_TRY(
         const auto updated,
         transaction.run(
@@ -120,7 +141,7 @@ append_audit(db::StoreTransaction& transaction, base::Random& random, const Audi
             base::Errc::corrupt,
             "The audit log's state row vanished while a leaf was appended.",
             "Verify the audit log with `interlock audit verify`."};
-    return index;
+    return first;
 }
 
 base::Result<Checkpoint> audit_head(db::StoreTransaction& transaction) {

@@ -1,7 +1,7 @@
 // The audit log: every state change and every tool call is a leaf of one Merkle tree, kept in the
-// store. A state change appends in its own transaction; tool calls append in batches and are
-// durable before their result leaves. The leaf commits to SHA256(salt || payload), so that a
-// payload can be erased without breaking proofs.
+// store. A state change appends in its own transaction; tool calls append in batches, and their
+// leaves are durable before anything of them leaves. The leaf commits to SHA256(salt || payload),
+// so that a payload can be erased without breaking proofs.
 #pragma once
 
 #include "base/clock.hpp"
@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,11 @@ base::Status create_audit_tables(db::StoreTransaction& transaction, base::Random
 /// transaction: no effect without its leaf.
 base::Result<std::uint64_t>
 append_audit(db::StoreTransaction& transaction, base::Random& random, const AuditEntry& entry);
+/// Several in their order, for the price of one look at the log's state. Returns the first's index;
+/// the others follow it.
+base::Result<std::uint64_t> append_audit(
+    db::StoreTransaction& transaction, base::Random& random, std::span<const AuditEntry> entries
+);
 
 /// Size and root as stored.
 base::Result<Checkpoint> audit_head(db::StoreTransaction& transaction);
@@ -41,17 +47,36 @@ base::Result<Checkpoint> audit_head(db::StoreTransaction& transaction);
 struct AuditWriterOptions {
     std::chrono::milliseconds wait_max = base::limits::audit_wait_max;
     std::size_t queue_max = base::limits::audit_queue_max;
+    /// How long a leaf that nobody waits for may be kept back to share the commit of one that
+    /// somebody does: as a call's first leaf shares that of its second.
+    std::chrono::milliseconds linger{20};
 };
 
-/// Group commit for tool calls: append() returns once its leaf is on disk, or an Error when the
-/// log cannot be written in time; then the call must fail closed. Safe to share by threads; what is
-/// queued at destruction is still written.
+/// A leaf that was handed over. Thread-safe. Who lets it go without waiting leaves it to be written
+/// all the same.
+class AuditTicket {
+public:
+    virtual ~AuditTicket() = default;
+    /// Its index once it is on disk, or why it is not: the log could not be written, or not in
+    /// time.
+    virtual base::Result<std::uint64_t> wait() = 0;
+};
+
+/// Group commit for tool calls, in the order in which leaves were handed over: a leaf is on disk
+/// only when all before it are, or have failed. Safe to share by threads; what is queued at
+/// destruction is still written.
+///
+/// Promise of what stands on it (server/call.cpp): nothing of a call leaves the server before both
+/// its leaves are on disk, and a call that can change anything begins only when its first one is.
 class AuditWriter {
 public:
     static std::unique_ptr<AuditWriter>
     start(db::Store& store, base::Random& random, AuditWriterOptions options = {});
     virtual ~AuditWriter() = default;
-    virtual base::Result<std::uint64_t> append(AuditEntry entry) = 0;
+    /// Hands a leaf over; an Error when it cannot be taken, and then the call must fail closed.
+    virtual base::Result<std::shared_ptr<AuditTicket>> enqueue(AuditEntry entry) = 0;
+    /// Hands it over and waits for it.
+    base::Result<std::uint64_t> append(AuditEntry entry);
 };
 
 struct AuditRecord {

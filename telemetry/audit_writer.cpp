@@ -14,13 +14,6 @@ namespace {
 
 using Outcome = base::Result<std::uint64_t>;
 
-/// One caller that waits for its leaf.
-struct Waiting {
-    explicit Waiting(AuditEntry audit_entry) : entry(std::move(audit_entry)) {}
-    AuditEntry entry;
-    std::promise<Outcome> outcome;
-};
-
 base::Error no_leaf(base::Errc code, std::string what) {
     return {code, std::move(what), "Try again; if it persists, look at the audit store's disk."};
 }
@@ -31,75 +24,122 @@ public:
         : store_(store),
           random_(random),
           options_(options),
+          queue_(std::make_shared<Queue>()),
           thread_([this](const std::stop_token& stop) { work(stop); }) {}
 
-    Outcome append(AuditEntry entry) override {
+    base::Result<std::shared_ptr<AuditTicket>> enqueue(AuditEntry entry) override {
         INTERLOCK_CHECK(check_audit_entry(entry));
-        const auto waiting = std::make_shared<Waiting>(std::move(entry));
-        auto outcome = waiting->outcome.get_future();
+        const auto leaf = std::make_shared<Leaf>(queue_, std::move(entry), options_.wait_max);
         {
-            const std::lock_guard lock(mutex_);
-            if (queue_.size() >= options_.queue_max)
+            const std::lock_guard lock(queue_->mutex);
+            if (queue_->waiting.size() >= options_.queue_max)
                 return no_leaf(
                     base::Errc::store_busy,
                     "The audit log's queue is full, so the call was refused."
                 );
-            queue_.push_back(waiting);
+            leaf->number = ++queue_->last;
+            queue_->waiting.push_back(leaf);
+            if (queue_->waiting.size() > 1)
+                return std::shared_ptr<AuditTicket>(leaf); // the thread is awake, or will be told
         }
-        arrived_.notify_one();
-        if (outcome.wait_for(options_.wait_max) == std::future_status::ready)
-            return outcome.get();
-        // Not begun yet: leave no leaf of a call that is refused. Begun: it may still be written,
-        // and a leaf too many is harmless.
-        const std::lock_guard lock(mutex_);
-        std::erase(queue_, waiting);
-        return no_leaf(
-            base::Errc::timeout, "The audit log could not be written in time; the call was refused."
-        );
+        queue_->changed.notify_one();
+        return std::shared_ptr<AuditTicket>(leaf);
     }
 
 private:
-    using Batch = std::vector<std::shared_ptr<Waiting>>;
+    struct Leaf;
+
+    /// Shared with tickets, which may outlive the writer.
+    struct Queue {
+        std::mutex mutex;
+        std::condition_variable_any changed;
+        std::deque<std::shared_ptr<Leaf>> waiting;
+        std::uint64_t last = 0;   // number of the last that was handed over
+        std::uint64_t wanted = 0; // up to this one somebody waits
+    };
+
+    /// One leaf from being handed over until all tickets for it are gone.
+    struct Leaf final : AuditTicket, std::enable_shared_from_this<Leaf> {
+        Leaf(std::shared_ptr<Queue> its_queue, AuditEntry its_entry, std::chrono::milliseconds wait)
+            : queue(std::move(its_queue)), entry(std::move(its_entry)), wait_max(wait) {}
+
+        Outcome wait() override {
+            {
+                const std::lock_guard lock(queue->mutex);
+                if (queue->wanted < number) {
+                    queue->wanted = number;
+                    queue->changed.notify_one();
+                }
+            }
+            if (written.wait_for(wait_max) == std::future_status::ready)
+                return written.get();
+            // Not begun yet: leave no leaf of a call that is refused. Begun: it may still be
+            // written, and a leaf too many is harmless.
+            const auto late = no_leaf(
+                base::Errc::timeout,
+                "The audit log could not be written in time; the call was refused."
+            );
+            const std::lock_guard lock(queue->mutex);
+            if (std::erase(queue->waiting, shared_from_this()) > 0)
+                outcome.set_value(late);
+            return late;
+        }
+
+        const std::shared_ptr<Queue> queue;
+        AuditEntry entry; // moved out once its turn has come
+        const std::chrono::milliseconds wait_max;
+        std::uint64_t number = 0; // set before anybody else knows it
+        std::promise<Outcome> outcome;
+        std::shared_future<Outcome> written{outcome.get_future()};
+    };
+    using Batch = std::vector<std::shared_ptr<Leaf>>;
 
     /// Runs until it is told to stop and the queue is empty.
     void work(const std::stop_token& stop) {
-        for (;;) {
-            Batch batch;
-            {
-                std::unique_lock lock(mutex_);
-                arrived_.wait(lock, stop, [this] { return !queue_.empty(); });
-                if (queue_.empty())
-                    return;
-                while (!queue_.empty() && batch.size() < base::limits::audit_batch_max) {
-                    batch.push_back(std::move(queue_.front()));
-                    queue_.pop_front();
-                }
-            }
+        Batch batch;
+        do {
+            batch = next(stop);
             commit(batch);
+        } while (!batch.empty() || !stop.stop_requested());
+    }
+
+    /// Those whose turn it is; maybe none.
+    Batch next(const std::stop_token& stop) {
+        Batch batch;
+        std::unique_lock lock(queue_->mutex);
+        auto& waiting = queue_->waiting;
+        queue_->changed.wait(lock, stop, [&] { return !waiting.empty(); });
+        queue_->changed.wait_for(lock, stop, options_.linger, [&] {
+            return waiting.empty() || waiting.front()->number <= queue_->wanted;
+        });
+        while (!waiting.empty() && batch.size() < base::limits::audit_batch_max) {
+            batch.push_back(std::move(waiting.front()));
+            waiting.pop_front();
         }
+        return batch;
     }
 
     /// All of the batch or nothing of it; nobody is answered before the commit.
     void commit(const Batch& batch) {
-        std::vector<std::uint64_t> indexes;
+        if (batch.empty())
+            return;
+        std::vector<AuditEntry> entries;
+        entries.reserve(batch.size());
+        for (const auto& leaf : batch)
+            entries.push_back(std::move(leaf->entry));
+        std::uint64_t first = 0;
         const auto status = store_.transact([&](db::StoreTransaction& transaction) -> base::Status {
-            indexes.clear();
-            for (const auto& waiting : batch) {
-                INTERLOCK_TRY(const auto index, append_audit(transaction, random_, waiting->entry));
-                indexes.push_back(index);
-            }
+            INTERLOCK_TRY(first, append_audit(transaction, random_, entries));
             return base::done;
         });
         for (std::size_t i = 0; i < batch.size(); ++i)
-            batch[i]->outcome.set_value(status ? Outcome{indexes[i]} : Outcome{status.error()});
+            batch[i]->outcome.set_value(status ? Outcome{first + i} : Outcome{status.error()});
     }
 
     db::Store& store_;
     base::Random& random_;
     const AuditWriterOptions options_;
-    std::mutex mutex_;
-    std::condition_variable_any arrived_;
-    std::deque<std::shared_ptr<Waiting>> queue_;
+    const std::shared_ptr<Queue> queue_;
     std::jthread thread_; // last: it starts when all else stands and ends first
 };
 
@@ -108,6 +148,11 @@ private:
 std::unique_ptr<AuditWriter>
 AuditWriter::start(db::Store& store, base::Random& random, AuditWriterOptions options) {
     return std::make_unique<GroupCommit>(store, random, options);
+}
+
+base::Result<std::uint64_t> AuditWriter::append(AuditEntry entry) {
+    INTERLOCK_TRY(const auto ticket, enqueue(std::move(entry)));
+    return ticket->wait();
 }
 
 } // namespace interlock::telemetry

@@ -133,6 +133,66 @@ TEST_CASE("a result that cannot be recorded is withheld", "[server]") {
     CHECK(answer.dump().find("secret") == std::string::npos);
 }
 
+TEST_CASE(
+    "a reading tool works while its begin is kept, and its answer waits for both", "[server]"
+) {
+    Core core;
+    core.audit.hold();
+    const auto outlet = core.send(call_text("echo", R"({"text":"hi"})"), core.stdio());
+    REQUIRE(interlock::test::eventually([&] { return core.audit.entries().size() == 2; }));
+    CHECK(outlet->finished() == 0);
+    core.audit.release();
+    CHECK(json(outlet->reply().body)["result"]["structuredContent"]["text"] == "hi");
+}
+
+TEST_CASE("a changing tool does nothing before its begin is kept", "[server]") {
+    std::atomic<int> made{0};
+    const auto run = [&](Conversation&, const Json&) -> ToolOutcome {
+        ++made;
+        return text_answer("made");
+    };
+    auto tool = example_tool("changes", run);
+    tool.read_only = false;
+    Core core({}, offer_with({tool}));
+    SECTION("it is kept at last") {
+        core.audit.hold();
+        const auto outlet = core.send(call_text("changes"), core.stdio());
+        REQUIRE(interlock::test::eventually([&] { return core.audit.entries().size() == 1; }));
+        CHECK(made.load() == 0);
+        core.audit.release();
+        CHECK(json(outlet->reply().body)["result"]["isError"] == false);
+        CHECK(made.load() == 1);
+    }
+    SECTION("it never is") {
+        core.audit.lose(0);
+        CHECK(call(core, "changes")["result"]["structuredContent"]["error"]["code"] == "io");
+        CHECK(made.load() == 0);
+        CHECK_FALSE(core.runner.audit_works());
+    }
+}
+
+TEST_CASE("a lost begin withholds what the call found, said or became", "[server]") {
+    const auto run = [](Conversation& conversation, const Json&) -> ToolOutcome {
+        conversation.progress(1, 2, "secret");
+        conversation.become_task();
+        return text_answer("secret");
+    };
+    Core core({}, offer_with({example_tool("reads", run)}));
+    core.audit.lose(0);
+    const auto outlet = core.send(
+        R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"reads",)" +
+            modern_meta("2026-07-28", task_capabilities, R"("progressToken":1)") + "}}",
+        core.stdio()
+    );
+    const Json answer = json(outlet->reply().body);
+    CHECK(answer["result"]["isError"] == true);
+    CHECK(answer["result"]["resultType"] == "complete");
+    CHECK(answer.dump().find("secret") == std::string::npos);
+    CHECK(outlet->pushed().empty());
+    CHECK_FALSE(core.runner.audit_works());
+    CHECK(core.audit.entries().size() == 2);
+}
+
 TEST_CASE("without a recorder calls are served unrecorded", "[server]") {
     Core core;
     interlock::server::CallRunner runner(

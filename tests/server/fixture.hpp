@@ -16,6 +16,7 @@
 #include "tools/targets.hpp"
 #include "tools/tool.hpp"
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -25,6 +26,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -36,16 +38,31 @@ using protocol::modern_meta;
 
 inline constexpr std::chrono::seconds patience{20}; // for a condition, on a busy machine
 
-/// Remembers what was appended; refuses on demand.
+/// Whether the condition came true while it was looked at.
+inline bool eventually(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() >= deadline) {
+            return false;
+        }
+        std::this_thread::yield();
+    }
+    return true;
+}
+
+/// Remembers what was appended; refuses on demand, at once or when it is waited for.
 class MemoryAudit final : public telemetry::AuditWriter {
 public:
-    base::Result<std::uint64_t> append(telemetry::AuditEntry entry) override {
+    base::Result<std::shared_ptr<telemetry::AuditTicket>> enqueue(telemetry::AuditEntry entry
+    ) override {
         const std::lock_guard lock(mutex_);
         if (entries_.size() >= allowed_) {
-            return base::Error{base::Errc::store_full, "The disk is full.", "Free some space."};
+            return full();
         }
         entries_.push_back(std::move(entry));
-        return entries_.size() - 1;
+        return std::shared_ptr<telemetry::AuditTicket>(
+            std::make_shared<Ticket>(*this, entries_.size() - 1)
+        );
     }
     std::vector<telemetry::AuditEntry> entries() const {
         const std::lock_guard lock(mutex_);
@@ -56,11 +73,47 @@ public:
         const std::lock_guard lock(mutex_);
         allowed_ = count;
     }
+    /// The leaf of this index is taken, but will never reach the disk.
+    void lose(std::size_t index) {
+        const std::lock_guard lock(mutex_);
+        lost_ = index;
+    }
+    /// Nobody who waits for a leaf hears of it before release().
+    void hold() {
+        const std::lock_guard lock(mutex_);
+        held_ = true;
+    }
+    void release() {
+        const std::lock_guard lock(mutex_);
+        held_ = false;
+        changed_.notify_all();
+    }
 
 private:
+    struct Ticket final : telemetry::AuditTicket {
+        Ticket(MemoryAudit& its_audit, std::size_t its_index)
+            : audit(its_audit), index(its_index) {}
+        base::Result<std::uint64_t> wait() override {
+            std::unique_lock lock(audit.mutex_);
+            audit.changed_.wait_for(lock, patience, [this] { return !audit.held_; });
+            if (index == audit.lost_) {
+                return full();
+            }
+            return index;
+        }
+        MemoryAudit& audit;
+        const std::size_t index;
+    };
+    static base::Error full() {
+        return {base::Errc::store_full, "The disk is full.", "Free some space."};
+    }
+
     mutable std::mutex mutex_;
+    std::condition_variable changed_;
     std::vector<telemetry::AuditEntry> entries_;
     std::size_t allowed_ = static_cast<std::size_t>(-1);
+    std::optional<std::size_t> lost_;
+    bool held_ = false;
 };
 
 /// Remembers finished spans.

@@ -130,8 +130,9 @@ TEST_CASE("a store that hangs fails the call after a bounded wait", "[telemetry]
     AuditFixture f;
     GatedStore gated(*f.store);
     auto writer = AuditWriter::start(gated, f.random, {.wait_max = std::chrono::milliseconds{20}});
-    CHECK(writer->append(call("begun")).error().code == base::Errc::timeout);
+    const auto begun = writer->enqueue(call("begun"));
     gated.wait_for_write();
+    CHECK(begun.value()->wait().error().code == base::Errc::timeout);
     CHECK(writer->append(call("queued")).error().code == base::Errc::timeout);
     gated.open();
     writer.reset();
@@ -149,6 +150,49 @@ TEST_CASE("a full queue refuses at once", "[telemetry]") {
     const auto writer = AuditWriter::start(gated, f.random, {.queue_max = 0});
     CHECK(writer->append(call()).error().code == base::Errc::store_busy);
     gated.open();
+}
+
+TEST_CASE("a leaf that nobody waits for shares the commit of the next", "[telemetry]") {
+    AuditFixture f;
+    GatedStore gated(*f.store);
+    gated.open();
+    const auto writer = AuditWriter::start(gated, f.random, {.linger = std::chrono::hours{1}});
+    const auto begin = writer->enqueue(call());
+    REQUIRE(begin);
+    CHECK(writer->append(call()).value() == 1);
+    CHECK(begin.value()->wait().value() == 0);
+    CHECK(begin.value()->wait().value() == 0);
+    CHECK(gated.writes() == 1);
+}
+
+TEST_CASE("a leaf that nobody waits for is written all the same", "[telemetry]") {
+    AuditFixture f;
+    GatedStore gated(*f.store);
+    gated.open();
+    auto writer = AuditWriter::start(gated, f.random, {.linger = std::chrono::milliseconds{1}});
+    REQUIRE(writer->enqueue(call()));
+    gated.wait_for_write();
+    const auto last = writer->enqueue(call());
+    writer.reset();
+    CHECK(last.value()->wait().value() == 1); // the ticket outlives the writer
+    CHECK(f.head().size == 2);
+    CHECK(f.verify().problems.empty());
+}
+
+TEST_CASE("a leaf that came too late stays refused", "[telemetry]") {
+    AuditFixture f;
+    GatedStore gated(*f.store);
+    auto writer = AuditWriter::start(gated, f.random, {.wait_max = std::chrono::milliseconds{20}});
+    const auto begun = writer->enqueue(call());
+    gated.wait_for_write();
+    CHECK(begun.value()->wait().error().code == base::Errc::timeout);
+    const auto queued = writer->enqueue(call());
+    CHECK(queued.value()->wait().error().code == base::Errc::timeout);
+    gated.open();
+    writer.reset();
+    CHECK(begun.value()->wait().value() == 0);
+    CHECK(queued.value()->wait().error().code == base::Errc::timeout);
+    CHECK(f.head().size == 1);
 }
 
 TEST_CASE("an entry that cannot be recorded does not fail its neighbours", "[telemetry]") {
