@@ -2,6 +2,7 @@
 
 #include "base/limits.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -9,12 +10,14 @@
 #include <cstring>
 #include <exception>
 #include <fcntl.h>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 namespace interlock::db {
 namespace {
@@ -31,6 +34,43 @@ struct FinalizeStatement {
 };
 using Database = std::unique_ptr<sqlite3, CloseDatabase>;
 using Statement = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
+
+/// Statements prepared before, by their text: the audit log and the queue run the same few again
+/// and again. Taken out while it runs, so that a statement is never used twice at once.
+class Statements {
+public:
+    /// nullptr: it has to be prepared.
+    Statement take(std::string_view sql) {
+        const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const auto& entry) {
+            return entry.first == sql;
+        });
+        if (found == kept_.end()) {
+            return nullptr;
+        }
+        Statement statement = std::move(found->second);
+        kept_.erase(found);
+        return statement;
+    }
+    void give_back(std::string_view sql, Statement statement) {
+        if (sql.size() > text_max) {
+            return;
+        }
+        // Reset ends its read of the database; values may be large and are nobody's business later.
+        if (sqlite3_reset(statement.get()) != SQLITE_OK) {
+            return;
+        }
+        sqlite3_clear_bindings(statement.get());
+        if (kept_.size() >= count_max) {
+            kept_.pop_back();
+        }
+        kept_.emplace_front(std::string(sql), std::move(statement));
+    }
+
+private:
+    static constexpr std::size_t count_max = 32;
+    static constexpr std::size_t text_max = 4096;
+    std::list<std::pair<std::string, Statement>> kept_; // the latest first
+};
 
 bool is_out_of_space(int system_error) {
     return system_error == ENOSPC || system_error == EDQUOT;
@@ -96,8 +136,10 @@ bool dooms_transaction(Errc code) {
 
 class SqliteTransaction final : public StoreTransaction {
 public:
-    SqliteTransaction(sqlite3* database, const std::string& path, base::Time now)
-        : database_(database), path_(path), now_(now) {}
+    SqliteTransaction(
+        sqlite3* database, Statements& statements, const std::string& path, base::Time now
+    )
+        : database_(database), statements_(statements), path_(path), now_(now) {}
 
     base::Result<Table> run(std::string_view sql, const std::vector<Cell>& parameters) override;
     base::Time now() override { return now_; }
@@ -117,6 +159,7 @@ private:
     }
 
     sqlite3* database_;
+    Statements& statements_;
     const std::string& path_;
     base::Time now_;
     std::optional<Error> doom_;
@@ -143,6 +186,12 @@ SqliteTransaction::run(std::string_view sql, const std::vector<Cell>& parameters
 
 base::Result<Table>
 SqliteTransaction::run_all(std::string_view sql, const std::vector<Cell>& parameters) {
+    if (Statement known = statements_.take(sql)) {
+        INTERLOCK_CHECK(bind(known.get(), parameters));
+        INTERLOCK_TRY(Table table, step(known.get()));
+        statements_.give_back(sql, std::move(known));
+        return table;
+    }
     const char* at = sql.data();
     const char* end = sql.data() + sql.size();
     Table table;
@@ -164,6 +213,9 @@ SqliteTransaction::run_all(std::string_view sql, const std::vector<Cell>& parame
         }
         INTERLOCK_CHECK(bind(statement.get(), parameters));
         INTERLOCK_TRY(table, step(statement.get()));
+        if (!ran && at == end) {
+            statements_.give_back(sql, std::move(statement)); // it was the whole text
+        }
         ran = true;
     }
     return table;
@@ -303,6 +355,7 @@ private:
     );
 
     Database database_;
+    Statements statements_; // of the database: they go first
     std::string path_;
     StoreMode mode_;
     base::Clock& clock_;
@@ -326,7 +379,7 @@ base::Status SqliteStore::in_transaction(
         status = execute(begin);
     }
     if (status) {
-        SqliteTransaction transaction{database_.get(), path_, clock_.now()};
+        SqliteTransaction transaction{database_.get(), statements_, path_, clock_.now()};
         status = call(body, transaction);
         if (status && transaction.doom()) {
             status = *transaction.doom();

@@ -163,6 +163,31 @@ TEST_CASE("several statements run together only without parameters", "[db][store
     CHECK(count(*store) == 1);
 }
 
+TEST_CASE("a statement that is run again starts anew", "[db][store]") {
+    Fixture fixture;
+    auto store = fixture.open();
+    make_table(*store);
+    const std::string insert = "insert into t values ($1, $2)";
+    for (const char* id : {"1", "2", "3"}) {
+        CHECK(write(*store, insert, {id, "note"}).ok());
+    }
+    CHECK(write(*store, insert, {"3", "again"}).error().code == Errc::conflict);
+    CHECK(write(*store, insert, {"4"}).error().code == Errc::internal); // no value of a run before
+    CHECK(write(*store, insert, {"4", std::nullopt}).ok());
+    const std::string read = "select * from t where id >= $1 order by id";
+    CHECK(query(*store, read, {"1"}).rows.size() == 4);
+    CHECK(query(*store, read, {"4"}).rows.size() == 1);
+    // More texts than are kept, and a table that changed under a kept one.
+    for (int i = 0; i < 100; ++i) {
+        CHECK(query(*store, "select " + std::to_string(i) + " as n").integer(0, "n") == i);
+    }
+    CHECK(query(*store, read, {"1"}).rows.size() == 4);
+    CHECK(write(*store, "alter table t add column more text default 'm'").ok());
+    CHECK(query(*store, "select more from t where id = $1", {"1"}).text(0, "more") == "m");
+    CHECK(write(*store, "drop table t").ok());
+    CHECK_FALSE(write(*store, insert, {"5", "note"}).ok());
+}
+
 TEST_CASE("a broken rule is a conflict, and the body may go on", "[db][store]") {
     Fixture fixture;
     auto store = fixture.open();
