@@ -77,7 +77,8 @@ struct Service::State {
           spans(telemetry::make_file_span_sink(directory.spans(), program)),
           tracer(*spans, clock, random),
           targets(chosen.targets, clock, metrics),
-          context{targets, *evidence, metrics, tracer, clock, random} {}
+          context{
+              targets, *evidence, metrics, tracer, clock, random, tools::AnswerChecks::sampled} {}
 
     base::Result<std::shared_ptr<const CompiledOffer>>
     compile_offer(const std::vector<std::string>& toolsets);

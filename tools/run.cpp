@@ -11,6 +11,14 @@
 namespace interlock::tools {
 namespace {
 
+constexpr std::uint64_t sampled_one_in = 64;
+
+/// See AnswerChecks. Counts this answer.
+bool is_checked(const Context& context, const Tool& tool) {
+    const std::uint64_t before = tool.answers->fetch_add(1, std::memory_order_relaxed);
+    return context.checks == AnswerChecks::all || before % sampled_one_in == 0;
+}
+
 base::Result<Output> run_checked(
     Context& context,
     const Tool& tool,
@@ -34,6 +42,9 @@ base::Result<Output> run_checked(
         .id = request.id,
         .progress = request.progress};
     INTERLOCK_TRY(Output output, tool.run(context, call));
+    if (!is_checked(context, tool)) {
+        return output;
+    }
     if (const auto conforms = check_result(tool.output_schema, output.structured); !conforms) {
         base::log_error(
             "tool.schema_violation",

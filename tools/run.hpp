@@ -1,5 +1,6 @@
 // The only way a tool runs: validate the arguments, run, check the answer against the tool's own
-// output schema, count and time it. Never throws; whatever happens is an Output.
+// output schema (in the program a sample of them: AnswerChecks), count and time it. Never throws;
+// whatever happens is an Output.
 #pragma once
 
 #include "base/json.hpp"

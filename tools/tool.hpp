@@ -11,8 +11,11 @@
 #include "telemetry/span.hpp"
 #include "tools/evidence.hpp"
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -75,6 +78,15 @@ struct Call {
     }
 };
 
+/// How many answers are held against their output schemas.
+enum class AnswerChecks {
+    all,
+    /// Each tool's first and then one in 64. An answer's shape comes from the declarations that its
+    /// schema is made of, and the tests check every answer; a check of each would be the dearest
+    /// part of a small call, so the program only keeps watch.
+    sampled,
+};
+
 /// What tools work with; made once by the program.
 struct Context {
     Targets& targets;
@@ -83,6 +95,7 @@ struct Context {
     telemetry::Tracer& tracer;
     base::Clock& clock;
     base::Random& random;
+    AnswerChecks checks = AnswerChecks::all;
 };
 
 struct Tool {
@@ -97,6 +110,9 @@ struct Tool {
     std::vector<Input> inputs = {};           // `target` is declared like any other
     std::string (*output_schema)() = nullptr; // JSON Schema text of structuredContent
     std::function<base::Result<Output>(Context&, const Call&)> run = {};
+    /// How many answers it has given; copies of a tool count together.
+    std::shared_ptr<std::atomic<std::uint64_t>> answers =
+        std::make_shared<std::atomic<std::uint64_t>>(0);
 };
 
 /// JSON Schema text of a tool's inputs (root object, additionalProperties false).

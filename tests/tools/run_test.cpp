@@ -74,6 +74,34 @@ TEST_CASE("a result that breaks its schema never leaves", "[tools]") {
     CHECK(code_of(output) == "internal");
 }
 
+TEST_CASE("a sample of checks takes each tool's first answer and then one in 64", "[tools]") {
+    Pipeline pipeline;
+    pipeline.context.checks = tools::AnswerChecks::sampled;
+    const tools::Tool tool{
+        .name = "wrong",
+        .title = "",
+        .summary = "",
+        .domain = "postgres",
+        .inputs = {},
+        .output_schema = schema,
+        .run = [](auto&, auto&) -> base::Result<tools::Output> {
+            return tools::Output{.structured = R"({"n":"1"})", .text = "", .is_error = false};
+        }};
+    std::vector<int> caught;
+    for (int i = 0; i < 130; ++i) {
+        const auto output = tools::run_tool(
+            pipeline.context,
+            tools::Tool(tool), // as each reload makes copies
+            json::object(),
+            {.identity = pipeline.identity, .stop = {}, .parent = std::nullopt, .id = "c"}
+        );
+        if (output.is_error) {
+            caught.push_back(i);
+        }
+    }
+    CHECK(caught == std::vector{0, 64, 128});
+}
+
 TEST_CASE("arguments that do not fit never reach the tool", "[tools]") {
     Pipeline pipeline;
     bool reached = false;
