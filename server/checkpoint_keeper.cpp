@@ -27,9 +27,12 @@ CheckpointKeeper::open(const base::StateDirectory& state, base::Random& random) 
         )
     );
     const std::string beside = state.checkpoints() + "/" + program;
-    INTERLOCK_CHECK(base::write_file_atomically(
-        beside + ".vkey", telemetry::verifier_key(program, key.public_key) + "\n", 0644
-    ));
+    const std::string verifier = telemetry::verifier_key(program, key.public_key) + "\n";
+    // Only when it is not there yet: a start is not to wait for the disk.
+    const auto present = base::read_file(beside + ".vkey", verifier.size());
+    if (!present || present.value() != verifier) {
+        INTERLOCK_CHECK(base::write_file_atomically(beside + ".vkey", verifier, 0644));
+    }
     return CheckpointKeeper(beside + ".note", std::move(key));
 }
 

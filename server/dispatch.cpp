@@ -46,6 +46,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     bool paused = false;
     bool accepting = true;
     bool ending = false;
+    bool watcher_sleeps = false; // without a time at which it wakes
     std::vector<std::thread> workers;
     std::thread watcher;
     std::thread mover;
@@ -166,7 +167,11 @@ Admission Dispatcher::submit(const std::string& key, Work work, std::stop_token 
         }
         state.waiting.push_back(piece);
         state.live.push_back(piece);
-        state.watch.notify_one();
+        // A watcher that looks at the clock anyway need not be woken for each piece; but `gone` may
+        // have asked for a stop while nobody looked at this one.
+        if (state.watcher_sleeps || piece->reason() != StopReason::none) {
+            state.watch.notify_one();
+        }
     }
     state.work_ready.notify_one();
     return Admission::accepted;
@@ -293,7 +298,9 @@ void Dispatcher::State::run_watcher() {
         std::vector<PiecePointer> due = due_for_stop(clock.ticks());
         if (due.empty()) {
             if (live.empty()) {
+                watcher_sleeps = true;
                 watch.wait(lock);
+                watcher_sleeps = false;
             } else {
                 watch.wait_for(lock, tick);
             }

@@ -12,6 +12,7 @@
 #include "server/stdio.hpp"
 
 #include <cstdio>
+#include <malloc.h>
 #include <memory>
 #include <string>
 #include <thread>
@@ -26,6 +27,7 @@ using server::Exit;
 
 constexpr const char* program = "interlock-server";
 constexpr std::chrono::seconds checkpoint_interval{60};
+constexpr int malloc_arenas = 2;
 constexpr std::chrono::milliseconds close_grace{500}; // for answers already on their way
 
 Exit fail(Exit exit, const base::Error& error) {
@@ -92,7 +94,7 @@ base::Status listen(
              .tls = options.tls}
         )
     );
-    return announce(options, listener.http->port());
+    return base::done;
 }
 
 /// Reads configuration, keys and certificates again. What is wrong is logged, and what was in force
@@ -131,13 +133,27 @@ void reload(const server::Options& options, Listener& listener, server::Service&
 }
 
 Exit serve(const server::Options& options, base::Clock& clock, server::Service& service) {
-    if (const auto narrow = service.check_credentials(); !narrow) {
-        return fail(Exit::refused_credential, narrow.error());
-    }
     Listener listener;
+    const auto end = [&](Exit exit) {
+        service.drain();
+        if (listener.http) {
+            listener.http->stop(close_grace);
+        }
+        return exit;
+    };
+    // What needs no database is answered at once; calls wait until the credentials are checked, and
+    // /readyz says so. The port is announced only then: who reads it can call.
     if (options.listen) {
         if (const auto listening = listen(listener, options, clock, service); !listening) {
             return fail(Exit::other, listening.error());
+        }
+    }
+    if (const auto narrow = service.check_credentials(); !narrow) {
+        return end(fail(Exit::refused_credential, narrow.error()));
+    }
+    if (listener.http) {
+        if (const auto told = announce(options, listener.http->port()); !told) {
+            return end(fail(Exit::other, told.error()));
         }
     }
     base::log_info("server.ready");
@@ -149,11 +165,7 @@ Exit serve(const server::Options& options, base::Clock& clock, server::Service& 
         }
     }
     base::log_info("server.stopping");
-    service.drain();
-    if (listener.http) {
-        listener.http->stop(close_grace);
-    }
-    return Exit::ok;
+    return end(Exit::ok);
 }
 
 Exit run(const server::Options& options) {
@@ -200,6 +212,9 @@ int main(int argc, char** argv) {
         return static_cast<int>(printed->exit);
     }
     const auto& options = std::get<server::Options>(read);
+    // Each of a few dozen threads would otherwise come to hold an arena of its own: memory that is
+    // free, and never given back.
+    ::mallopt(M_ARENA_MAX, malloc_arenas);
     base::install_signal_handling();
     base::log_setup(program, options.log_level);
     return static_cast<int>(run(options));
