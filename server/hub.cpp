@@ -22,6 +22,8 @@ namespace {
 using base::Json;
 
 constexpr std::chrono::milliseconds tick{250}; // how late a keep-alive may be
+/// One caller must not take the places of all.
+constexpr std::size_t listeners_per_subject_max = base::limits::listeners_max / 10;
 
 std::string notification(std::string_view method, const std::string& params) {
     std::string out = R"({"jsonrpc":"2.0","method":")";
@@ -145,12 +147,13 @@ void Hub::listen(Listen listen, std::shared_ptr<Outlet> outlet, const std::stop_
         return;
     }
     // Before anybody else can speak: the acknowledgement comes first.
-    listener->outlet->push(notification(
+    const bool heard = listener->outlet->push(notification(
         "notifications/subscriptions/acknowledged",
         R"({"notifications":)" + honoured(asked.filter) + "," + tag(asked) + "}"
     ));
     std::uint64_t number = 0;
-    if (!asked.filter.empty()) {
+    // A client that takes no stream would hold its connection and never hear anything.
+    if (heard && !asked.filter.empty()) {
         const std::lock_guard lock(state_->mutex);
         if (!state_->closed) {
             number = ++state_->last;
@@ -171,11 +174,19 @@ void Hub::listen(Listen listen, std::shared_ptr<Outlet> outlet, const std::stop_
 std::optional<Reply> Hub::State::refuse(const Listen& listen) const {
     const std::lock_guard lock(mutex);
     Reply reply;
-    if (listeners.size() >= base::limits::listeners_max) {
+    const auto own = std::count_if(listeners.begin(), listeners.end(), [&](const auto& entry) {
+        return entry.second->listen.subject == listen.subject;
+    });
+    const bool too_many = static_cast<std::size_t>(own) >= listeners_per_subject_max;
+    if (too_many || listeners.size() >= base::limits::listeners_max) {
         reply.status = 503;
         reply.retry_after = base::limits::busy_retry_after;
         reply.body = render_error(
-            listen.id, {rpc::internal_error, "Too many clients listen; try again later.", {}}
+            listen.id,
+            {rpc::internal_error,
+             too_many ? "This caller listens too often; end other listens first."
+                      : "Too many clients listen; try again later.",
+             {}}
         );
         return reply;
     }
@@ -251,11 +262,10 @@ std::set<std::string> Hub::watched() const {
             uris.insert(listener->listen.filter.uris.begin(), listener->listen.filter.uris.end());
         }
     }
-    auto sessions = state_->sessions.all();
     if (process != nullptr) {
-        sessions.push_back(std::move(process));
+        uris.merge(process->subscriptions());
     }
-    for (const SessionPointer& session : sessions) {
+    for (const SessionPointer& session : state_->sessions.all()) {
         uris.merge(session->subscriptions());
     }
     return uris;
