@@ -11,7 +11,7 @@ namespace {
 
 /// The exchange whose handler runs on this thread right now, and its answer.
 struct HandlerRun {
-    const HttpExchange* exchange;
+    const HttpExchange* exchange = nullptr;
     std::optional<HttpResponse> answer;
 };
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): one handler a thread

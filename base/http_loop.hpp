@@ -31,11 +31,9 @@ private:
 /// Called on the loop's thread when the descriptor it waits for is ready.
 class HttpReady {
 public:
+    virtual ~HttpReady() = default;
     virtual void on_readable() = 0;
     virtual void on_writable() = 0;
-
-protected:
-    ~HttpReady() = default;
 };
 
 /// Owns a descriptor and waits for it to become ready. Holds no buffer: an idle socket is cheap.

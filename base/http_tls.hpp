@@ -20,7 +20,7 @@ namespace interlock::base {
 /// What one attempt to read or write came to.
 struct HttpIo {
     enum class Is { moved, blocked, ended, failed };
-    Is is;
+    Is is = Is::failed;
     std::size_t count = 0;
 };
 
