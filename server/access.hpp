@@ -2,6 +2,7 @@
 // which toolsets it is shown. Made once a request, before its body is read.
 #pragma once
 
+#include "base/clock.hpp"
 #include "telemetry/identity.hpp"
 
 #include <optional>
@@ -19,6 +20,8 @@ struct Access {
     /// Domains this caller is shown (its rule's, and what the URL's ?toolsets= leaves of them);
     /// nullopt = all.
     std::optional<std::set<std::string>> toolsets;
+    /// Of the token: what is read after this time needs another one; nullopt = never.
+    std::optional<base::Time> expires = {};
 
     bool shows(const std::string& domain) const {
         return !toolsets || domain.empty() || toolsets->contains(domain);

@@ -183,10 +183,18 @@ base::Result<Options> combine(const Typed& typed) {
     return options;
 }
 
+/// A key whose lines are all commented out would otherwise switch off what it protects.
+void refuse_empty(base::Decoder& decoder, const base::Json& document, const char* key) {
+    if (base::member(document, key) != nullptr) {
+        decoder.fail(key, "it is empty; fill it in, or remove the key");
+    }
+}
+
 std::optional<AuthorizationOptions>
 read_authorization(base::Decoder& decoder, const base::Json& document) {
     const base::Json* value = base::member(document, "authorization");
     if (!decoder.has("authorization")) {
+        refuse_empty(decoder, document, "authorization");
         return std::nullopt;
     }
     if (value->is_string()) {
@@ -197,8 +205,9 @@ read_authorization(base::Decoder& decoder, const base::Json& document) {
     return read_authorization_options(entry);
 }
 
-std::optional<base::HttpTls> read_tls(base::Decoder& decoder) {
+std::optional<base::HttpTls> read_tls(base::Decoder& decoder, const base::Json& document) {
     if (!decoder.has("tls")) {
+        refuse_empty(decoder, document, "tls");
         return std::nullopt;
     }
     base::Decoder entry = decoder.mapping("tls");
@@ -306,7 +315,7 @@ base::Result<Options> parse_configuration(std::string_view yaml) {
         options.targets.push_back(db::read_target_address(entry));
     }
     options.authorization = read_authorization(decoder, document);
-    options.tls = read_tls(decoder);
+    options.tls = read_tls(decoder, document);
     options.allowed_hosts = read_hosts(decoder);
     options.allowed_origins = read_origins(decoder);
     options.behind_proxy = decoder.boolean_or("behind_proxy", false);

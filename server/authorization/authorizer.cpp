@@ -187,6 +187,7 @@ private:
             log_refusal("it carries no scope of this server", issuer.issuer);
             return rulebook_.metadata.insufficient_scope(whole_scope, "");
         }
+        access->expires = verified->expires;
         cache_.put(digest, {*access, verified->expires, place, keys.generation});
         return std::move(*access);
     }

@@ -187,7 +187,10 @@ KeySet::parse(std::string_view document, const std::vector<std::string>& algorit
         }
     }
     if (set->keys_.empty()) {
-        return unusable("The key set has no key that could be used.");
+        return Error{
+            Errc::not_found,
+            "The key set has no key that could be used.",
+            "Let the issuer publish a key that fits the pinned algorithms."};
     }
     return std::shared_ptr<const KeySet>(std::move(set));
 }

@@ -38,7 +38,7 @@ private:
 class KeySet {
 public:
     /// Keys that cannot be used, or whose algorithm is not among `algorithms`, are left out and
-    /// told in left_out(). A document without any that can be used is refused.
+    /// told in left_out(). not_found: a key set without any that can be used.
     static base::Result<std::shared_ptr<const KeySet>>
     parse(std::string_view document, const std::vector<std::string>& algorithms);
 

@@ -133,6 +133,10 @@ void KeySource::take(const base::Result<std::string>& document) {
         return;
     }
     auto parsed = KeySet::parse(*document, issuer_.algorithms);
+    if (!parsed && parsed.error().code == Errc::not_found) {
+        // No outage: the issuer says that none of its keys of before is good any more.
+        keys_ = Keys{nullptr, keys_.generation + 1};
+    }
     if (!parsed) {
         return fail(parsed.error());
     }

@@ -87,7 +87,11 @@ void examine_issuer(const Issuer& issuer, const std::string& at, const Report& r
             report(at + "algorithms", problem);
         }
     }
-    if (issuer.subject_prefix.starts_with("os:") || issuer.subject_prefix.size() > 64 ||
+    const std::string& prefix = issuer.subject_prefix;
+    // Neither may a prefix and the subject behind it spell such a user together.
+    const bool may_become_os =
+        prefix.starts_with("os:") || (!prefix.empty() && std::string("os:").starts_with(prefix));
+    if (may_become_os || issuer.subject_prefix.size() > 64 ||
         base::sanitize(issuer.subject_prefix) != issuer.subject_prefix) {
         report(
             at + "subject_prefix",
@@ -128,6 +132,9 @@ void examine_rule(
     });
     if (!rule.issuer.empty() && !known) {
         report(at + "issuer", quoted(rule.issuer) + " is none of the issuers above");
+    }
+    if (rule.issuer.empty() && issuers.size() > 1) {
+        report(at + "issuer", "with several issuers a rule names the one whose claims it believes");
     }
     if (rule.claims.empty()) {
         report(at + "claims", "name at least one claim; `sub: \"*\"` stands for every caller");
@@ -205,6 +212,9 @@ IdentityRule read_rule(base::Decoder& entry) {
     }
     rule.database_role = entry.text("database_role");
     rule.toolsets = entry.texts("toolsets");
+    if (entry.has("toolsets") && rule.toolsets.empty()) {
+        entry.fail("toolsets", "name at least one domain; without the key all are shown");
+    }
     return rule;
 }
 

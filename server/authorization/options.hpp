@@ -25,7 +25,7 @@ struct Issuer {
 
 /// The first rule whose claims all match maps the caller; "*" stands for any value.
 struct IdentityRule {
-    std::string issuer;                        // "" = any
+    std::string issuer;                        // "" = the only one
     std::map<std::string, std::string> claims; // name -> value, or one element of an array claim
     std::string database_role;                 // SET LOCAL ROLE on targets
     std::vector<std::string> toolsets;         // empty = all

@@ -46,6 +46,15 @@ bool is_plain(std::string_view text) {
     });
 }
 
+/// Without the port that its scheme means anyway, as clients write it.
+std::string_view without_usual_port(std::string_view scheme, std::string_view authority) {
+    const std::string_view usual = scheme == "https" ? ":443" : ":80";
+    if (authority.ends_with(usual)) {
+        authority.remove_suffix(usual.size());
+    }
+    return authority;
+}
+
 } // namespace
 
 bool Url::is_local() const {
@@ -75,6 +84,7 @@ base::Result<Url> parse_url(std::string_view text) {
     if ((url.scheme != "https" && url.scheme != "http") || !is_authority(url.authority)) {
         return malformed;
     }
+    url.authority = without_usual_port(url.scheme, url.authority);
     return url;
 }
 
@@ -84,7 +94,11 @@ std::string normal_resource(std::string_view text) {
         return std::string(text);
     }
     const auto path_at = std::min(text.find_first_of("/?#", scheme_end + 3), text.size());
-    return base::lower_ascii(text.substr(0, path_at)) + std::string(text.substr(path_at));
+    const std::string scheme = base::lower_ascii(text.substr(0, scheme_end));
+    const std::string authority =
+        base::lower_ascii(text.substr(scheme_end + 3, path_at - scheme_end - 3));
+    const std::string_view path = text.substr(path_at) == "/" ? "" : text.substr(path_at);
+    return scheme + "://" + std::string(without_usual_port(scheme, authority)) + std::string(path);
 }
 
 } // namespace interlock::server

@@ -242,6 +242,8 @@ TEST_CASE("hosts and origins are exact, and the resource's host is one of them",
           "tls: {certificate: a.pem}",
           "tls: yes",
           "authorization: open",
+          "authorization:",
+          "tls: ~",
           "authorization: [none]",
           "authorization: {}"}) {
         INFO(wrong);

@@ -129,6 +129,8 @@ TEST_CASE("a document that is no key set is refused whole", "[server][auth]") {
         INFO(document.substr(0, 40));
         CHECK_FALSE(KeySet::parse(document, both).ok());
     }
+    CHECK(KeySet::parse(R"({"keys":[]})", both).error().code == base::Errc::not_found);
+    CHECK(KeySet::parse("{}", both).error().code != base::Errc::not_found);
     const std::vector<std::string> many(base::limits::jwks_keys_max + 1, ec_pair().jwk("e"));
     const auto flood = KeySet::parse(key_set(many), both);
     REQUIRE_FALSE(flood.ok());

@@ -131,8 +131,8 @@ TEST_CASE("an outage is retried with growing pauses and keeps the keys that are 
     for (const base::Result<std::string>& bad :
          {outage,
           base::Result<std::string>{std::string("not JSON")},
-          base::Result<std::string>{std::string(R"({"keys":[]})")},
-          base::Result<std::string>{key_set({R"({"kty":"oct","k":"c2VjcmV0"})"})}}) {
+          base::Result<std::string>{std::string(R"({"keys":{}})")},
+          base::Result<std::string>{std::string("{}")}}) {
         script.next = bad;
         clock.advance(base::limits::jwks_refresh);
         source.step({});
@@ -203,6 +203,29 @@ TEST_CASE("a file of keys is read again as it changes", "[server][auth]") {
     source.reload();
     source.step({});
     CHECK(source.keys().set->knows("r"));
+}
+
+TEST_CASE("an issuer withdraws its keys by a key set without them", "[server][auth]") {
+    const test::TemporaryDirectory directory;
+    const std::string path = directory.file("keys.json");
+    test::ManualClock clock;
+    KeySource source(issuer_of(path), clock);
+    std::ofstream(path) << key_set({rsa_pair().jwk("r")});
+    source.step({});
+    REQUIRE(source.keys().set);
+    const auto before = source.keys().generation;
+    for (const char* withdrawn : {R"({"keys":[]})", R"({"keys":[{"kty":"oct","k":"AA"}]})"}) {
+        std::ofstream(path, std::ios::trunc) << withdrawn;
+        source.reload();
+        source.step({});
+        CHECK_FALSE(source.keys().set);
+        CHECK(source.keys().generation != before);
+        CHECK(source.unready().find("no key that could be used") != std::string::npos);
+    }
+    std::ofstream(path, std::ios::trunc) << key_set({rsa_pair().jwk("r")});
+    source.reload();
+    source.step({});
+    CHECK(source.keys().set);
 }
 
 TEST_CASE("keys are fetched over HTTP, and only from where they were configured", "[auth]") {

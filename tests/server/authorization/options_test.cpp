@@ -76,6 +76,14 @@ TEST_CASE("a mistake is told with its place and its remedy", "[server][auth]") {
     CHECK_FALSE(read("[]").ok());
 }
 
+TEST_CASE("toolsets that name none are not taken for all", "[server][auth]") {
+    std::string yaml = good;
+    yaml.replace(yaml.find("[triage, postgres]"), 18, "[]");
+    const auto options = read(yaml);
+    REQUIRE_FALSE(options.ok());
+    CHECK(names(options.error().what, "rules[0].toolsets"));
+}
+
 TEST_CASE("only algorithms that prove something can be pinned", "[server][auth]") {
     for (const std::string& name : signature_algorithms()) {
         CHECK(problem([&](auto& options) { options.issuers[0].algorithms = {name}; }).empty());
@@ -133,6 +141,7 @@ TEST_CASE("several issuers need subjects that cannot be mistaken", "[server][aut
             options.issuers[1].issuer = "https://other.example";
             options.issuers[0].subject_prefix = first;
             options.issuers[1].subject_prefix = second;
+            options.rules[0].issuer = options.issuers[0].issuer;
         });
     };
     CHECK(with_prefixes("corp:", "partner:").empty());
@@ -141,6 +150,8 @@ TEST_CASE("several issuers need subjects that cannot be mistaken", "[server][aut
     CHECK_FALSE(with_prefixes("a:", "a:").empty());
     CHECK_FALSE(with_prefixes("a", "ab").empty());
     CHECK_FALSE(with_prefixes("os:", "b:").empty());
+    CHECK_FALSE(with_prefixes("o", "b:").empty()); // with a sub of "s:root"
+    CHECK_FALSE(with_prefixes("os", "b:").empty());
     CHECK(names(
         problem([](auto& options) {
             options.issuers.push_back(options.issuers[0]);
@@ -148,6 +159,15 @@ TEST_CASE("several issuers need subjects that cannot be mistaken", "[server][aut
             options.issuers[1].subject_prefix = "b:";
         }),
         "twice"
+    ));
+    CHECK(names(
+        problem([](auto& options) {
+            options.issuers.push_back(options.issuers[0]);
+            options.issuers[1].issuer = "https://other.example";
+            options.issuers[0].subject_prefix = "a:";
+            options.issuers[1].subject_prefix = "b:";
+        }),
+        "rules[0].issuer"
     ));
     CHECK_FALSE(problem([](auto& options) { options.issuers.clear(); }).empty());
 }

@@ -57,12 +57,18 @@ TEST_CASE("this machine is known by its loopback names", "[server][auth]") {
     }
 }
 
-TEST_CASE("resources are equal apart from the case of scheme and host", "[server][auth]") {
+TEST_CASE("resources are equal in whatever way their host is written", "[server][auth]") {
     CHECK(normal_resource("HTTPS://Host/Path") == "https://host/Path");
     CHECK(normal_resource("https://host") == "https://host");
     CHECK(normal_resource("urn:Host") == "urn:Host");
     CHECK(normal_resource("https://Host?Q#F") == "https://host?Q#F");
     CHECK(normal_resource("") == "");
+    CHECK(normal_resource("https://Host:443/") == "https://host");
+    CHECK(normal_resource("https://host:80/x") == "https://host:80/x");
+    CHECK(normal_resource("http://host:80/x/") == "http://host/x/");
+    CHECK(normal_resource("https://[::443]") == "https://[::443]");
+    CHECK(parse_url("https://HOST:443/x")->text() == "https://host/x");
+    CHECK(parse_url("https://host:8443/x")->authority == "host:8443");
 }
 
 } // namespace interlock::server
