@@ -154,6 +154,23 @@ export class Postgres {
         );
     }
 
+    /**
+     * A database in which asking who blocks whom takes a while and holds a lock meanwhile: its
+     * number is that of the role which asks.
+     */
+    marked(database) {
+        this.sql(
+            `alter function pg_catalog.pg_blocking_pids(integer) rename to pg_blocking_pids_fast;
+             create function pg_catalog.pg_blocking_pids(integer) returns integer[]
+             language plpgsql as $$begin
+                 perform pg_catalog.pg_advisory_xact_lock_shared(0, current_user::regrole::oid::int);
+                 perform pg_catalog.pg_sleep(1);
+                 return '{}';
+             end$$`,
+            database,
+        );
+    }
+
     /** Statements of ours that are in the middle of the slow part, in whichever database. */
     asleep() {
         const ours = "application_name like 'interlock:%' and wait_event = 'PgSleep'";
