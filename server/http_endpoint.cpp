@@ -1,6 +1,7 @@
 #include "server/http_endpoint.hpp"
 
 #include "base/text.hpp"
+#include "server/cross_origin.hpp"
 #include "server/http_gate.hpp"
 #include "server/http_outlets.hpp"
 
@@ -51,16 +52,60 @@ SessionPointer session_of_call(const Reaction& reaction) {
     return nullptr;
 }
 
+bool has_call(const Reaction& reaction) {
+    return std::any_of(reaction.parts.begin(), reaction.parts.end(), [](const Part& part) {
+        return std::holds_alternative<std::unique_ptr<Job>>(part);
+    });
+}
+
+/// An exchange whose answer, of whatever kind, carries more headers.
+class WithHeaders final : public HttpExchange {
+public:
+    WithHeaders(std::shared_ptr<HttpExchange> exchange, base::HttpHeaders more)
+        : exchange_(std::move(exchange)), more_(std::move(more)) {}
+
+    const HttpRequest& request() const override { return exchange_->request(); }
+    void respond(HttpResponse response) override {
+        add_to(response.headers);
+        exchange_->respond(std::move(response));
+    }
+    void start_stream(unsigned status, base::HttpHeaders headers) override {
+        add_to(headers);
+        exchange_->start_stream(status, std::move(headers));
+    }
+    void write(std::string bytes) override { exchange_->write(std::move(bytes)); }
+    void finish() override { exchange_->finish(); }
+    void end_stream_at(base::Time when) override { exchange_->end_stream_at(when); }
+    std::stop_token gone() const override { return exchange_->gone(); }
+
+private:
+    void add_to(base::HttpHeaders& headers) const {
+        headers.insert(headers.end(), more_.begin(), more_.end());
+    }
+
+    const std::shared_ptr<HttpExchange> exchange_;
+    const base::HttpHeaders more_;
+};
+
 /// Routes requests; lives as long as the server that calls it.
 class Endpoint {
 public:
     explicit Endpoint(HttpEndpointParts parts)
-        : parts_(std::move(parts)), keeper_(std::make_shared<StreamKeeper>(parts_.keep_alive)) {}
+        : parts_(std::move(parts)),
+          pages_(parts_.allowed_origins),
+          keeper_(std::make_shared<StreamKeeper>(parts_.keep_alive, parts_.silence)) {}
 
     void take(std::shared_ptr<HttpExchange> exchange) {
         const HttpRequest& request = exchange->request();
+        if (pages_.is_preflight(request)) {
+            exchange->respond(pages_.answer_preflight(request));
+            return;
+        }
+        if (auto more = pages_.headers(request); !more.empty()) {
+            exchange = std::make_shared<WithHeaders>(std::move(exchange), std::move(more));
+        }
         if (request.path == mcp_path) {
-            take_mcp(std::move(exchange));
+            take_mcp(exchange);
         } else if (const auto document = parts_.gatekeeper.metadata(request)) {
             exchange->respond(*document);
         } else if (const auto page = operator_page(request)) {
@@ -71,7 +116,7 @@ public:
     }
 
 private:
-    void take_mcp(std::shared_ptr<HttpExchange> exchange) {
+    void take_mcp(const std::shared_ptr<HttpExchange>& exchange) {
         const HttpRequest& request = exchange->request();
         auto admitted = parts_.gatekeeper.admit(request);
         if (auto* refusal = std::get_if<HttpResponse>(&admitted)) {
@@ -80,6 +125,9 @@ private:
         }
         Access& access = std::get<Access>(admitted);
         narrow_toolsets(access, request.query);
+        if (access.expires) {
+            exchange->end_stream_at(*access.expires);
+        }
         if (request.method == "POST") {
             post(exchange, std::move(access));
         } else if (is_modern(header_value(request, "mcp-protocol-version"))) {
@@ -104,12 +152,11 @@ private:
             [exchange,
              &gatekeeper = parts_.gatekeeper,
              keeper = std::weak_ptr(keeper_)](const Reaction& reaction) {
-                SessionPointer session = session_of_call(reaction);
-                const bool tended = session || listens(reaction); // by the hub
+                // What is answered at once, or by the hub, needs no keeper.
                 return post_outlet(
                     exchange,
-                    std::move(session),
-                    tended ? std::weak_ptr<StreamKeeper>() : keeper,
+                    session_of_call(reaction),
+                    has_call(reaction) ? keeper : std::weak_ptr<StreamKeeper>(),
                     gatekeeper
                 );
             }
@@ -193,6 +240,7 @@ private:
     }
 
     HttpEndpointParts parts_;
+    const CrossOrigin pages_;
     const std::shared_ptr<StreamKeeper> keeper_;
 };
 

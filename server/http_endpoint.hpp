@@ -51,7 +51,11 @@ struct HttpEndpointParts {
     std::vector<std::string> allowed_hosts = {};
     std::vector<std::string> allowed_origins = {}; // "https://app.example"; beside those hosts
     std::optional<base::HttpTls> tls = {};
-    std::chrono::milliseconds keep_alive = base::limits::stream_keep_alive; // shortened in tests
+    // Shortened in tests.
+    std::chrono::milliseconds keep_alive = base::limits::stream_keep_alive;
+    /// A call that says nothing for so long is answered as a stream: what turns into a task has
+    /// done so by then.
+    std::chrono::milliseconds silence = base::limits::task_after + std::chrono::seconds(1);
 };
 
 /// permission_denied: the open gatekeeper on an address that is not loopback. invalid_input: such

@@ -38,6 +38,12 @@ bool is_json(const HttpRequest& request) {
     return base::lower_ascii(base::trim(essence)) == "application/json";
 }
 
+bool has_body(const HttpRequest& request) {
+    return request.header_count("Transfer-Encoding") > 0 ||
+           request.header("Content-Length").value_or("0").find_first_not_of('0') !=
+               std::string::npos;
+}
+
 /// As forms and URLSearchParams write it; what is no escape stands for itself.
 std::string decode_query(std::string_view text) {
     std::string out;
@@ -60,21 +66,37 @@ std::string decode_query(std::string_view text) {
 RequestGate::RequestGate(
     const std::string& address, unsigned short port, const HttpEndpointParts& parts
 )
-    : gatekeeper_(parts.gatekeeper), hosts_(parts.allowed_hosts), port_(port) {
+    : gatekeeper_(parts.gatekeeper),
+      hosts_(parts.allowed_hosts),
+      pages_(parts.allowed_origins),
+      port_(port) {
     if (base::is_loopback(address)) {
         hosts_.insert(hosts_.end(), loopback_hosts.begin(), loopback_hosts.end());
-    }
-    for (const std::string& origin : parts.allowed_origins) {
-        origins_.push_back(base::lower_ascii(origin));
     }
 }
 
 std::optional<HttpResponse> RequestGate::refuse(const HttpRequest& request) const {
+    auto refusal = judge(request);
+    if (refusal) {
+        // A page must be able to read why, the challenge of a 401 above all.
+        for (auto& header : pages_.headers(request)) {
+            refusal->headers.push_back(std::move(header));
+        }
+    }
+    return refusal;
+}
+
+std::optional<HttpResponse> RequestGate::judge(const HttpRequest& request) const {
     if (auto refusal = refuse_foreign(request)) {
         return refusal;
     }
-    if (request.path != mcp_path) {
+    if (pages_.is_preflight(request)) {
         return std::nullopt;
+    }
+    if (request.path != mcp_path) {
+        // Nobody is asked here who they are, so nobody may fill memory.
+        return has_body(request) ? std::optional(rpc_refusal(413, "This path takes no body."))
+                                 : std::nullopt;
     }
     auto admitted = gatekeeper_.admit(request);
     if (auto* refusal = std::get_if<HttpResponse>(&admitted)) {
@@ -88,8 +110,7 @@ std::optional<HttpResponse> RequestGate::refuse(const HttpRequest& request) cons
 
 /// The rule of base, but pages of the origins that were allowed by name pass, too.
 std::optional<HttpResponse> RequestGate::refuse_foreign(const HttpRequest& request) const {
-    const std::string origin = base::lower_ascii(request.header("Origin").value_or(""));
-    if (std::find(origins_.begin(), origins_.end(), origin) == origins_.end()) {
+    if (!pages_.allows(request)) {
         return base::refuse_foreign_host(request, hosts_, port_.load());
     }
     HttpRequest host_only;

@@ -5,6 +5,7 @@
 #include "base/http_server.hpp"
 #include "base/result.hpp"
 #include "server/access.hpp"
+#include "server/cross_origin.hpp"
 #include "server/http_endpoint.hpp"
 
 #include <atomic>
@@ -26,11 +27,12 @@ public:
     std::optional<base::HttpResponse> refuse(const base::HttpRequest& request) const;
 
 private:
+    std::optional<base::HttpResponse> judge(const base::HttpRequest& request) const;
     std::optional<base::HttpResponse> refuse_foreign(const base::HttpRequest& request) const;
 
     Gatekeeper& gatekeeper_;
     std::vector<std::string> hosts_;
-    std::vector<std::string> origins_; // lower case
+    const CrossOrigin pages_;
     std::atomic<unsigned short> port_;
 };
 

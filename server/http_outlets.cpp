@@ -26,16 +26,37 @@ base::HttpHeaders event_stream_headers() {
         {"X-Accel-Buffering", "no"}};
 }
 
+/// How an Accept header may take a media type.
+enum class Taken { by_name, by_name_or_wildcard };
+
 /// One element of an Accept header, such as "text/*;q=0.5".
-bool element_takes(std::string_view element, std::string_view type) {
+bool element_takes(std::string_view element, std::string_view type, Taken how) {
     const std::string_view range = base::trim(element.substr(0, element.find(';')));
     const std::string_view major = type.substr(0, type.find('/') + 1);
-    if (range != type && range != std::string(major) + "*" && range != "*/*") {
+    const bool wild = range == std::string(major) + "*" || range == "*/*";
+    if (range != type && !(wild && how == Taken::by_name_or_wildcard)) {
         return false;
     }
     const auto weight = element.find("q=");
     return weight == std::string_view::npos ||
            base::trim(element.substr(weight + 2)).find_first_not_of("0.") != std::string_view::npos;
+}
+
+bool some_element_takes(const HttpRequest& request, std::string_view type, Taken how) {
+    for (const auto& [name, value] : request.headers) {
+        if (base::lower_ascii(name) != "accept") {
+            continue;
+        }
+        const std::string text = base::lower_ascii(value);
+        for (std::string_view rest = text; !rest.empty();) {
+            const auto comma = rest.find(',');
+            if (element_takes(rest.substr(0, comma), type, how)) {
+                return true;
+            }
+            rest = comma == std::string_view::npos ? "" : rest.substr(comma + 1);
+        }
+    }
+    return false;
 }
 
 HttpResponse http_response(Reply reply, const HttpRequest& request, Gatekeeper& gatekeeper) {
@@ -67,7 +88,7 @@ HttpResponse http_response(Reply reply, const HttpRequest& request, Gatekeeper& 
     return response;
 }
 
-class PostOutlet final : public Outlet, public std::enable_shared_from_this<PostOutlet> {
+class PostOutlet final : public Outlet {
 public:
     PostOutlet(
         std::shared_ptr<HttpExchange> exchange,
@@ -85,16 +106,10 @@ public:
         return start() && stream_->write(message);
     }
     void finish(Reply reply) override {
-        const std::lock_guard lock(mutex_);
-        if (std::exchange(finished_, true)) {
+        if (!answer(std::move(reply))) {
             return;
         }
-        if (!stream_) {
-            exchange_->respond(http_response(std::move(reply), exchange_->request(), gatekeeper_));
-            return;
-        }
-        stream_->finish(reply.body);
-        if (const auto keeper = keeper_.lock()) {
+        if (const auto keeper = keeper_.lock()) { // not under the lock: it may end here
             keeper->remove(this);
         }
     }
@@ -104,14 +119,38 @@ public:
             stream_->pause(retry);
         }
     }
+    /// A call that has been quiet for long becomes a stream, so that no proxy closes its connection
+    /// as idle and its client can come back for the answer. Not for clients that merely take
+    /// anything: they expect one JSON answer.
     void keep_alive() override {
         const std::lock_guard lock(mutex_);
+        const bool quiet = !stream_;
+        if (quiet &&
+            (!some_element_takes(exchange_->request(), event_stream_type, Taken::by_name) ||
+             !start())) {
+            return;
+        }
         if (own_streams_) {
             own_streams_->keep_alive();
+        } else if (quiet && !resumable(*session_)) {
+            session_->streams().keep_alive(); // a priming event would have sent the head
         }
     }
 
 private:
+    /// False when it was answered before.
+    bool answer(Reply reply) {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(finished_, true)) {
+            return false;
+        }
+        if (stream_) {
+            stream_->finish(reply.body);
+        } else {
+            exchange_->respond(http_response(std::move(reply), exchange_->request(), gatekeeper_));
+        }
+        return true;
+    }
     /// The first thing said before the answer makes it a stream, if the client takes one.
     bool start() {
         if (finished_ || stream_) {
@@ -127,9 +166,6 @@ private:
         }
         own_streams_ = std::make_unique<EventStreams>();
         stream_ = own_streams_->open(carry(exchange_), /*resumable=*/false);
-        if (const auto keeper = keeper_.lock()) {
-            keeper->add(shared_from_this());
-        }
         return true;
     }
 
@@ -146,26 +182,11 @@ private:
 } // namespace
 
 bool accepts(const HttpRequest& request, std::string_view type) {
-    if (request.header_count("Accept") == 0) {
-        return true;
-    }
-    for (const auto& [name, value] : request.headers) {
-        if (base::lower_ascii(name) != "accept") {
-            continue;
-        }
-        const std::string text = base::lower_ascii(value);
-        for (std::string_view rest = text; !rest.empty();) {
-            const auto comma = rest.find(',');
-            if (element_takes(rest.substr(0, comma), type)) {
-                return true;
-            }
-            rest = comma == std::string_view::npos ? "" : rest.substr(comma + 1);
-        }
-    }
-    return false;
+    return request.header_count("Accept") == 0 ||
+           some_element_takes(request, type, Taken::by_name_or_wildcard);
 }
 
-StreamCarrier carry(std::shared_ptr<HttpExchange> exchange) {
+StreamCarrier carry(const std::shared_ptr<HttpExchange>& exchange) {
     const auto write = [exchange, started = false](std::string bytes) mutable {
         if (exchange->gone().stop_requested()) {
             return false;
@@ -187,12 +208,15 @@ bool resumable(const LegacySession& session) {
     return session.version() >= resumable_since;
 }
 
-StreamKeeper::StreamKeeper(std::chrono::milliseconds interval)
-    : interval_(interval), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+StreamKeeper::StreamKeeper(std::chrono::milliseconds interval, std::chrono::milliseconds silence)
+    : interval_(interval),
+      silence_(silence),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 void StreamKeeper::add(const std::shared_ptr<Outlet>& outlet) {
+    const auto due = clock_.ticks() + silence_;
     const std::lock_guard lock(mutex_);
-    outlets_[outlet.get()] = outlet;
+    outlets_[outlet.get()] = {outlet, due};
 }
 
 void StreamKeeper::remove(const Outlet* outlet) {
@@ -200,18 +224,30 @@ void StreamKeeper::remove(const Outlet* outlet) {
     outlets_.erase(outlet);
 }
 
+std::vector<std::shared_ptr<Outlet>> StreamKeeper::take_due() {
+    std::vector<std::shared_ptr<Outlet>> due;
+    const auto now = clock_.ticks();
+    std::erase_if(outlets_, [](const auto& entry) { return entry.second.outlet.expired(); });
+    for (auto& [key, entry] : outlets_) {
+        if (now >= entry.due) {
+            due.push_back(entry.outlet.lock());
+            entry.due = now + interval_;
+        }
+    }
+    return due;
+}
+
 void StreamKeeper::run(const std::stop_token& stop) {
+    // Looking now and then spares every call a wake-up.
+    const auto look = std::min({interval_, silence_, std::chrono::milliseconds(1'000)});
     while (!stop.stop_requested()) {
-        std::vector<std::shared_ptr<Outlet>> open;
+        std::vector<std::shared_ptr<Outlet>> due; // let go of outside the lock
         {
             std::unique_lock lock(mutex_);
-            wake_.wait_for(lock, stop, interval_, [] { return false; });
-            std::erase_if(outlets_, [](const auto& entry) { return entry.second.expired(); });
-            for (const auto& [key, outlet] : outlets_) {
-                open.push_back(outlet.lock());
-            }
+            wake_.wait_for(lock, stop, look, [] { return false; });
+            due = take_due();
         }
-        for (const auto& outlet : open) {
+        for (const auto& outlet : due) {
             if (outlet) {
                 outlet->keep_alive();
             }
@@ -225,9 +261,14 @@ std::shared_ptr<Outlet> post_outlet(
     std::weak_ptr<StreamKeeper> keeper,
     Gatekeeper& gatekeeper
 ) {
-    return std::make_shared<PostOutlet>(
+    const auto kept_by = keeper.lock();
+    auto outlet = std::make_shared<PostOutlet>(
         std::move(exchange), std::move(session), std::move(keeper), gatekeeper
     );
+    if (kept_by) {
+        kept_by->add(outlet);
+    }
+    return outlet;
 }
 
 } // namespace interlock::server

@@ -62,6 +62,7 @@ public:
         access.identity.subject = token.substr(7);
         access.identity.issuer = "test";
         access.scopes = {"interlock:triage"};
+        access.expires = expires;
         if (token != "Bearer poor") {
             access.scopes->insert("interlock:postgres");
         }
@@ -80,6 +81,7 @@ public:
         }
         return HttpResponse{200, {}, "the document"};
     }
+    std::optional<interlock::base::Time> expires;
 };
 
 struct Setup {
@@ -87,6 +89,7 @@ struct Setup {
     std::vector<std::string> hosts = {};
     std::vector<std::string> origins = {};
     std::chrono::milliseconds keep_alive = 1h;
+    std::chrono::milliseconds silence = 1h;
     DispatcherOptions dispatcher = {};
 };
 
@@ -103,7 +106,8 @@ struct Serving {
              .unready = [this] { return unready; },
              .allowed_hosts = setup.hosts,
              .allowed_origins = setup.origins,
-             .keep_alive = setup.keep_alive}
+             .keep_alive = setup.keep_alive,
+             .silence = setup.silence}
         );
         REQUIRE(started.ok());
         server = std::move(started).value();
@@ -190,7 +194,7 @@ TEST_CASE("each kind of request gets the status that the protocol gives it", "[s
         serving.call("POST", "/mcp", {{"Content-Type", "Application/JSON; charset=utf-8"}}, hello())
             .status == 200
     );
-    CHECK(serving.call("POST", "/elsewhere", json, ping).status == 404);
+    CHECK(serving.call("POST", "/elsewhere", json).status == 404);
     const std::string discover =
         R"({"jsonrpc":"2.0","id":1,"method":"server/discover","params":{)" + modern_meta() + "}}";
     CHECK(serving.post(discover, modern("server/discover")).status == 200);
@@ -370,7 +374,7 @@ const std::string logging = R"("_meta":{"io.modelcontextprotocol/protocolVersion
                             R"("io.modelcontextprotocol/logLevel":"debug"})";
 
 TEST_CASE("a modern call that talks is answered as a stream without ids", "[server]") {
-    Serving serving(Setup{.keep_alive = 1ms});
+    Serving serving(Setup{.keep_alive = 1ms, .silence = 1ms});
     RawClient client(serving.server->port());
     serving.say(client, "POST", modern("tools/call", "talks"), call_of("talks", logging));
     const std::string head = client.read_until("\r\n\r\n");
@@ -525,6 +529,29 @@ TEST_CASE("a modern client hears what it listens to", "[server]") {
     CHECK(client.read_stream().find("\"result\"") != std::string::npos);
 }
 
+TEST_CASE("streams end with the token that opened them, however quiet they are", "[server]") {
+    Serving serving(Setup{.tokens = true});
+    const HttpHeaders session = serving.open_session({{"Authorization", "Bearer alice"}});
+    serving.tokens.expires = interlock::base::SystemClock().now() + 300ms;
+    RawClient standing(serving.server->port());
+    serving.say(standing, "GET", session);
+    standing.read_until("data:\n\n");
+    RawClient listening(serving.server->port());
+    HttpHeaders headers = modern("subscriptions/listen");
+    headers.emplace_back("Authorization", "Bearer alice");
+    serving.say(
+        listening,
+        "POST",
+        headers,
+        R"({"jsonrpc":"2.0","id":5,"method":"subscriptions/listen","params":{)"
+        R"("notifications":{"toolsListChanged":true},)" +
+            modern_meta() + "}}"
+    );
+    listening.read_until("event: message\n");
+    CHECK(standing.read_stream().ends_with("0\r\n\r\n"));
+    CHECK(listening.read_stream().ends_with("0\r\n\r\n"));
+}
+
 TEST_CASE("operators see health, readiness and metrics", "[server]") {
     Serving serving;
     CHECK(serving.call("GET", "/healthz").status == 200);
@@ -539,7 +566,8 @@ TEST_CASE("operators see health, readiness and metrics", "[server]") {
         metrics.body.find(R"(interlock_protocol_errors_total{code="-32700"} 1)") !=
         std::string::npos
     );
-    CHECK(serving.call("POST", "/healthz", {}, "x").status == 405);
+    CHECK(serving.call("POST", "/healthz").status == 405);
+    CHECK(serving.call("POST", "/healthz", {}, "x").status == 413);
 }
 
 TEST_CASE(
@@ -585,4 +613,64 @@ TEST_CASE("the protocol sees each header once and trimmed", "[server]") {
     CHECK(
         headers.parameters.front() == std::pair<std::string, std::string>("mcp-param-region", "eu")
     );
+}
+
+TEST_CASE("a silent legacy call is picked up again where its connection was lost", "[server]") {
+    Serving serving({.silence = 20ms});
+    const HttpHeaders session = serving.open_session();
+    RawClient client(serving.server->port());
+    serving.say(client, "POST", session, call_of("holds"));
+    const std::string head = client.read_until("\r\n\r\n");
+    CHECK_THAT(head, Catch::Contains("text/event-stream"));
+    const std::string priming = event(client);
+    const auto begin = priming.find("id: ") + 4;
+    const std::string id = priming.substr(begin, priming.find('\n', begin) - begin);
+    client.close();
+    serving.core.go_on.come();
+    HttpHeaders back = session;
+    back.emplace_back("Last-Event-ID", id);
+    RawClient again(serving.server->port());
+    serving.say(again, "GET", back);
+    CHECK_THAT(again.read_stream(), Catch::Contains("held"));
+}
+
+TEST_CASE("a page of an allowed origin can use the endpoint, and no other page", "[server]") {
+    Serving serving({.tokens = true, .origins = {"https://app.example"}});
+    const HttpHeaders page{{"Origin", "https://app.example"}};
+    HttpHeaders asking = page;
+    asking.emplace_back("Access-Control-Request-Method", "POST");
+    asking.emplace_back("Access-Control-Request-Headers", "authorization,mcp-session-id");
+    const auto preflight = serving.call("OPTIONS", "/mcp", asking);
+    CHECK(preflight.status == 204);
+    CHECK(header(preflight, "Access-Control-Allow-Origin") == "https://app.example");
+    CHECK(header(preflight, "Access-Control-Allow-Headers") == "authorization, mcp-session-id");
+    // The challenge can be read, and so can the metadata it names.
+    const auto refused = serving.post(hello(), page);
+    CHECK(refused.status == 401);
+    CHECK(header(refused, "Access-Control-Allow-Origin") == "https://app.example");
+    CHECK_THAT(
+        header(refused, "Access-Control-Expose-Headers"), Catch::Contains("WWW-Authenticate")
+    );
+    const std::string document = "/.well-known/oauth-protected-resource/mcp";
+    CHECK(
+        header(serving.call("GET", document, page), "Access-Control-Allow-Origin") ==
+        "https://app.example"
+    );
+    HttpHeaders alice = page;
+    alice.emplace_back("Authorization", "Bearer alice");
+    const auto opened = serving.post(hello(), alice);
+    CHECK(opened.status == 200);
+    CHECK(header(opened, "Access-Control-Allow-Origin") == "https://app.example");
+    CHECK(header(opened, "Vary") == "Origin");
+    // Others are refused as before, and are told nothing.
+    for (auto& [name, value] : asking) {
+        value = name == "Origin" ? "https://evil.example" : value;
+    }
+    const auto foreign = serving.call("OPTIONS", "/mcp", asking);
+    CHECK(foreign.status == 403);
+    CHECK(header(foreign, "Access-Control-Allow-Origin").empty());
+    // Without an origin nothing is named.
+    const auto plain = serving.post(hello(), {{"Authorization", "Bearer alice"}});
+    CHECK(plain.status == 200);
+    CHECK(header(plain, "Access-Control-Allow-Origin").empty());
 }

@@ -98,6 +98,13 @@ TEST_CASE("other paths need no token, but the right host", "[server]") {
     const RequestGate gate("127.0.0.1", 8080, gates.parts({}));
     CHECK(status(gate, request({{"Host", "localhost"}}, "GET", "/healthz")) == 0);
     CHECK(status(gate, request({{"Host", "evil.test"}}, "GET", "/healthz")) == 403);
+    // Nor may anybody fill memory there.
+    const auto with = [&](const char* name, const char* value) {
+        return status(gate, request({{"Host", "localhost"}, {name, value}}, "POST", "/healthz"));
+    };
+    CHECK(with("Content-Length", "0") == 0);
+    CHECK(with("Content-Length", "1") == 413);
+    CHECK(with("Transfer-Encoding", "chunked") == 413);
     CHECK(gates.gatekeeper.asked == 0);
 }
 

@@ -36,6 +36,7 @@ public:
     const HttpRequest& request() const override { return request_; }
     void respond(HttpResponse response) override { answer = std::move(response); }
     void start_stream(unsigned status, HttpHeaders headers) override {
+        const std::lock_guard lock(mutex_);
         if (!answer) {
             answer = HttpResponse{status, std::move(headers), ""};
         }
@@ -50,7 +51,7 @@ public:
 
     bool wait_for_body(const std::string& body) {
         std::unique_lock lock(mutex_);
-        return written_.wait_for(lock, 10s, [&] { return answer->body == body; });
+        return written_.wait_for(lock, 10s, [&] { return answer && answer->body == body; });
     }
     std::string header(const std::string& name) const {
         HttpRequest view;
@@ -229,7 +230,7 @@ TEST_CASE("only clients that know resuming are given ids and pauses", "[server]"
 }
 
 TEST_CASE("a quiet stream of a call is kept alive until it ends", "[server]") {
-    const auto keeper = std::make_shared<StreamKeeper>(1ms);
+    const auto keeper = std::make_shared<StreamKeeper>(1ms, 1ms);
     RefusingGatekeeper gatekeeper;
     const auto exchange = std::make_shared<FakeExchange>();
     const auto outlet = post_outlet(exchange, nullptr, keeper, gatekeeper);
@@ -239,8 +240,77 @@ TEST_CASE("a quiet stream of a call is kept alive until it ends", "[server]") {
     CHECK(exchange->answer->body.ends_with(sse_message("2")));
 }
 
+namespace {
+
+/// A call that says nothing for longer than its keeper waits.
+struct Quiet {
+    explicit Quiet(const std::string& accept, SessionPointer session = nullptr)
+        : exchange(std::make_shared<FakeExchange>(HttpHeaders{{"Accept", accept}})),
+          outlet(post_outlet(exchange, std::move(session), keeper, gatekeeper)) {}
+    RefusingGatekeeper gatekeeper;
+    std::shared_ptr<StreamKeeper> keeper = std::make_shared<StreamKeeper>(1h, 1h);
+    std::shared_ptr<FakeExchange> exchange;
+    std::shared_ptr<Outlet> outlet;
+};
+
+constexpr const char* both = "application/json, text/event-stream";
+
+} // namespace
+
+TEST_CASE("a call that is quiet for long becomes a stream, and can be resumed", "[server]") {
+    const auto session = session_of("2025-11-25");
+    Quiet call(both, session);
+    call.outlet->keep_alive();
+    CHECK(call.exchange->answer->body == sse_priming("1-1"));
+    call.outlet->keep_alive(); // from here on the session's own streams are kept alive
+    CHECK(call.exchange->answer->body == sse_priming("1-1"));
+    call.exchange->client.request_stop();
+    call.outlet->finish(reply(200, "2"));
+    const auto back = std::make_shared<FakeExchange>();
+    REQUIRE(session->streams().resume("1-1", interlock::server::carry(back)));
+    CHECK(back->answer->body == sse_keep_alive() + sse_message("2", "1-2"));
+
+    Quiet older(both, session_of("2025-06-18"));
+    older.outlet->keep_alive();
+    older.outlet->finish(reply(200, "2"));
+    CHECK(older.exchange->answer->body == sse_keep_alive() + sse_message("2"));
+
+    Quiet modern(both);
+    modern.outlet->keep_alive();
+    modern.outlet->finish(reply(200, "2"));
+    CHECK(modern.exchange->answer->body == sse_keep_alive() + sse_message("2"));
+    CHECK(modern.exchange->finished);
+}
+
+TEST_CASE("a client whose Accept names no stream gets its one answer", "[server]") {
+    for (const char* accept : {"*/*", "application/json", "application/json, text/*"}) {
+        Quiet call(accept, session_of("2025-11-25"));
+        call.outlet->keep_alive();
+        CHECK_FALSE(call.exchange->answer);
+        call.outlet->finish(reply(200, "2"));
+        CHECK(call.exchange->answer->body == "2");
+        call.outlet->keep_alive();
+        CHECK(call.exchange->answer->body == "2");
+    }
+}
+
+TEST_CASE("the keeper waits for silence first", "[server]") {
+    RefusingGatekeeper gatekeeper;
+    const auto keeper = std::make_shared<StreamKeeper>(1ms, 1h);
+    const auto exchange = std::make_shared<FakeExchange>(HttpHeaders{{"Accept", both}});
+    const auto outlet = post_outlet(exchange, nullptr, keeper, gatekeeper);
+    const auto soon = std::make_shared<StreamKeeper>(1h, 1ms);
+    const auto quiet = std::make_shared<FakeExchange>(HttpHeaders{{"Accept", both}});
+    const auto kept = post_outlet(quiet, nullptr, soon, gatekeeper);
+    CHECK(quiet->wait_for_body(sse_keep_alive()));
+    CHECK_FALSE(exchange->answer);
+    outlet->finish(reply(200, "2"));
+    CHECK(exchange->answer->body == "2");
+    kept->finish(reply(200, "2"));
+}
+
 TEST_CASE("an outlet that was let go of leaves its keeper", "[server]") {
-    const auto keeper = std::make_shared<StreamKeeper>(1ms);
+    const auto keeper = std::make_shared<StreamKeeper>(1ms, 1ms);
     RefusingGatekeeper gatekeeper;
     const auto exchange = std::make_shared<FakeExchange>();
     for (int i = 0; i < 100; ++i) {

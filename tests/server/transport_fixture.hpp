@@ -71,11 +71,11 @@ struct TransportRoom {
 
     /// `echo` (domain triage), `guarded` (domain postgres), `talks` (logs "first", waits for go_on,
     /// logs "second", answers), `asks` (elicits), `pauses` (lets the connection go, waits for
-    /// go_on, answers), `waits` (until it is stopped).
+    /// go_on, answers), `waits` (until it is stopped), `holds` (says nothing until go_on).
     server::Offer talking_offer() {
         server::Offer offer = protocol::plain_offer();
         offer.tools = {protocol::tool("echo", "triage"), protocol::tool("guarded", "postgres")};
-        for (const char* name : {"talks", "asks", "pauses", "waits"}) {
+        for (const char* name : {"talks", "asks", "pauses", "waits", "holds"}) {
             offer.tools.push_back(protocol::tool(name));
         }
         offer.logging = true;
@@ -108,6 +108,10 @@ struct TransportRoom {
             never.wait(call.stop());
             stopped.come();
             return says("stopped");
+        };
+        offer.tools[6].run = [this](server::Conversation&, const base::Json&) {
+            go_on.wait();
+            return says("held");
         };
         return offer;
     }
