@@ -13,8 +13,9 @@
 namespace interlock::server {
 namespace {
 
-constexpr std::chrono::milliseconds poll_time{100}; // how late a stop request may be noticed
-constexpr std::chrono::milliseconds news_patience{2'000};
+constexpr std::chrono::milliseconds poll_time{100};    // how late a stop request may be noticed
+constexpr std::chrono::milliseconds news_flush{2'000}; // at the end
+constexpr std::size_t news_bytes_max = base::limits::session_event_bytes_max;
 constexpr int stalled_polls_max = 20; // at the end, a reader that takes nothing is waited for 2 s
 constexpr std::size_t read_bytes = 64 * 1024;
 // A pipe that polls as writable takes at least this much without blocking (PIPE_BUF).
@@ -73,31 +74,9 @@ std::vector<Line> LineSplitter::feed(std::string_view bytes) {
     }
 }
 
-bool LineWriter::broken() const {
-    return broken_.load();
-}
-
 bool LineWriter::write(std::string_view text) {
-    const std::lock_guard lock(writing_);
-    return send(text);
-}
-
-bool LineWriter::offer(std::string_view text, std::chrono::milliseconds patience) {
-    const std::unique_lock lock(writing_, patience);
-    if (!lock || broken()) {
-        return false;
-    }
-    for (auto waited = patience.zero(); waited < patience; waited += poll_time) {
-        const Ready ready = wait_for(descriptor_, POLLOUT);
-        if (ready != Ready::not_yet) {
-            return send(text);
-        }
-    }
-    return false;
-}
-
-bool LineWriter::send(std::string_view text) {
     const std::string line = one_line(text) + '\n';
+    const std::lock_guard lock(writing_);
     std::string_view rest = line;
     int stalled = 0;
     while (!rest.empty() && !broken()) {
@@ -105,7 +84,9 @@ bool LineWriter::send(std::string_view text) {
         if (ready == Ready::failed) {
             broken_ = true;
         } else if (ready == Ready::not_yet) {
-            broken_ = base::stop_requested() && ++stalled >= stalled_polls_max;
+            if (base::stop_requested() && ++stalled >= stalled_polls_max) {
+                broken_ = true;
+            }
         } else {
             const auto written =
                 ::write(descriptor_, rest.data(), std::min(rest.size(), write_bytes));
@@ -122,26 +103,59 @@ bool LineWriter::send(std::string_view text) {
     return rest.empty();
 }
 
+NewsWriter::NewsWriter(std::shared_ptr<LineWriter> writer)
+    : writer_(std::move(writer)), thread_([this](const std::stop_token& ending) { run(ending); }) {}
+
+NewsWriter::~NewsWriter() {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, news_flush, [this] { return lines_.empty(); })) {
+        writer_->give_up();
+    }
+}
+
+bool NewsWriter::offer(std::string line) {
+    const std::lock_guard lock(mutex_);
+    if (writer_->broken() || bytes_ + line.size() > news_bytes_max) {
+        return false;
+    }
+    add(std::move(line));
+    return true;
+}
+
+void NewsWriter::finish(std::string line) {
+    const std::lock_guard lock(mutex_);
+    add(std::move(line));
+}
+
+void NewsWriter::add(std::string line) {
+    bytes_ += line.size();
+    lines_.push_back(std::move(line));
+    changed_.notify_all();
+}
+
+void NewsWriter::run(const std::stop_token& ending) {
+    std::unique_lock lock(mutex_);
+    while (changed_.wait(lock, ending, [this] { return !lines_.empty(); })) {
+        const std::string line = std::move(lines_.front());
+        lock.unlock();
+        writer_->write(line);
+        lock.lock();
+        bytes_ -= line.size();
+        lines_.pop_front();
+        changed_.notify_all();
+    }
+}
+
 namespace {
 
-enum class Says {
-    answers, // waits for a slow reader: whoever asks more than it reads is held up
-    news,    // is told to others, too: a client that does not read misses it
-};
-
-/// The way back for one message: lines.
+/// The way back for one message: lines. Whoever asks more than it reads is held up.
 class LineOutlet final : public Outlet {
 public:
-    LineOutlet(std::shared_ptr<LineWriter> writer, Says says)
-        : writer_(std::move(writer)), says_(says) {}
+    explicit LineOutlet(std::shared_ptr<LineWriter> writer) : writer_(std::move(writer)) {}
 
     bool push(std::string message) override {
         const std::lock_guard lock(mutex_);
-        if (finished_) {
-            return false;
-        }
-        return says_ == Says::news ? writer_->offer(message, news_patience)
-                                   : writer_->write(message);
+        return !finished_ && writer_->write(message);
     }
     void finish(Reply reply) override {
         const std::lock_guard lock(mutex_);
@@ -152,7 +166,29 @@ public:
 
 private:
     std::shared_ptr<LineWriter> writer_;
-    const Says says_;
+    std::mutex mutex_;
+    bool finished_ = false;
+};
+
+/// The way back for a listen, and for news of the session: told by those who have others to tell,
+/// so they never wait.
+class NewsOutlet final : public Outlet {
+public:
+    explicit NewsOutlet(std::shared_ptr<NewsWriter> news) : news_(std::move(news)) {}
+
+    bool push(std::string message) override {
+        const std::lock_guard lock(mutex_);
+        return !finished_ && news_->offer(std::move(message));
+    }
+    void finish(Reply reply) override {
+        const std::lock_guard lock(mutex_);
+        if (!std::exchange(finished_, true) && !reply.body.empty()) {
+            news_->finish(std::move(reply.body));
+        }
+    }
+
+private:
+    const std::shared_ptr<NewsWriter> news_;
     std::mutex mutex_;
     bool finished_ = false;
 };
@@ -162,7 +198,11 @@ private:
 StdioServer::StdioServer(
     MessageHandler& handler, Hub& hub, telemetry::Identity identity, int in, int out
 )
-    : handler_(handler), hub_(hub), in_(in), writer_(std::make_shared<LineWriter>(out)) {
+    : handler_(handler),
+      hub_(hub),
+      in_(in),
+      writer_(std::make_shared<LineWriter>(out)),
+      news_(std::make_shared<NewsWriter>(writer_)) {
     arrival_.transport = Transport::stdio;
     arrival_.access.identity = std::move(identity);
     arrival_.process = std::make_shared<LegacySession>();
@@ -171,7 +211,7 @@ StdioServer::StdioServer(
 void StdioServer::serve() {
     LineSplitter splitter;
     std::vector<char> buffer(read_bytes);
-    hub_.attach_process(arrival_.process, std::make_shared<LineOutlet>(writer_, Says::news));
+    hub_.attach_process(arrival_.process, std::make_shared<NewsOutlet>(news_));
     while (!base::stop_requested() && !writer_->broken()) {
         const Ready ready = wait_for(in_, POLLIN);
         if (ready == Ready::not_yet) {
@@ -204,10 +244,13 @@ void StdioServer::take(const Line& line) {
         ));
         return;
     }
-    handler_.handle(line.text, arrival_, {}, [writer = writer_](const Reaction& reaction) {
-        const Says says = listens(reaction) ? Says::news : Says::answers;
-        return std::make_shared<LineOutlet>(writer, says);
-    });
+    const auto way_back = [this](const Reaction& reaction) -> std::shared_ptr<Outlet> {
+        if (listens(reaction)) {
+            return std::make_shared<NewsOutlet>(news_);
+        }
+        return std::make_shared<LineOutlet>(writer_);
+    };
+    handler_.handle(line.text, arrival_, {}, way_back);
 }
 
 } // namespace interlock::server

@@ -9,11 +9,13 @@
 #include "telemetry/identity.hpp"
 
 #include <atomic>
-#include <chrono>
+#include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace interlock::server {
@@ -43,23 +45,47 @@ private:
     bool skipping_ = false;
 };
 
-/// Whole lines to a file descriptor, from any thread. Gives up for good when the reader is gone, or
-/// does not read while the program is asked to stop.
+/// Whole lines to a file descriptor, from any thread. Waits for a reader that is slow; gives up for
+/// good when the reader is gone, or does not read while the program is asked to stop.
 class LineWriter {
 public:
     explicit LineWriter(int descriptor) : descriptor_(descriptor) {}
-    /// Waits for a reader that is slow. False when the line is lost.
+    /// False when the line is lost.
     bool write(std::string_view text);
-    /// The same, but gives the line up when its first byte cannot leave within `patience`.
-    bool offer(std::string_view text, std::chrono::milliseconds patience);
-    bool broken() const;
+    bool broken() const { return broken_.load(); }
+    /// Nobody waits for the reader any more.
+    void give_up() { broken_.store(true); }
 
 private:
-    bool send(std::string_view text);
-
-    std::timed_mutex writing_;
+    std::mutex writing_;
     int descriptor_;
     std::atomic<bool> broken_ = false;
+};
+
+/// Lines that whoever says them does not wait for: news are told to many, and a reader that does
+/// not read must hold up none of the others. They leave in order, from a thread of their own.
+class NewsWriter {
+public:
+    explicit NewsWriter(std::shared_ptr<LineWriter> writer);
+    /// Waits a moment for what is still to be read.
+    ~NewsWriter();
+    NewsWriter(const NewsWriter&) = delete;
+    NewsWriter& operator=(const NewsWriter&) = delete;
+    /// False when too much waits to be read already, or nobody reads any more.
+    bool offer(std::string line);
+    /// The last word of a listen, which is never left out.
+    void finish(std::string line);
+
+private:
+    void add(std::string line);
+    void run(const std::stop_token& ending);
+
+    const std::shared_ptr<LineWriter> writer_;
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::deque<std::string> lines_; // the first is being written
+    std::size_t bytes_ = 0;
+    std::jthread thread_; // last: ends before what it uses
 };
 
 class StdioServer {
@@ -76,6 +102,7 @@ private:
     Arrival arrival_;
     int in_;
     std::shared_ptr<LineWriter> writer_; // shared with answers under way
+    std::shared_ptr<NewsWriter> news_;   // shared with listens
 };
 
 } // namespace interlock::server

@@ -12,6 +12,7 @@ namespace {
 using interlock::server::Line;
 using interlock::server::LineSplitter;
 using interlock::server::LineWriter;
+using interlock::server::NewsWriter;
 using interlock::server::StdioServer;
 using interlock::test::TransportRoom;
 using interlock::test::protocol::modern_meta;
@@ -255,16 +256,62 @@ TEST_CASE("every message is one line whatever white space is in it", "[server]")
     CHECK(out.line() == "{ \"a\":  \"\\u2028\"}");
 }
 
-TEST_CASE("news are given up when nobody reads, and no line is torn", "[server]") {
+TEST_CASE("news wait for nobody, are bounded, and no line is torn", "[server]") {
     Pipe out;
     const int size = ::fcntl(out.ends[1], F_SETPIPE_SZ, 4096);
     REQUIRE(size >= 4096);
-    LineWriter writer(out.ends[1]);
+    const auto writer = std::make_shared<LineWriter>(out.ends[1]);
     const std::string full(static_cast<std::size_t>(size) - 1, 'x');
-    CHECK(writer.write(full));
-    CHECK_FALSE(writer.offer("news", 1ms));
-    CHECK_FALSE(writer.broken());
+    CHECK(writer->write(full));
+    NewsWriter news(writer);
+    // Nobody reads, and every one of these returns.
+    const std::string line(100'000, 'y');
+    std::size_t taken = 0;
+    while (news.offer(line)) {
+        ++taken;
+    }
+    CHECK(taken == interlock::base::limits::session_event_bytes_max / line.size());
+    news.finish("the end");
+    CHECK_FALSE(writer->broken());
     CHECK(out.line() == full);
-    CHECK(writer.offer("news", 1ms));
-    CHECK(out.line() == "news");
+    for (std::size_t i = 0; i < taken; ++i) {
+        CHECK(out.line() == line);
+    }
+    CHECK(out.line() == "the end");
+}
+
+TEST_CASE("news that nobody reads end with their writer", "[server]") {
+    Pipe out;
+    REQUIRE(::fcntl(out.ends[1], F_SETPIPE_SZ, 4096) >= 4096);
+    const auto writer = std::make_shared<LineWriter>(out.ends[1]);
+    {
+        NewsWriter news(writer);
+        CHECK(news.offer(std::string(100'000, 'x')));
+    }
+    CHECK(writer->broken());
+}
+
+TEST_CASE("a reader that does not read holds up nobody who tells news", "[server]") {
+    TransportRoom core;
+    Pipe in;
+    Pipe out;
+    REQUIRE(::fcntl(out.ends[1], F_SETPIPE_SZ, 4096) >= 4096);
+    std::thread thread([&] {
+        StdioServer server(core.handler, core.hub, TransportRoom::user(), in.ends[0], out.ends[1]);
+        server.serve();
+    });
+    in.write(
+        R"({"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":)"
+        R"({"toolsListChanged":true},)" +
+        modern_meta() + "}}\n"
+    );
+    CHECK(out.line().find("acknowledged") != std::string::npos);
+    for (int i = 0; i < 1'000; ++i) { // far more than the pipe holds
+        core.hub.lists_changed({.tools = true});
+    }
+    in.close_write();
+    thread.join();
+    CHECK(out.line().find("list_changed") != std::string::npos);
+    out.close_read();
+    core.end();
 }
