@@ -3,6 +3,7 @@
 #include "base/limits.hpp"
 #include "server/sse.hpp"
 
+#include <atomic>
 #include <charconv>
 #include <cstdint>
 #include <deque>
@@ -16,9 +17,21 @@ namespace {
 
 namespace limits = base::limits;
 
+/// What all sessions together keep for replay: sessions are many, and memory is not.
+constexpr std::size_t kept_bytes_max = 64 * limits::session_event_bytes_max;
+/// Keep-alive rounds that an event is kept for: about five minutes, in which a client comes back or
+/// does not.
+constexpr std::uint64_t kept_rounds = 20;
+
+std::atomic<std::size_t>& bytes_kept_by_all() {
+    static std::atomic<std::size_t> bytes{0};
+    return bytes;
+}
+
 struct Event {
     std::uint64_t number;
-    std::string bytes; // as they go out, id and all
+    std::uint64_t round; // in which it was said
+    std::string bytes;   // as they go out, id and all
 };
 
 struct Stream {
@@ -77,13 +90,17 @@ struct EventStreams::State {
     std::shared_ptr<Stream> standing; // also one of them; null = never opened
     std::uint64_t streams_made = 0;
     std::uint64_t events_made = 0;
+    std::uint64_t round = 0; // of keep-alives
     std::size_t kept_bytes = 0;
     bool closed = false;
 
     std::shared_ptr<Stream> make(StreamCarrier carrier, bool resumable);
     void begin(Stream& stream);
     bool emit(Stream& stream, std::string_view message);
+    void keep(Stream& stream, std::string bytes);
+    void drop_first_event(Stream& stream);
     void drop_oldest_event();
+    void drop_old_events(Stream& stream);
     bool make_room();
     void forget(Stream& stream);
 };
@@ -118,13 +135,27 @@ bool EventStreams::State::emit(Stream& stream, std::string_view message) {
     std::string bytes = sse_message(message, id);
     stream.say(bytes);
     if (stream.resumable) {
-        kept_bytes += bytes.size();
-        stream.kept.push_back({stream.last, std::move(bytes)});
-        while (kept_bytes > limits::session_event_bytes_max) {
-            drop_oldest_event();
-        }
+        keep(stream, std::move(bytes));
     }
     return stream.resumable || stream.carried();
+}
+
+void EventStreams::State::keep(Stream& stream, std::string bytes) {
+    kept_bytes += bytes.size();
+    bytes_kept_by_all() += bytes.size();
+    stream.kept.push_back({stream.last, round, std::move(bytes)});
+    while (kept_bytes > limits::session_event_bytes_max ||
+           (kept_bytes > 0 && bytes_kept_by_all() > kept_bytes_max)) {
+        drop_oldest_event();
+    }
+}
+
+void EventStreams::State::drop_first_event(Stream& stream) {
+    const std::size_t size = stream.kept.front().bytes.size();
+    stream.dropped = stream.kept.front().number;
+    kept_bytes -= size;
+    bytes_kept_by_all() -= size;
+    stream.kept.pop_front();
 }
 
 void EventStreams::State::drop_oldest_event() {
@@ -134,9 +165,17 @@ void EventStreams::State::drop_oldest_event() {
                            (!oldest || stream->kept.front().number < oldest->kept.front().number);
         oldest = older ? stream.get() : oldest;
     }
-    oldest->dropped = oldest->kept.front().number;
-    kept_bytes -= oldest->kept.front().bytes.size();
-    oldest->kept.pop_front();
+    drop_first_event(*oldest);
+}
+
+/// A stream that has ended, and of which nothing is left to replay, goes too.
+void EventStreams::State::drop_old_events(Stream& stream) {
+    while (!stream.kept.empty() && stream.kept.front().round + kept_rounds < round) {
+        drop_first_event(stream);
+    }
+    if (stream.resumable && stream.finished && stream.kept.empty() && !stream.carried()) {
+        forget(stream);
+    }
 }
 
 /// For one more stream that is kept for replay.
@@ -164,10 +203,9 @@ bool EventStreams::State::make_room() {
 
 /// No replay from here on.
 void EventStreams::State::forget(Stream& stream) {
-    for (const Event& event : stream.kept) {
-        kept_bytes -= event.bytes.size();
+    while (!stream.kept.empty()) {
+        drop_first_event(stream);
     }
-    stream.kept.clear();
     stream.resumable = false;
     streams.erase(stream.number); // maybe the last that held it
 }
@@ -281,8 +319,12 @@ bool EventStreams::tell(std::string_view message) {
 
 void EventStreams::keep_alive() {
     const std::lock_guard lock(state_->mutex);
-    for (const auto& [number, stream] : state_->streams) {
+    ++state_->round;
+    for (auto at = state_->streams.begin(); at != state_->streams.end();) {
+        const auto stream = at->second;
+        ++at; // it may be forgotten
         stream->say(sse_keep_alive());
+        state_->drop_old_events(*stream);
     }
 }
 

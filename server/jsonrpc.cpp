@@ -11,6 +11,9 @@ namespace {
 
 using base::Json;
 
+// Ids are kept, compared and sent back, some of them often.
+constexpr std::size_t id_bytes_max = 16 * 1024;
+
 Refusal refuse(std::string id, int code, std::string message) {
     return Refusal{std::move(id), RpcError{code, std::move(message), {}}};
 }
@@ -59,7 +62,9 @@ Incoming read_message(Json& value) {
         );
     }
     if (id_value != nullptr && id.empty()) {
-        return refuse({}, rpc::invalid_request, "An id is a string or an integer.");
+        return refuse(
+            {}, rpc::invalid_request, "An id is an integer or a string of at most 16 KiB."
+        );
     }
     const auto params = value.find("params");
     if (params != value.end() && !params->is_object() && !params->is_null()) {
@@ -84,8 +89,10 @@ Packet only(Incoming incoming, bool batch) {
 } // namespace
 
 std::string id_text(const Json& value) {
-    return value.is_string() || value.is_number_integer() ? base::render_json(value)
-                                                          : std::string{};
+    const bool stands =
+        value.is_number_integer() ||
+        (value.is_string() && value.get_ref<const std::string&>().size() <= id_bytes_max);
+    return stands ? base::render_json(value) : std::string{};
 }
 
 Packet parse_packet(std::string_view text) {

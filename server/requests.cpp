@@ -150,7 +150,7 @@ Read<std::string> read_progress_token(const Json& params) {
     }
     std::string text = id_text(*token);
     if (text.empty()) {
-        return wrong("A progressToken is a string or an integer.");
+        return wrong("A progressToken is an integer or a string of at most 16 KiB.");
     }
     return text;
 }

@@ -16,6 +16,8 @@ using base::Json;
 
 constexpr std::chrono::milliseconds poll_interval{500}; // what we advise clients
 constexpr std::chrono::milliseconds tick{100};          // how late a deadline may be noticed
+// Of all that is kept together: four of the largest.
+constexpr std::size_t result_bytes_max = 4 * base::limits::evidence_bytes_max;
 
 enum class Status { working, input_required, completed, failed, cancelled };
 
@@ -104,6 +106,8 @@ struct Tasks::State {
     /// Changes a task by `change`, which says whether it did, and tells the listener.
     template <class Change>
     void change(const std::string& id, const Change& change_task);
+    /// Forgets the tasks that ended first while all results are more than may be kept.
+    void bound_results();
 
     base::Clock& clock;
     base::Random& random;
@@ -143,6 +147,23 @@ void Tasks::State::change(const std::string& id, const Change& change_task) {
     }
     if (listener) {
         listener(subject, id, news);
+    }
+}
+
+void Tasks::State::bound_results() {
+    const std::lock_guard lock(mutex);
+    std::size_t bytes = 0;
+    for (const auto& [id, task] : tasks) {
+        bytes += task.result.size();
+    }
+    while (bytes > result_bytes_max) {
+        auto first = tasks.end();
+        for (auto at = tasks.begin(); at != tasks.end(); ++at) {
+            const bool earlier = first == tasks.end() || at->second.changed < first->second.changed;
+            first = !at->second.result.empty() && earlier ? at : first;
+        }
+        bytes -= first->second.result.size();
+        tasks.erase(first);
     }
 }
 
@@ -238,6 +259,7 @@ void Tasks::complete(const std::string& task_id, std::string result) {
         task.result = std::move(result);
         return true;
     });
+    state_->bound_results();
 }
 
 void Tasks::fail(const std::string& task_id, const RpcError& error) {
@@ -290,14 +312,16 @@ Tasks::cancel(const std::string& subject, const std::string& task_id) {
     if (!owns(subject, task_id)) {
         return unknown_task();
     }
-    std::stop_source stop(std::nostopstate);
+    std::optional<std::stop_source> stop;
     state_->change(task_id, [&](Task& task) {
         task.status = Status::cancelled;
         task.open.clear();
-        stop = task.stop;
+        stop.emplace(task.stop);
         return true;
     });
-    stop.request_stop(); // not under our locks: callbacks run now
+    if (stop) {
+        stop->request_stop(); // not under our locks: callbacks run now
+    }
     return "{}";
 }
 

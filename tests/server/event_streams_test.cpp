@@ -350,7 +350,9 @@ TEST_CASE("writers and returning clients do not disturb each other", "[server]")
     for (int i = 0; i < 50; ++i) {
         Wire back;
         REQUIRE(streams.resume("1-1", back.carrier()));
-        streams.keep_alive();
+        if (i % 5 == 0) { // more often, and what is kept is too old
+            streams.keep_alive();
+        }
     }
     writer.join();
     Wire back;
@@ -361,4 +363,69 @@ TEST_CASE("writers and returning clients do not disturb each other", "[server]")
     }
     expected += sse_message("\"end\"", "1-" + std::to_string(events + 2));
     CHECK(back.take() == expected);
+}
+
+namespace {
+
+/// A connection that is gone, and one that remembers.
+interlock::server::StreamCarrier lost() {
+    return {[](const std::string&) { return false; }, [] {}};
+}
+interlock::server::StreamCarrier into(std::string& text) {
+    return {
+        [&text](const std::string& bytes) {
+            text += bytes;
+            return true;
+        },
+        [] {}};
+}
+
+} // namespace
+
+TEST_CASE("what all sessions keep together is bounded", "[server]") {
+    using interlock::server::EventStream;
+    using interlock::server::EventStreams;
+    const std::string message(interlock::base::limits::session_event_bytes_max - 1'000, 'x');
+    {
+        std::vector<std::unique_ptr<EventStreams>> sessions;
+        std::vector<std::shared_ptr<EventStream>> streams;
+        for (int i = 0; i < 70; ++i) {
+            sessions.push_back(std::make_unique<EventStreams>());
+            streams.push_back(sessions.back()->open(lost(), true));
+            CHECK(streams.back()->write(message));
+        }
+        std::string first;
+        CHECK(sessions.front()->resume("1-1", into(first)));
+        CHECK(first.find(message) != std::string::npos);
+        std::string last;
+        CHECK(sessions.back()->resume("1-1", into(last)));
+        CHECK(last.find("not kept") != std::string::npos);
+        CHECK(last.size() < 1'000);
+    }
+    // The room is free again when the sessions are gone.
+    EventStreams later;
+    const auto stream = later.open(lost(), true);
+    CHECK(stream->write(message));
+    std::string text;
+    CHECK(later.resume("1-1", into(text)));
+    CHECK(text.find(message) != std::string::npos);
+}
+
+TEST_CASE("nothing is kept for ever for a client that does not come back", "[server]") {
+    interlock::server::EventStreams streams;
+    const auto under_way = streams.open(lost(), true);
+    const auto ended = streams.open(lost(), true);
+    CHECK(under_way->write("1"));
+    ended->finish("2");
+    for (int i = 0; i < 20; ++i) {
+        streams.keep_alive();
+    }
+    std::string text;
+    CHECK(streams.resume("2-2", into(text)));
+    CHECK(text.find("data: 2") != std::string::npos);
+    streams.keep_alive();
+    CHECK_FALSE(streams.resume("2-2", into(text)));
+    std::string late;
+    CHECK(streams.resume("1-1", into(late)));
+    CHECK(late.find("not kept") != std::string::npos);
 }

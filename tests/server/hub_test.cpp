@@ -28,11 +28,17 @@ constexpr const char* members =
 
 struct Room {
     OutletPointer listen(
-        ListenFilter filter, std::string id = "7", std::string key = {}, std::stop_token gone = {}
+        ListenFilter filter,
+        std::string id = "7",
+        std::string key = {},
+        std::stop_token gone = {},
+        std::string subject = "me"
     ) {
         auto outlet = std::make_shared<RecordingOutlet>();
         hub.listen(
-            Listen{std::move(key), std::move(id), "me", std::move(filter), members}, outlet, gone
+            Listen{std::move(key), std::move(id), std::move(subject), std::move(filter), members},
+            outlet,
+            gone
         );
         return outlet;
     }
@@ -204,21 +210,48 @@ TEST_CASE("a client that closes its listen is let go", "[server]") {
 TEST_CASE("listens are bounded and many of them are served", "[server]") {
     Room room;
     std::vector<OutletPointer> outlets;
+    const auto listen = [&] {
+        const std::string id = std::to_string(outlets.size());
+        const std::string subject = "subject " + std::to_string(outlets.size() % 10);
+        outlets.push_back(room.listen(tools_only(), id, {}, {}, subject));
+    };
     for (int i = 0; i < 1000; ++i) {
-        outlets.push_back(room.listen(tools_only(), std::to_string(i)));
+        listen();
     }
     room.hub.lists_changed(OfferChange{.tools = true});
     for (const auto& outlet : outlets) {
         CHECK(outlet->pushed().size() == 2);
     }
     while (room.hub.listeners() < limits::listeners_max) {
-        outlets.push_back(room.listen(tools_only(), std::to_string(outlets.size())));
+        listen();
     }
     const auto refused = room.listen(tools_only());
     CHECK(refused->reply().status == 503);
     CHECK(refused->reply().retry_after == limits::busy_retry_after);
     CHECK(refused->pushed().empty());
     CHECK(room.hub.listeners() == limits::listeners_max);
+}
+
+TEST_CASE("one caller cannot take the places of all who listen", "[server]") {
+    Room room;
+    std::vector<OutletPointer> outlets;
+    for (std::size_t i = 0; i < limits::listeners_max / 10; ++i) {
+        outlets.push_back(room.listen(tools_only(), std::to_string(i)));
+    }
+    CHECK(room.hub.listeners() == limits::listeners_max / 10);
+    CHECK(room.listen(tools_only())->reply().status == 503);
+    const auto other = room.listen(tools_only(), "1", {}, {}, "somebody else");
+    CHECK(other->finished() == 0);
+    CHECK(room.hub.listeners() == limits::listeners_max / 10 + 1);
+}
+
+TEST_CASE("a client that takes no stream is answered, and holds nothing", "[server]") {
+    Room room;
+    const auto outlet = std::make_shared<RecordingOutlet>();
+    outlet->close();
+    room.hub.listen(Listen{{}, "7", "me", tools_only(), members}, outlet, {});
+    CHECK(json(outlet->reply().body)["result"]["resultType"] == "complete");
+    CHECK(room.hub.listeners() == 0);
 }
 
 TEST_CASE("quiet listens and streams are kept alive", "[server]") {

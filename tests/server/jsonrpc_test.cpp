@@ -88,6 +88,8 @@ TEST_CASE("an id beyond what an integer holds is refused, a long text is not", "
     CHECK(message(R"({"jsonrpc":"2.0","id":)" + most + R"(,"method":"a"})").id == most);
     const std::string text = '"' + std::string(10'000, 'x') + '"';
     CHECK(message(R"({"jsonrpc":"2.0","id":)" + text + R"(,"method":"a"})").id == text);
+    const std::string whole = '"' + std::string(17'000, 'x') + '"';
+    CHECK(refusal(R"({"jsonrpc":"2.0","id":)" + whole + R"(,"method":"a"})").error.code == -32600);
 }
 
 TEST_CASE("text that is not JSON is a parse error", "[server]") {

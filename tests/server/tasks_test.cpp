@@ -232,3 +232,19 @@ TEST_CASE("tasks are bounded, for everybody and for each", "[server]") {
     }
     CHECK_FALSE(room.tasks.start("one more", {}).ok());
 }
+
+TEST_CASE("what tasks came to is bounded together, the first that ended goes first", "[server]") {
+    SharedClock clock;
+    SharedRandom random;
+    Tasks tasks(clock, random);
+    std::vector<std::string> ids;
+    for (int i = 0; i < 5; ++i) {
+        ids.push_back(tasks.start("me", std::stop_source{}).value());
+        tasks.complete(ids.back(), '"' + std::string(limits::evidence_bytes_max - 2, 'x') + '"');
+        clock.advance(std::chrono::seconds(1));
+    }
+    CHECK_FALSE(tasks.owns("me", ids.front()));
+    for (std::size_t i = 1; i < ids.size(); ++i) {
+        CHECK(tasks.owns("me", ids[i]));
+    }
+}
