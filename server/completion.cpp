@@ -124,6 +124,9 @@ std::vector<std::string> plan_ids(const DiagnosticParts& parts, const Conversati
 Completion of_prompt(
     const DiagnosticParts& parts, Conversation& conversation, const CompletionRequest& asked
 ) {
+    if (asked.reference == diagnose_prompt && !may_use(parts, conversation.access(), "triage")) {
+        return {}; // which databases there are is for those who may look at them
+    }
     if (asked.reference == diagnose_prompt && asked.argument == "target") {
         return beginning_with(asked.value, parts.context.targets.names());
     }

@@ -66,6 +66,10 @@ protected:
 
 private:
     bool too_often(base::Ticks now);
+    /// Its client has its answer already (a task), or wants to hear no more of it.
+    bool silent() const {
+        return !parts_.handover.task_id().empty() || parts_.stop.stop_requested();
+    }
 
     ConversationParts parts_;
     std::optional<double> progress_;
@@ -89,8 +93,7 @@ void SharedConversation::progress(
     const bool rises = std::isfinite(done) && (!progress_ || done > *progress_);
     // What completes the work is told however fast it went.
     const bool last = total && done >= *total;
-    if (token.empty() || !rises || (too_often(parts_.clock.ticks()) && !last) ||
-        !parts_.handover.task_id().empty()) {
+    if (token.empty() || !rises || (too_often(parts_.clock.ticks()) && !last) || silent()) {
         return;
     }
     progress_ = done;
@@ -110,7 +113,7 @@ void SharedConversation::log(
     LogSeverity severity, std::string_view logger, const std::string& data
 ) {
     const auto& level = parts_.job.log_level;
-    if (!level || severity < *level || !parts_.handover.task_id().empty()) {
+    if (!level || severity < *level || silent()) {
         return;
     }
     std::string params = R"({"level":")" + std::string(name(severity)) + R"(","data":)" + data;

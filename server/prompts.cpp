@@ -90,7 +90,12 @@ std::string diagnosis_steps(const DiagnosticParts& parts, bool target_given, boo
     return steps.text();
 }
 
-Outcome<PromptAnswer> diagnose_incident(const DiagnosticParts& parts, const PromptValues& values) {
+Outcome<PromptAnswer> diagnose_incident(
+    const DiagnosticParts& parts, const Conversation& conversation, const PromptValues& values
+) {
+    if (!may_use(parts, conversation.access(), "triage")) {
+        return invalid("This caller has no access to diagnoses.");
+    }
     const std::string target = value_of(values, "target");
     const std::string symptom = value_of(values, "symptom");
     const std::string relation = value_of(values, "relation");
@@ -226,8 +231,8 @@ std::vector<OfferedPrompt> offered_prompts(const DiagnosticParts& parts) {
                false},
               {"symptom", "What people see, in their words.", false},
               {"relation", "A table or index under suspicion, with its schema.", false}},
-             [parts](Conversation&, const PromptValues& values) {
-                 return diagnose_incident(parts, values);
+             [parts](Conversation& conversation, const PromptValues& values) {
+                 return diagnose_incident(parts, conversation, values);
              }}
         );
     }

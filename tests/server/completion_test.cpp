@@ -49,6 +49,9 @@ TEST_CASE("targets are suggested by their configured names", "[server]") {
         complete(bench, conversation, of_prompt("diagnose_incident", "symptom", "")).values.empty()
     );
     CHECK(complete(bench, conversation, of_prompt("no_such", "target", "")).values.empty());
+    conversation.may().scopes = std::set<std::string>{"interlock:planning"};
+    CHECK(complete(bench, conversation, of_prompt("diagnose_incident", "target", "")).values.empty()
+    );
 }
 
 TEST_CASE("runbooks, own plans and own evidence are suggested", "[server]") {

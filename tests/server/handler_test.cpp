@@ -257,3 +257,30 @@ TEST_CASE("a look at the disk is turned away like a call when there is no room",
     CHECK(turned_away.status == 503);
     CHECK(json(turned_away.body)["id"] == 2);
 }
+
+TEST_CASE("a call that was cancelled says nothing more", "[server]") {
+    auto offer = interlock::test::offer_with({interlock::test::example_tool(
+        "late",
+        [](interlock::server::Conversation& conversation,
+           const Json& arguments) -> interlock::test::ToolOutcome {
+            conversation.progress(1, 2, "begun");
+            auto answer = interlock::test::wait_for_stop(conversation, arguments);
+            conversation.progress(2, 2, "too late");
+            conversation.log(interlock::server::LogSeverity::error, "late", "1");
+            return answer;
+        }
+    )});
+    offer.logging = true;
+    Core core({}, std::move(offer));
+    core.initialize();
+    const auto outlet = core.send(
+        R"({"jsonrpc":"2.0","id":1,"method":"tools/call",)"
+        R"("params":{"name":"late","_meta":{"progressToken":5}}})",
+        core.stdio()
+    );
+    CHECK(outlet->pushed(1).size() == 1);
+    core.ask(cancels("1"), core.stdio());
+    CHECK(outlet->reply().body.empty());
+    CHECK(outlet->pushed().size() == 1);
+    CHECK(outlet->lost() == 0);
+}

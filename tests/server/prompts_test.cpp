@@ -111,6 +111,12 @@ TEST_CASE("an unknown target is refused with those that are there", "[server]") 
         refusal(bench, conversation, "diagnose_incident", {{"target", "nowhere"}}),
         Catch::Contains("main")
     );
+    // Which databases there are is for those who may look at them.
+    conversation.may().scopes = std::set<std::string>{"interlock:planning"};
+    CHECK_THAT(
+        refusal(bench, conversation, "diagnose_incident", {{"target", "nowhere"}}),
+        !Catch::Contains("main")
+    );
 }
 
 TEST_CASE("a review shows the plan and the evidence it cites", "[server]") {
