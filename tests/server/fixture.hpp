@@ -40,9 +40,10 @@ inline constexpr std::chrono::seconds patience{20}; // for a condition, on a bus
 
 /// Whether the condition came true while it was looked at.
 inline bool eventually(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    base::SystemClock clock;
+    const auto deadline = clock.ticks() + patience;
     while (!condition()) {
-        if (std::chrono::steady_clock::now() >= deadline) {
+        if (clock.ticks() >= deadline) {
             return false;
         }
         std::this_thread::yield();
