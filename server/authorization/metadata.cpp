@@ -58,7 +58,11 @@ HttpResponse challenged(HttpResponse response, const std::string& parameters) {
 } // namespace
 
 base::Result<Metadata> Metadata::of(const AuthorizationOptions& options) {
-    INTERLOCK_TRY(const Url resource, parse_url(options.resource));
+    const auto parsed = parse_url(options.resource);
+    if (!parsed) {
+        return parsed.error();
+    }
+    const Url& resource = parsed.value();
     // Each document names the identifier that its own address was made from, and no other.
     const std::string path = resource.path == "/" ? "" : resource.path;
     Metadata metadata;
