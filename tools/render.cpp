@@ -452,6 +452,7 @@ std::string counted(long long count, std::string_view singular, std::string_view
 std::vector<std::vector<db::Cell>>
 decode_rows(const db::Table& table, const std::vector<Column>& columns) {
     std::vector<std::size_t> positions;
+    positions.reserve(columns.size());
     for (const Column& column : columns) {
         positions.push_back(table.column(column.name));
     }

@@ -87,14 +87,18 @@ Output run_tool(
     span.set("gen_ai.tool.name", tool_name);
     span.set("interlock.call.id", request.id);
     auto result = run_fenced(context, tool, arguments, request, span);
-    Output output = result ? std::move(result).value() : error_output(result.error());
     std::string outcome = "ok";
+    Output output;
     if (!result) {
         outcome = base::name(result.error().code);
         span.fail(outcome, result.error().what);
-    } else if (output.is_error) {
-        outcome = output.error_code.empty() ? "tool_error" : output.error_code;
-        span.fail(outcome, "");
+        output = error_output(result.error());
+    } else {
+        output = std::move(result).value();
+        if (output.is_error) {
+            outcome = output.error_code.empty() ? "tool_error" : output.error_code;
+            span.fail(outcome, "");
+        }
     }
     span.set("interlock.result.bytes", static_cast<std::int64_t>(output.structured.size()));
     span.end();
