@@ -4,6 +4,7 @@
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "server/offered_tools.hpp"
 #include "server/requests.hpp"
 #include "server/results.hpp"
 #include "tools/tool.hpp"
@@ -25,23 +26,12 @@ using base::Json;
 constexpr const char* tool_error = "tool_error";
 constexpr std::size_t shown_name_chars = 64;
 
-RpcError error_of(int code, std::string message) {
-    return {code, std::move(message), {}};
-}
-
 std::string shown(const std::string& name) {
     return base::cut_middle(base::sanitize(name), shown_name_chars);
 }
 
 ToolAnswer error_answer(const Error& error) {
-    tools::Output output = tools::error_output(error);
-    const Json block{{"type", "text"}, {"text", std::move(output.text)}};
-    ToolAnswer answer;
-    answer.content = "[" + base::render_json(block) + "]";
-    answer.structured = std::move(output.structured);
-    answer.is_error = true;
-    answer.error_code = base::name(error.code);
-    return answer;
+    return answer_of(tools::error_output(error));
 }
 
 /// Handlers that were stopped only know that they were; the caller is told why. nullopt: it is the
@@ -74,7 +64,7 @@ prompt_values(const OfferedPrompt& prompt, const std::string& arguments) {
         if (value) {
             values.emplace_back(argument.name, *value);
         } else if (argument.required) {
-            return error_of(
+            return rpc_error(
                 rpc::invalid_params, "The prompt needs the argument `" + argument.name + "`."
             );
         }
@@ -194,7 +184,7 @@ CallRunner::run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& o
     } catch (const std::exception& problem) {
         base::log_error("call.exception", {{"what", problem.what()}});
         ending = Ending::refused(
-            error_of(rpc::internal_error, "The call failed inside Interlock."), "internal"
+            rpc_error(rpc::internal_error, "The call failed inside Interlock."), "internal"
         );
     }
     const std::string task = handover ? handover->settle() : std::string();
@@ -216,7 +206,7 @@ CallRunner::Ending CallRunner::converse(Serving& serving, const Handler& handler
         );
     } catch (const std::exception& problem) {
         base::log_error("call.exception", {{"what", problem.what()}});
-        outcome = error_of(rpc::internal_error, "The call failed inside Interlock.");
+        outcome = rpc_error(rpc::internal_error, "The call failed inside Interlock.");
     }
     const bool is_task = !serving.handover->settle().empty();
     const StopReason reason = serving.control.reason();
@@ -238,7 +228,7 @@ CallRunner::Ending CallRunner::converse(Serving& serving, const Handler& handler
     }
     if (why) {
         return Ending::refused(
-            error_of(rpc::internal_error, base::to_text(*why)), base::name(why->code)
+            rpc_error(rpc::internal_error, base::to_text(*why)), base::name(why->code)
         );
     }
     if (const auto* error = std::get_if<RpcError>(&outcome)) {
@@ -259,7 +249,7 @@ CallRunner::Ending CallRunner::converse(Serving& serving, const Handler& handler
     if (is_task || !required) {
         base::log_error("call.nothing_required", {{"method", job.method}});
         return Ending::refused(
-            error_of(rpc::internal_error, "The call failed inside Interlock."), "internal"
+            rpc_error(rpc::internal_error, "The call failed inside Interlock."), "internal"
         );
     }
     return {.said = std::move(*required), .outcome = "input_required"};
@@ -270,7 +260,7 @@ CallRunner::Ending CallRunner::call_tool(Serving& serving) {
     const OfferedTool* tool = job.offer->tool(job.name, job.access);
     if (tool == nullptr) {
         return Ending::refused(
-            error_of(
+            rpc_error(
                 rpc::invalid_params, "There is no tool `" + shown(job.name) + "`; see tools/list."
             ),
             "unknown_tool"
@@ -284,7 +274,7 @@ CallRunner::Ending CallRunner::call_tool(Serving& serving) {
     const bool wanted = tool->tasks == TaskSupport::always || tool->tasks == TaskSupport::required;
     if (wanted && !serving.handover->move() && tool->tasks == TaskSupport::required) {
         return Ending::refused(
-            error_of(
+            rpc_error(
                 rpc::internal_error,
                 job.client.tasks ? "There are too many tasks; try again later."
                                  : "This tool runs as a task only."
@@ -322,7 +312,7 @@ CallRunner::Ending CallRunner::serve(Serving& serving) {
         const OfferedPrompt* prompt = job.offer->prompt(job.name);
         return converse<PromptAnswer>(serving, [&]() -> Outcome<PromptAnswer> {
             if (prompt == nullptr) {
-                return error_of(
+                return rpc_error(
                     rpc::invalid_params,
                     "There is no prompt `" + shown(job.name) + "`; see prompts/list."
                 );

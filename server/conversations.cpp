@@ -22,11 +22,6 @@ using base::Json;
 
 constexpr std::chrono::milliseconds tick{100}; // how late a deadline may be noticed
 
-std::string notification(std::string_view method, std::string_view params) {
-    return R"({"jsonrpc":"2.0","method":")" + std::string(method) + R"(","params":)" +
-           std::string(params) + "}";
-}
-
 /// 50, not 50.0: both are the same number, but not every reader knows.
 Json number(double value) {
     constexpr double exact_max = 9'007'199'254'740'992.0; // 2^53
@@ -106,7 +101,7 @@ void SharedConversation::progress(
     }
     std::string text = base::render_json(params);
     text.insert(1, R"("progressToken":)" + token + ",");
-    parts_.outlet->push(notification("notifications/progress", text));
+    parts_.outlet->push(render_notification("notifications/progress", text));
 }
 
 void SharedConversation::log(
@@ -120,7 +115,7 @@ void SharedConversation::log(
     if (!logger.empty()) {
         params += R"(,"logger":)" + base::render_json(Json(base::sanitize(logger)));
     }
-    parts_.outlet->push(notification("notifications/message", params + "}"));
+    parts_.outlet->push(render_notification("notifications/message", params + "}"));
 }
 
 // --- Legacy --------------------------------------------------------------------------------------
@@ -284,7 +279,7 @@ Asked Questions::ask(
         return *std::move(mine->answer);
     }
     if (sent) {
-        outlet.push(notification("notifications/cancelled", R"({"requestId":)" + id + "}"));
+        outlet.push(render_notification("notifications/cancelled", R"({"requestId":)" + id + "}"));
     }
     return {AskState::failed, {}};
 }

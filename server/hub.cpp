@@ -25,12 +25,6 @@ constexpr std::chrono::milliseconds tick{250}; // how late a keep-alive may be
 /// One caller must not take the places of all.
 constexpr std::size_t listeners_per_subject_max = base::limits::listeners_max / 10;
 
-std::string notification(std::string_view method, const std::string& params) {
-    std::string out = R"({"jsonrpc":"2.0","method":")";
-    out.append(method).append(R"(","params":)").append(params).append("}");
-    return out;
-}
-
 /// The member that tells whose news it is, in the listen's own id.
 std::string tag(const Listen& listen) {
     return R"("_meta":{")" + std::string(meta::subscription) + R"(":)" + listen.id + "}";
@@ -147,7 +141,7 @@ void Hub::listen(Listen listen, std::shared_ptr<Outlet> outlet, const std::stop_
         return;
     }
     // Before anybody else can speak: the acknowledgement comes first.
-    const bool heard = listener->outlet->push(notification(
+    const bool heard = listener->outlet->push(render_notification(
         "notifications/subscriptions/acknowledged",
         R"({"notifications":)" + honoured(asked.filter) + "," + tag(asked) + "}"
     ));
@@ -291,7 +285,8 @@ void Hub::State::tell_listens(
     const std::string before = params.empty() ? "{" : "{" + params + ",";
     for (const ListenerPointer& listener : all()) {
         if (wants(listener->listen)) {
-            listener->outlet->push(notification(method, before + tag(listener->listen) + "}"));
+            listener->outlet->push(render_notification(method, before + tag(listener->listen) + "}")
+            );
         }
     }
 }
@@ -349,9 +344,10 @@ void Hub::resource_updated(const std::string& uri) {
     state_->tell_listens(method, params, [&](const Listen& listen) {
         return listen.filter.uris.contains(uri);
     });
-    state_->tell_sessions(notification(method, "{" + params + "}"), [&](const auto& session) {
-        return session.subscribed(uri);
-    });
+    state_->tell_sessions(
+        render_notification(method, "{" + params + "}"),
+        [&](const auto& session) { return session.subscribed(uri); }
+    );
 }
 
 void Hub::task_changed(

@@ -127,6 +127,16 @@ Packet parse_packet(std::string_view text) {
     return packet;
 }
 
+std::string json_text(std::string_view text) {
+    return base::render_json(Json(text));
+}
+
+std::string render_notification(std::string_view method, std::string_view params) {
+    std::string out = R"({"jsonrpc":"2.0","method":)" + json_text(method);
+    out.append(R"(,"params":)").append(params).append("}");
+    return out;
+}
+
 std::string render_result(std::string_view id, std::string_view result) {
     constexpr std::size_t around = 40; // the members' names
     std::string out;
@@ -139,17 +149,22 @@ std::string render_result(std::string_view id, std::string_view result) {
     return out;
 }
 
+std::string render_error_object(const RpcError& error) {
+    std::string out = R"({"code":)" + std::to_string(error.code);
+    out.append(R"(,"message":)").append(json_text(error.message));
+    if (!error.data.empty()) {
+        out.append(R"(,"data":)").append(error.data);
+    }
+    out.append("}");
+    return out;
+}
+
 std::string render_error(std::string_view id, const RpcError& error) {
     std::string out = R"({"jsonrpc":"2.0",)";
     if (!id.empty()) {
         out.append(R"("id":)").append(id).append(",");
     }
-    out.append(R"("error":{"code":)").append(std::to_string(error.code));
-    out.append(R"(,"message":)").append(base::render_json(Json(error.message)));
-    if (!error.data.empty()) {
-        out.append(R"(,"data":)").append(error.data);
-    }
-    out.append("}}");
+    out.append(R"("error":)").append(render_error_object(error)).append("}");
     return out;
 }
 

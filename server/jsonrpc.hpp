@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -61,8 +62,18 @@ Packet parse_packet(std::string_view text);
 /// The JSON text of an id-like value (string or integer); "" for anything else.
 std::string id_text(const base::Json& value);
 
+inline RpcError rpc_error(int code, std::string message) {
+    return {code, std::move(message), {}};
+}
+
+/// A JSON string.
+std::string json_text(std::string_view text);
+/// `params` is JSON text.
+std::string render_notification(std::string_view method, std::string_view params);
 /// `result` is JSON text.
 std::string render_result(std::string_view id, std::string_view result);
+/// The value of `error` in an answer.
+std::string render_error_object(const RpcError& error);
 /// Without an id when it is "" (the schema has no null id).
 std::string render_error(std::string_view id, const RpcError& error);
 

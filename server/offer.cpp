@@ -24,10 +24,6 @@ constexpr std::size_t digest_chars = 16;
 constexpr std::size_t tool_name_chars_max = 64; // what clients and models take (SEP-986)
 constexpr std::size_t shown_lists_max = 64;     // more choices of toolsets are rendered each time
 
-std::string json_text(std::string_view text) {
-    return base::render_json(Json(text));
-}
-
 /// `,"name":"text"`, or nothing for no text.
 std::string text_member(std::string_view name, std::string_view text) {
     return text.empty() ? "" : ",\"" + std::string(name) + "\":" + json_text(text);

@@ -14,16 +14,6 @@ namespace {
 
 using base::Json;
 
-ToolAnswer answer_of(tools::Output output) {
-    const Json text{{"type", "text"}, {"text", std::move(output.text)}};
-    ToolAnswer answer;
-    answer.content = "[" + base::render_json(text) + "]";
-    answer.structured = std::move(output.structured);
-    answer.is_error = output.is_error;
-    answer.error_code = std::move(output.error_code);
-    return answer;
-}
-
 Outcome<ToolAnswer>
 run(tools::Context& context,
     const tools::Tool& tool,
@@ -41,6 +31,16 @@ run(tools::Context& context,
 }
 
 } // namespace
+
+ToolAnswer answer_of(tools::Output output) {
+    const Json text{{"type", "text"}, {"text", std::move(output.text)}};
+    ToolAnswer answer;
+    answer.content = "[" + base::render_json(text) + "]";
+    answer.structured = std::move(output.structured);
+    answer.is_error = output.is_error;
+    answer.error_code = std::move(output.error_code);
+    return answer;
+}
 
 std::vector<tools::Tool> all_tools(const PlanningParts& planning) {
     std::vector<tools::Tool> all = tools::catalog();

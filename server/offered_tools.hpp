@@ -19,6 +19,9 @@ std::vector<tools::Tool> all_tools(const PlanningParts& planning);
 base::Result<std::vector<tools::Tool>>
 choose_toolsets(std::vector<tools::Tool> all, const std::vector<std::string>& toolsets);
 
+/// What a tool put out, as MCP carries it.
+ToolAnswer answer_of(tools::Output output);
+
 /// `context` must outlive what is returned.
 OfferedTool offered_tool(tools::Context& context, const tools::Tool& tool);
 

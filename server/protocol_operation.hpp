@@ -13,10 +13,6 @@ namespace interlock::server {
 
 inline constexpr std::string_view stdio_scope = "stdio";
 
-inline RpcError rpc_error(int code, std::string message) {
-    return RpcError{code, std::move(message), {}};
-}
-
 /// Names a request under way: ids are a client's own, and start again with every session.
 inline std::string cancel_key(std::string_view scope, std::string_view id) {
     return std::string(scope) + "\n" + std::string(id);

@@ -4,6 +4,7 @@
 #include "base/limits.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include <nlohmann/json.hpp>
 
@@ -11,10 +12,6 @@ namespace interlock::server {
 namespace {
 
 using base::Json;
-
-std::string json_text(std::string_view text) {
-    return base::render_json(Json(text));
-}
 
 /// `members`: of the result, without braces.
 std::string result(const Job& job, std::string members) {
@@ -39,7 +36,7 @@ std::string render_answer(const Job& job, const ResourceAnswer& answer) {
     std::string members = R"("contents":)" + answer.contents;
     if (job.era == Era::modern) {
         // A plan's state changes, and what one caller may read is nobody else's.
-        members += R"(,"ttlMs":0,"cacheScope":"private")";
+        members += "," + cache_members(std::chrono::milliseconds{0});
     }
     return result(job, std::move(members));
 }
@@ -74,12 +71,7 @@ std::optional<std::string> render_input_required(
     }
     std::string out = "{" + job.offer->modern_members("input_required");
     if (!pending.empty()) {
-        std::string requests;
-        for (const auto& [key, question] : pending) {
-            requests += (requests.empty() ? "" : ",") + json_text(key) + R"(:{"method":)" +
-                        json_text(question.method) + R"(,"params":)" + question.params + "}";
-        }
-        out += R"(,"inputRequests":{)" + requests + "}";
+        out += R"(,"inputRequests":)" + render_questions(pending);
     }
     if (!state.empty()) {
         out += R"(,"requestState":)" + json_text(states.seal(job.binding(), state));

@@ -72,24 +72,25 @@ std::string detailed(const std::string& id, const Task& task) {
     std::string out = members(id, task);
     out.pop_back();
     if (task.status == Status::input_required) {
-        std::string requests;
-        for (const auto& [key, question] : task.open) {
-            requests += (requests.empty() ? "" : ",") + base::render_json(Json(key)) +
-                        R"(:{"method":)" + base::render_json(Json(question.method)) +
-                        R"(,"params":)" + question.params + "}";
-        }
-        out += R"(,"inputRequests":{)" + requests + "}";
+        out += R"(,"inputRequests":)" + render_questions({task.open.begin(), task.open.end()});
     } else if (task.status == Status::completed) {
         out += R"(,"result":)" + task.result;
     } else if (task.status == Status::failed) {
-        out += R"(,"error":{"code":)" + std::to_string(task.error.code) + R"(,"message":)" +
-               base::render_json(Json(task.error.message)) +
-               (task.error.data.empty() ? "" : R"(,"data":)" + task.error.data) + "}";
+        out += R"(,"error":)" + render_error_object(task.error);
     }
     return out + "}";
 }
 
 } // namespace
+
+std::string render_questions(const KeyedQuestions& questions) {
+    std::string members;
+    for (const auto& [key, question] : questions) {
+        members += (members.empty() ? "" : ",") + json_text(key) + R"(:{"method":)" +
+                   json_text(question.method) + R"(,"params":)" + question.params + "}";
+    }
+    return "{" + members + "}";
+}
 
 struct Tasks::State {
     State(base::Clock& used_clock, base::Random& used_random)

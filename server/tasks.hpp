@@ -23,6 +23,8 @@ namespace interlock::server {
 
 /// Questions by the keys they are asked under, and answers (JSON text of results) by the same.
 using KeyedQuestions = std::vector<std::pair<std::string, Question>>;
+/// The value of `inputRequests`, JSON text.
+std::string render_questions(const KeyedQuestions& questions);
 using KeyedAnswers = std::map<std::string, std::string>;
 
 /// `subject`: issuer and subject of the caller; a foreign task is an unknown one.

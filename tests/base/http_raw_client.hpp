@@ -53,7 +53,7 @@ public:
     explicit RawClient(unsigned short port) : RawClient(port, Options{}) {}
     RawClient(unsigned short port, const Options& options)
         : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        const timeval patience{10, 0};
+        const timeval patience{20, 0};
         ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         if (options.receive_buffer != 0) {
             const int size = options.receive_buffer;
@@ -122,6 +122,8 @@ public:
             }
         }
     }
+    /// The rest of a chunked answer.
+    std::string read_stream() { return read_until("\r\n0\r\n\r\n"); }
     /// Everything until the server closes.
     std::string read_to_end() {
         while (more()) {
@@ -159,12 +161,12 @@ private:
         if (tls_) {
             count = SSL_read(tls_.get(), buffer, sizeof buffer);
             if (count <= 0 && SSL_get_error(tls_.get(), -1) == SSL_ERROR_WANT_READ) {
-                FAIL("the server said nothing for ten seconds");
+                FAIL("the server said nothing for twenty seconds");
             }
         } else {
             count = ::recv(socket_, buffer, sizeof buffer, 0);
             if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-                FAIL("the server said nothing for ten seconds");
+                FAIL("the server said nothing for twenty seconds");
             }
         }
         if (count > 0) {

@@ -4,14 +4,11 @@
 
 #include "base/clock.hpp"
 #include "server/handler.hpp"
+#include "tests/base/http_raw_client.hpp"
 #include "tests/server/protocol_fixture.hpp"
 
-#include <arpa/inet.h>
 #include <condition_variable>
 #include <mutex>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 namespace interlock::test {
 
@@ -33,19 +30,6 @@ private:
     std::mutex mutex_;
     std::condition_variable_any changed_;
     bool here_ = false;
-};
-
-/// Randomness for several threads.
-class LockedRandom final : public base::Random {
-public:
-    std::string bytes(std::size_t count) override {
-        const std::lock_guard lock(mutex_);
-        return counting_.bytes(count);
-    }
-
-private:
-    std::mutex mutex_;
-    CountingRandom counting_;
 };
 
 inline server::Outcome<server::ToolAnswer> says(const std::string& text) {
@@ -120,7 +104,7 @@ struct TransportRoom {
     Moment waiting;
     Moment stopped;
     base::SystemClock clock;
-    LockedRandom random;
+    SharedRandom random;
     protocol::Room room;
     server::Questions questions;
     server::CallRunner runner{
@@ -130,63 +114,6 @@ struct TransportRoom {
     server::MessageHandler handler{{room.protocol, dispatcher, runner, hub, questions}};
 };
 
-/// One connection of a client.
-class RawClient {
-public:
-    explicit RawClient(unsigned short port)
-        : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-            throw std::runtime_error("the server does not listen");
-        }
-    }
-    RawClient(const RawClient&) = delete;
-    RawClient& operator=(const RawClient&) = delete;
-    ~RawClient() { close(); }
-    void close() {
-        if (socket_ >= 0) {
-            ::close(std::exchange(socket_, -1));
-        }
-    }
-    void say(std::string_view bytes) {
-        (void)!::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    }
-    /// Reads until the text holds `wanted` (and is then taken), or the server closes.
-    std::string read_until(std::string_view wanted) {
-        for (;;) {
-            const auto found = text_.find(wanted);
-            if (found != std::string::npos) {
-                std::string out = text_.substr(0, found + wanted.size());
-                text_.erase(0, found + wanted.size());
-                return out;
-            }
-            if (!more()) {
-                return std::exchange(text_, {});
-            }
-        }
-    }
-    /// The rest of a streamed answer.
-    std::string read_stream() { return read_until("\r\n0\r\n\r\n"); }
-
-private:
-    bool more() {
-        pollfd wait{socket_, POLLIN, 0};
-        if (::poll(&wait, 1, 20'000) <= 0) {
-            throw std::runtime_error("the server said nothing for twenty seconds");
-        }
-        char buffer[4096];
-        const ssize_t count = ::recv(socket_, buffer, sizeof buffer, 0);
-        if (count > 0) {
-            text_.append(buffer, static_cast<std::size_t>(count));
-        }
-        return count > 0;
-    }
-
-    int socket_;
-    std::string text_;
-};
+using base::RawClient;
 
 } // namespace interlock::test
