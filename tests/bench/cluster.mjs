@@ -1,10 +1,8 @@
 // A PostgreSQL of the comparison's own: loopback only, trusted logins (both servers then connect
-// the same way), a little activity to look at. PostgreSQL refuses to run as root, so as root it
-// runs as the user `postgres`.
-import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// the same way), a little activity to look at.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Cluster } from '../e2e/support/cluster.mjs';
 import { freePort, until } from './processes.mjs';
 
 const settings = {
@@ -19,79 +17,20 @@ const settings = {
     log_filename: 'postgresql.log',
 };
 
-function programs() {
-    const found = [];
-    try {
-        found.push(execFileSync('pg_config', ['--bindir'], { encoding: 'utf8' }).trim());
-    } catch {
-        // Not installed; the usual directories are next.
-    }
-    const versions = '/usr/lib/postgresql';
-    if (existsSync(versions)) {
-        const newest = readdirSync(versions).sort((a, b) => Number(b) - Number(a));
-        found.push(...newest.map((version) => join(versions, version, 'bin')));
-    }
-    const directory = found.find((each) => existsSync(join(each, 'pgbench')));
-    if (!directory) {
-        throw new Error('PostgreSQL with pgbench was not found; install postgresql.');
-    }
-    return directory;
-}
-
-function serverUser() {
-    if (process.getuid() !== 0) {
-        return {};
-    }
-    const id = (flag) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
-    return { uid: id('-u'), gid: id('-g') };
-}
-
-export class Cluster {
-    #sessions = [];
-
-    static async start() {
-        const cluster = new Cluster();
-        try {
-            await cluster.#start();
-        } catch (problem) {
-            await cluster.stop();
-            throw problem;
-        }
-        return cluster;
+export class BenchCluster extends Cluster {
+    static start() {
+        return super.start('pgbench');
     }
 
-    async #start() {
-        this.bin = programs();
-        const user = serverUser();
-        this.directory = mkdtempSync(join(tmpdir(), 'interlock-bench-pg-'));
-        if (user.uid !== undefined) {
-            chownSync(this.directory, user.uid, user.gid);
-        }
-        chmodSync(this.directory, 0o700);
-        this.data = join(this.directory, 'data');
-        const options = { ...user, cwd: this.directory, stdio: 'ignore' };
-        execFileSync(
-            join(this.bin, 'initdb'),
-            ['-D', this.data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
-            options,
-        );
+    async settings() {
         this.port = await freePort();
-        const chosen = { ...settings, port: String(this.port), unix_socket_directories: this.directory };
-        const flags = Object.entries(chosen).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-        this.server = spawn(join(this.bin, 'postgres'), ['-D', this.data, ...flags], options);
-        await until(() => this.#answers(), 'PostgreSQL answering');
+        return { ...settings, port: String(this.port) };
+    }
+
+    async prepare() {
         this.version = this.sql('show server_version');
         this.#makeRoles();
         await this.#makeActivity();
-    }
-
-    #answers() {
-        try {
-            this.sql('select 1');
-            return true;
-        } catch {
-            return false;
-        }
     }
 
     /** Three roles that may do the same: Interlock's, Toolbox's, and the floor's. */
@@ -109,36 +48,16 @@ export class Cluster {
         const update = (id) => `begin; update orders set total = 0 where id = ${id};`;
         const statements = [update(1), update(2), ...Array(3).fill('select pg_sleep(36000);')];
         statements.push(...Array(6).fill('select count(*) from orders;'));
-        statements.forEach((each) => this.session(each));
+        statements.forEach((each) => this.session(each, 'postgres', 'app'));
         const count = (what) => this.sql(`select count(*) from pg_stat_activity where ${what}`);
         await until(() => count("state = 'idle in transaction'") === '2', 'two open transactions');
-        this.session(update(1));
+        this.session(update(1), 'postgres', 'app');
         await until(() => count("wait_event_type = 'Lock'") === '1', 'a session waiting');
         await until(() => count("usename = 'app'") === '12', 'the activity');
     }
 
-    conninfo(user) {
-        return `host=127.0.0.1 port=${this.port} user=${user} dbname=postgres`;
-    }
-
-    /** Runs SQL as the superuser; what psql prints, unaligned. */
-    sql(text) {
-        return execFileSync(
-            join(this.bin, 'psql'),
-            ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', this.conninfo('postgres')],
-            { input: text, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] },
-        ).trim();
-    }
-
-    /** A session of the application that runs SQL and stays open. */
-    session(text) {
-        const child = spawn(
-            join(this.bin, 'psql'),
-            ['-XAtq', '-d', this.conninfo('app')],
-            { stdio: ['pipe', 'ignore', 'ignore'] },
-        );
-        child.stdin.write(text + '\n');
-        this.#sessions.push(child);
+    conninfo(user, database = 'postgres') {
+        return `host=127.0.0.1 port=${this.port} user=${user} dbname=${database}`;
     }
 
     /** Every statement that `role` executed, in order, since its log was switched on. */
@@ -159,20 +78,6 @@ export class Cluster {
     backends(role) {
         const rows = this.sql(`select pid from pg_stat_activity where usename = '${role}'`);
         return rows.split('\n').filter(Boolean).map(Number);
-    }
-
-    async stop() {
-        for (const child of this.#sessions) {
-            child.kill('SIGKILL');
-        }
-        if (this.server && this.server.exitCode === null) {
-            const ended = new Promise((resolve) => this.server.once('exit', resolve));
-            this.server.kill('SIGINT');
-            await ended;
-        }
-        if (this.directory) {
-            rmSync(this.directory, { recursive: true, force: true });
-        }
     }
 }
 

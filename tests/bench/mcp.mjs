@@ -7,7 +7,7 @@ import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Cluster } from './cluster.mjs';
+import { BenchCluster } from './cluster.mjs';
 import { Floor, poolConnections } from './floor.mjs';
 import { output, peakDuring, syncMs } from './processes.mjs';
 import { judge, median, table } from './report.mjs';
@@ -183,7 +183,7 @@ async function machine(cluster, toolboxVersion) {
     };
 }
 
-const cluster = await Cluster.start();
+const cluster = await BenchCluster.start();
 const servers = [makeInterlock(cluster), makeToolbox(cluster)];
 if (existsSync(memoryRoot)) {
     servers.push(makeInMemory(cluster));

@@ -3,20 +3,14 @@ import { execFile, spawn } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+
+import { until as waitUntil } from '../e2e/support/child.mjs';
 
 const patience = 60_000;
 const ending = 10_000;
 
-export async function until(condition, what) {
-    const deadline = Date.now() + patience;
-    while (!(await condition())) {
-        if (Date.now() > deadline) {
-            throw new Error(`${what} did not happen in ${patience / 1000} s`);
-        }
-        await pause(20);
-    }
-}
+/** A comparison runs beside nothing else, but on slow disks. */
+export const until = (condition, what) => waitUntil(condition, what, patience);
 
 /** A port that nobody has now. */
 export function freePort() {
