@@ -201,6 +201,25 @@ inline constexpr std::size_t audit_problems_max = 1'000;  // told one by one; th
 inline constexpr std::size_t audit_read_max = 1'000;      // records of one read_audit
 inline constexpr std::size_t metric_series_max = 1'000;   // per family; past it, labels say "other"
 
+// Brakes (kill switches and suspensions) and the supervisor
+inline constexpr std::size_t brakes_max = 1'000;           // in force at once; people read the list
+inline constexpr std::size_t brake_name_bytes_max = 512;   // a subject with its issuer's prefix
+inline constexpr std::size_t brake_reason_chars_max = 500; // one sentence or two
+inline constexpr milliseconds brakes_interval{500};        // a kill must hold in under 2 s
+inline constexpr int supervised_failing_calls = 3;   // of one kind in a row: more is no new attempt
+inline constexpr int supervised_identical_calls = 5; // in a row, with nothing new to see
+inline constexpr seconds supervised_pause{60}; // who waits longer between two calls does not loop
+inline constexpr seconds supervised_wait{2};   // the same for tools that are asked to wait
+inline constexpr seconds supervised_window{3'600};
+inline constexpr long long supervised_calls = 2'000; // one every two seconds for the whole window
+inline constexpr long long supervised_result_bytes = 64LL << 20; // 16 M tokens or so
+inline constexpr seconds supervised_database_time{900};          // a quarter of one backend
+inline constexpr std::size_t supervised_identities_max = 4'096; // some 40 MB with their transcripts
+inline constexpr std::size_t supervised_incidents_max = 8;      // watched apart, of one identity
+inline constexpr std::size_t transcript_calls = 20;             // what a person reads of a breach
+inline constexpr std::size_t transcript_arguments_chars = 500;
+inline constexpr int turned_away_lines = 60; // a minute, of callers without proof; then counted
+
 // Child processes (ssh-keygen and the like)
 inline constexpr seconds child_deadline{10};
 inline constexpr std::size_t child_output_bytes_max = std::size_t{1} << 20;

@@ -47,6 +47,10 @@ const std::vector<FamilyText> counters{
     {"interlock_spans_dropped_total", "Spans lost because they could not be written.", {}},
     {"interlock_protocol_errors_total", "JSON-RPC errors answered, by code.", {"code"}},
     {"interlock_plan_transitions_total", "State changes of plans.", {"from", "to"}},
+    {"interlock_suspensions_total", "Identities stopped by the supervisor.", {"cause"}},
+    {"interlock_turned_away_total",
+     "HTTP requests refused because nobody proved who asks, or no rule maps who does.",
+     {"reason"}},
 };
 
 struct HistogramText {
@@ -79,6 +83,11 @@ const std::vector<FamilyText> gauges{
     {"interlock_plans", "Plans by state.", {"state"}},
     {"interlock_audit_leaves", "Leaves of the audit log.", {}},
     {"interlock_pool_connections_in_use", "Target connections in use.", {"target"}},
+    {"interlock_brakes", "Kill switches and suspensions in force, by kind.", {"kind"}},
+    {"interlock_brakes_unreadable",
+     "1 while kill switches cannot be read from the store; what was in force stays so.",
+     {}},
+    {"interlock_supervised_identities", "Identities the supervisor keeps counters of.", {}},
 };
 
 /// The time series of one family, found by label values. Not more than metric_series_max: labels

@@ -17,6 +17,8 @@ enum class Counter {
     spans_dropped,
     protocol_errors,  // code
     plan_transitions, // from, to
+    suspensions,      // cause
+    turned_away,      // reason
 };
 enum class Histogram {
     operation_seconds,      // mcp.server.operation.duration: method, tool, error
@@ -29,6 +31,9 @@ enum class Gauge {
     plans, // state
     audit_size,
     pool_in_use, // target
+    brakes,      // kind
+    brakes_unreadable,
+    supervised_identities,
 };
 
 class Metrics {
