@@ -199,7 +199,16 @@ inline constexpr std::size_t audit_queue_max = 512;       // callers waiting; th
 inline constexpr std::size_t audit_verify_rows = 32;      // read at once: 32 payloads of 1 MiB
 inline constexpr std::size_t audit_problems_max = 1'000;  // told one by one; the rest is counted
 inline constexpr std::size_t audit_read_max = 1'000;      // records of one read_audit
-inline constexpr std::size_t metric_series_max = 1'000;   // per family; past it, labels say "other"
+inline constexpr std::size_t audit_walk_rows = 1'000;     // leaf hashes read at once, 64 KB of them
+inline constexpr std::size_t audit_plans_followed = 100'000; // then each check reads the whole log
+inline constexpr std::size_t audit_erase_batch = 10'000; // payloads of one leaf that tells of it
+inline constexpr std::size_t audit_export_records_max = 50'000;               // with 5 KB each
+inline constexpr std::size_t audit_bundle_bytes_max = std::size_t{256} << 20; // read as a whole
+inline constexpr std::size_t audit_bundle_files_max = 250'000;                // five a record
+inline constexpr std::size_t audit_report_names_max = 1'000; // people, tools; past it "other"
+inline constexpr std::size_t audit_report_largest = 20;      // payloads listed by their size
+inline constexpr std::size_t audit_calls_open_max = 100'000; // begins that wait for their end
+inline constexpr std::size_t metric_series_max = 1'000; // per family; past it, labels say "other"
 
 // Brakes (kill switches and suspensions) and the supervisor
 inline constexpr std::size_t brakes_max = 1'000;           // in force at once; people read the list
