@@ -38,7 +38,7 @@ inline constexpr std::size_t evidence_bytes_max = std::size_t{16} << 20; // one 
 inline constexpr std::size_t evidence_store_bytes_max = std::size_t{256} << 20;
 inline constexpr std::chrono::hours evidence_lifetime{7 * 24};
 inline constexpr std::size_t evidence_page_bytes = 64 * 1024;
-inline constexpr std::size_t evidence_files_max = 20'000; // a directory stays quick to list
+inline constexpr std::size_t evidence_kept_max = 20'000; // results; what is older helps nobody
 inline constexpr std::size_t tool_rows_max = 200;         // rows a fixed query may return
 
 // The narrow lane to a target

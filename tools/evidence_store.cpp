@@ -1,43 +1,38 @@
 #include "tools/evidence_store.hpp"
 
+#include "base/db/store.hpp"
 #include "base/file.hpp"
-#include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <deque>
-#include <fcntl.h>
-#include <filesystem>
 #include <mutex>
-#include <optional>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <nlohmann/json.hpp>
+#include <utility>
 
 namespace interlock::tools {
 namespace {
 
-using base::Json;
 namespace limits = base::limits;
-namespace fs = std::filesystem;
 
 constexpr std::string_view prefix = "ev_";
 constexpr std::size_t id_letters = 26; // 128 bits in base32 (base/ids.hpp)
-constexpr std::string_view suffix = ".json";
-constexpr std::size_t header_bytes_max = 16 * 1024;
-// Room made at once when the budget is used up, so that not every later put has to look again.
+// Room made at once when the budget is used up, so that not every later put has to make some.
 constexpr std::size_t budget_after_eviction = limits::evidence_store_bytes_max / 10 * 9;
-constexpr std::size_t files_after_eviction = limits::evidence_files_max / 10 * 9;
+constexpr std::size_t count_after_eviction = limits::evidence_kept_max / 10 * 9;
 constexpr std::size_t recent_kept = 1'000; // ids to suggest; what is older is found by its id
-// Other processes may share the directory; what they add is seen at least this often. A look reads
-// every file's facts, so it must not come with every few puts.
-constexpr int puts_between_looks = 1'000;
-constexpr std::size_t bytes_between_looks = limits::evidence_store_bytes_max / 16;
+// Other processes may share the store; what they add is counted at least this often.
+constexpr int puts_between_counts = 1'000;
+constexpr std::size_t bytes_between_counts = limits::evidence_store_bytes_max / 16;
+
+constexpr std::string_view tables[] = {
+    "create table if not exists evidence ("
+    "id text primary key, subject text not null, tool text not null, target text not null, "
+    "created text not null, used text not null, bytes bigint not null)",
+    "create index if not exists evidence_by_use on evidence (used)",
+    // Apart, so that marking a record as used and counting what there is move no bodies.
+    "create table if not exists evidence_body (id text primary key, body text not null)",
+};
 
 bool is_id(std::string_view id) {
     return id.size() == prefix.size() + id_letters && id.substr(0, prefix.size()) == prefix &&
@@ -53,108 +48,74 @@ base::Error unknown(const std::string& id) {
         "Run the tool again; evidence is kept for 7 days and only for who asked for it."};
 }
 
-/// One line of JSON about the record, then the body's bytes as they are.
-std::string file_content(const StoredEvidence& evidence) {
-    const Json header{
-        {"id", evidence.id},
-        {"subject", evidence.subject},
-        {"tool", evidence.tool},
-        {"target", evidence.target},
-        {"created", evidence.created},
-        {"bytes", evidence.body.size()}};
-    return base::render_json(header) + "\n" + evidence.body;
+/// What is kept at the moment.
+struct Usage {
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+
+    bool takes(std::size_t coming, std::size_t count_max, std::size_t bytes_max) const {
+        return count < count_max && bytes + coming <= bytes_max;
+    }
+};
+
+base::Result<Usage> count_usage(db::StoreTransaction& transaction) {
+    INTERLOCK_TRY(
+        const auto found,
+        transaction.run("select count(*) as count, coalesce(sum(bytes), 0) as bytes from evidence")
+    );
+    return Usage{
+        static_cast<std::size_t>(found.integer(0, "count").value_or(0)),
+        static_cast<std::size_t>(found.integer(0, "bytes").value_or(0))};
 }
 
-std::optional<StoredEvidence> read_content(const std::string& content) {
-    const std::size_t line_end = content.find('\n');
-    if (line_end == std::string::npos || line_end > header_bytes_max) {
-        return std::nullopt;
-    }
-    const auto header = base::parse_json(std::string_view{content}.substr(0, line_end));
-    if (!header) {
-        return std::nullopt;
-    }
-    StoredEvidence out;
-    const auto take = [&](const char* key, std::string& into) {
-        const auto value = base::string_member(*header, key);
-        into = value.value_or("");
-        return value.has_value();
-    };
-    const bool whole = take("id", out.id) && take("subject", out.subject) &&
-                       take("tool", out.tool) && take("target", out.target) &&
-                       take("created", out.created);
-    if (!whole) {
-        return std::nullopt;
-    }
-    out.body = content.substr(line_end + 1);
-    const Json* bytes = base::member(*header, "bytes");
-    if (bytes == nullptr || *bytes != out.body.size()) {
-        return std::nullopt; // a loss of power cut it short
-    }
-    return out;
+base::Status drop(db::StoreTransaction& transaction, const std::string& id) {
+    INTERLOCK_CHECK(transaction.run("delete from evidence_body where id = $1", {id}));
+    INTERLOCK_CHECK(transaction.run("delete from evidence where id = $1", {id}));
+    return base::done;
 }
 
-base::Error not_written(const std::string& path) {
-    return {
-        base::Errc::io,
-        path + " cannot be written: " + std::strerror(errno) + ".",
-        "Look at the state directory's disk."};
+base::Status drop_unused_since(db::StoreTransaction& transaction, const std::string& time) {
+    INTERLOCK_CHECK(transaction.run(
+        "delete from evidence_body where id in (select id from evidence where used < $1)", {time}
+    ));
+    INTERLOCK_CHECK(transaction.run("delete from evidence where used < $1", {time}));
+    return base::done;
 }
 
-/// Beside it, then renamed over it: whole to every reader, and safe from the end of this process. A
-/// loss of power may take it: a call must not wait for the disk to keep what matters only once
-/// somebody reads or cites it, and sync() waits then.
-base::Status write_unsynced(const std::string& path, const std::string& content) {
-    std::string beside = path + ".XXXXXX";
-    const int file = ::mkostemp(beside.data(), O_CLOEXEC); // readable by us alone
-    if (file < 0) {
-        return not_written(path);
-    }
-    std::size_t written = 0;
-    ssize_t count = 0;
-    while (written < content.size() &&
-           (count = ::write(file, content.data() + written, content.size() - written)) > 0) {
-        written += static_cast<std::size_t>(count);
-    }
-    const bool whole = written == content.size();
-    ::close(file);
-    if (!whole || ::rename(beside.c_str(), path.c_str()) != 0) {
-        const base::Error problem = not_written(path);
-        ::unlink(beside.c_str());
-        return problem;
+/// The least recently used go until `coming` more bytes leave room to spare.
+base::Status evict(db::StoreTransaction& transaction, std::size_t coming, Usage& usage) {
+    constexpr std::string_view oldest =
+        "select id, bytes from evidence order by used, id limit 1000";
+    while (usage.count > 0 && !usage.takes(coming, count_after_eviction, budget_after_eviction)) {
+        INTERLOCK_TRY(const auto candidates, transaction.run(oldest));
+        if (candidates.empty()) {
+            return base::done;
+        }
+        for (std::size_t row = 0; row < candidates.rows.size(); ++row) {
+            if (usage.takes(coming, count_after_eviction, budget_after_eviction)) {
+                break;
+            }
+            INTERLOCK_CHECK(drop(transaction, candidates.text(row, "id")));
+            const auto bytes = candidates.integer(row, "bytes").value_or(0);
+            usage.bytes -= std::min(usage.bytes, static_cast<std::size_t>(bytes));
+            --usage.count;
+        }
     }
     return base::done;
 }
 
-/// Waits until the file and its name are on the disk. Costs nothing when they are.
-bool sync(const std::string& path) {
-    bool synced = true;
-    for (const std::string& each : {path, fs::path{path}.parent_path().string()}) {
-        const int opened = ::open(each.c_str(), O_RDONLY | O_CLOEXEC);
-        synced = opened >= 0 && ::fsync(opened) == 0 && synced;
-        ::close(opened);
-    }
-    return synced;
-}
-
-timespec to_timespec(base::Time time) {
-    const long long microseconds = base::microseconds_since_epoch(time);
-    return {
-        .tv_sec = static_cast<time_t>(microseconds / 1'000'000),
-        .tv_nsec = static_cast<long>(microseconds % 1'000'000 * 1'000)};
-}
-
-struct StoredFile {
-    std::string path;
-    std::size_t bytes = 0;
-    timespec used{}; // modification time: set by put and get, survives a restart
-};
-
-class EvidenceDirectory final : public EvidenceStore {
+class EvidenceTable final : public EvidenceStore {
 public:
-    EvidenceDirectory(std::string directory, base::Clock& clock)
-        : directory_{std::move(directory)}, clock_{clock} {
-        make_room(0);
+    EvidenceTable(std::unique_ptr<db::Store> store, base::Clock& clock)
+        : store_{std::move(store)}, clock_{clock} {}
+
+    base::Status create() {
+        return store_->transact([&](db::StoreTransaction& transaction) -> base::Status {
+            for (const std::string_view sql : tables) {
+                INTERLOCK_CHECK(transaction.run(sql));
+            }
+            return make_room(transaction, 0);
+        });
     }
 
     base::Status put(const StoredEvidence& evidence) override {
@@ -162,7 +123,6 @@ public:
             return base::Error{
                 base::Errc::internal, "An evidence id was not made by new_id().", ""};
         }
-        const std::string content = file_content(evidence);
         if (evidence.body.size() > limits::evidence_bytes_max) {
             return base::Error{
                 base::Errc::limit_exceeded,
@@ -172,17 +132,9 @@ public:
                 "Narrow the question."};
         }
         const std::lock_guard lock{mutex_};
-        if (bytes_ + content.size() > limits::evidence_store_bytes_max ||
-            files_ + 1 > limits::evidence_files_max || ++puts_since_look_ >= puts_between_looks ||
-            bytes_since_look_ >= bytes_between_looks) {
-            make_room(content.size());
-        }
-        const std::string path = path_of(evidence.id);
-        INTERLOCK_CHECK(write_unsynced(path, content));
-        touch(path);
-        bytes_since_look_ += content.size();
-        bytes_ += content.size();
-        ++files_;
+        INTERLOCK_CHECK(store_->transact([&](db::StoreTransaction& transaction) {
+            return insert(transaction, evidence);
+        }));
         recent_.push_front({evidence.id, evidence.subject, clock_.now()});
         if (recent_.size() > recent_kept) {
             recent_.pop_back();
@@ -191,17 +143,41 @@ public:
     }
 
     base::Result<StoredEvidence> get(const std::string& id, const std::string& subject) override {
-        auto found = find(id, subject);
-        if (!found) {
-            return unknown(id);
-        }
-        touch(path_of(id));
-        (void)sync(path_of(id));
-        return std::move(*found);
+        StoredEvidence found;
+        const auto read = [&](db::StoreTransaction& transaction) -> base::Status {
+            constexpr std::string_view sql =
+                "select e.tool, e.target, e.created, b.body from evidence e "
+                "join evidence_body b on b.id = e.id "
+                "where e.id = $1 and e.subject = $2 and e.created >= $3";
+            INTERLOCK_TRY(const auto row, transaction.run(sql, {id, subject, oldest_allowed()}));
+            if (row.empty()) {
+                return unknown(id);
+            }
+            found = {
+                id,
+                subject,
+                row.text(0, "tool"),
+                row.text(0, "target"),
+                row.text(0, "created"),
+                row.text(0, "body")};
+            return base::done;
+        };
+        INTERLOCK_CHECK(store_->read(read));
+        mark_used(id);
+        INTERLOCK_CHECK(store_->sync());
+        return found;
     }
 
     bool owns(const std::string& id, const std::string& subject) override {
-        return find(id, subject).has_value() && sync(path_of(id));
+        bool found = false;
+        const auto read = [&](db::StoreTransaction& transaction) -> base::Status {
+            constexpr std::string_view sql =
+                "select id from evidence where id = $1 and subject = $2 and created >= $3";
+            INTERLOCK_TRY(const auto row, transaction.run(sql, {id, subject, oldest_allowed()}));
+            found = !row.empty();
+            return base::done;
+        };
+        return store_->read(read).ok() && found && store_->sync().ok();
     }
 
     std::vector<std::string> recent(
@@ -225,100 +201,73 @@ private:
         base::Time stored;
     };
 
-    std::string path_of(const std::string& id) const {
-        return directory_ + "/" + id + std::string{suffix};
+    std::string oldest_allowed() const {
+        return base::format_time(clock_.now() - limits::evidence_lifetime);
     }
 
-    /// The record if it exists, is whole, is fresh and belongs to `subject`.
-    std::optional<StoredEvidence> find(const std::string& id, const std::string& subject) {
-        if (!is_id(id)) {
-            return std::nullopt;
+    /// The caller holds the mutex.
+    base::Status insert(db::StoreTransaction& transaction, const StoredEvidence& evidence) {
+        const std::size_t size = evidence.body.size();
+        if (!usage_.takes(size, limits::evidence_kept_max, limits::evidence_store_bytes_max) ||
+            ++puts_since_count_ >= puts_between_counts ||
+            bytes_since_count_ >= bytes_between_counts) {
+            INTERLOCK_CHECK(make_room(transaction, size));
         }
-        const auto content =
-            base::read_file(path_of(id), limits::evidence_bytes_max + header_bytes_max);
-        if (!content) {
-            return std::nullopt;
-        }
-        auto evidence = read_content(*content);
-        if (!evidence || evidence->id != id) {
-            base::log_warning("evidence.corrupt", {{"id", id}});
-            return std::nullopt;
-        }
-        const auto created = base::parse_time(evidence->created);
-        if (!created || *created + limits::evidence_lifetime < clock_.now() ||
-            evidence->subject != subject) {
-            return std::nullopt;
-        }
-        return evidence;
+        INTERLOCK_CHECK(transaction.run(
+            "insert into evidence (id, subject, tool, target, created, used, bytes) "
+            "values ($1, $2, $3, $4, $5, $6, $7)",
+            {evidence.id,
+             evidence.subject,
+             evidence.tool,
+             evidence.target,
+             evidence.created,
+             base::format_time(clock_.now()),
+             std::to_string(size)}
+        ));
+        INTERLOCK_CHECK(transaction.run(
+            "insert into evidence_body (id, body) values ($1, $2)", {evidence.id, evidence.body}
+        ));
+        ++usage_.count;
+        usage_.bytes += size;
+        bytes_since_count_ += size;
+        return base::done;
     }
 
-    void touch(const std::string& path) const {
-        const timespec now = to_timespec(clock_.now());
-        const timespec times[2] = {now, now};
-        // A file that another process removed meanwhile needs no mark.
-        (void)utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW);
+    /// Counts anew, drops what is past its lifetime and, when `coming` bytes would not fit, the
+    /// least recently used.
+    base::Status make_room(db::StoreTransaction& transaction, std::size_t coming) {
+        INTERLOCK_CHECK(drop_unused_since(transaction, oldest_allowed()));
+        INTERLOCK_TRY(usage_, count_usage(transaction));
+        puts_since_count_ = 0;
+        bytes_since_count_ = 0;
+        if (usage_.takes(coming, limits::evidence_kept_max, limits::evidence_store_bytes_max)) {
+            return base::done;
+        }
+        return evict(transaction, coming, usage_);
     }
 
-    std::vector<StoredFile> list() const {
-        std::vector<StoredFile> out;
-        std::error_code problem;
-        for (fs::directory_iterator entry{directory_, problem}, end; !problem && entry != end;
-             entry.increment(problem)) {
-            const std::string name = entry->path().filename().string();
-            struct stat facts {};
-            if (name.size() <= suffix.size() || !name.ends_with(suffix) ||
-                !is_id(std::string_view{name}.substr(0, name.size() - suffix.size())) ||
-                lstat(entry->path().c_str(), &facts) != 0 || !S_ISREG(facts.st_mode)) {
-                continue; // not ours: never counted, never removed
-            }
-            out.push_back(
-                {entry->path().string(), static_cast<std::size_t>(facts.st_size), facts.st_mtim}
-            );
-        }
-        return out;
-    }
-
-    /// Looks at the directory again, drops what is past its lifetime and, when `coming` bytes would
-    /// not fit, the least recently used. The caller holds the mutex (or is the constructor).
-    void make_room(std::size_t coming) {
-        auto found = list();
-        std::sort(found.begin(), found.end(), [](const StoredFile& a, const StoredFile& b) {
-            return std::pair{a.used.tv_sec, a.used.tv_nsec} <
-                   std::pair{b.used.tv_sec, b.used.tv_nsec};
-        });
-        bytes_ = 0;
-        for (const StoredFile& file : found) {
-            bytes_ += file.bytes;
-        }
-        files_ = found.size();
-        puts_since_look_ = 0;
-        bytes_since_look_ = 0;
-        const bool full = bytes_ + coming > limits::evidence_store_bytes_max ||
-                          files_ + 1 > limits::evidence_files_max;
-        const timespec oldest = to_timespec(clock_.now() - limits::evidence_lifetime);
-        for (const StoredFile& file : found) {
-            const bool expired = file.used.tv_sec < oldest.tv_sec;
-            const bool in_the_way = full && (bytes_ + coming > budget_after_eviction ||
-                                             files_ + 1 > files_after_eviction);
-            if (!expired && !in_the_way) {
-                break; // sorted by use: the rest is fresher
-            }
-            std::error_code problem;
-            if (fs::remove(file.path, problem)) {
-                bytes_ -= std::min(bytes_, file.bytes);
-                --files_;
-            }
+    /// A record that was just read and cannot be marked is only the sooner forgotten.
+    void mark_used(const std::string& id) {
+        const auto marked =
+            store_->transact([&](db::StoreTransaction& transaction) -> base::Status {
+                INTERLOCK_CHECK(transaction.run(
+                    "update evidence set used = $2 where id = $1",
+                    {id, base::format_time(clock_.now())}
+                ));
+                return base::done;
+            });
+        if (!marked) {
+            base::log_warning("evidence.not_marked", {{"why", base::to_text(marked.error())}});
         }
     }
 
-    std::string directory_;
+    std::unique_ptr<db::Store> store_;
     base::Clock& clock_;
-    std::mutex mutex_;          // guards what follows, and eviction; files are written atomically
+    std::mutex mutex_;          // guards what follows
     std::deque<Recent> recent_; // newest first
-    std::size_t bytes_ = 0;
-    std::size_t files_ = 0;
-    int puts_since_look_ = 0;
-    std::size_t bytes_since_look_ = 0;
+    Usage usage_;
+    int puts_since_count_ = 0;
+    std::size_t bytes_since_count_ = 0;
 };
 
 } // namespace
@@ -326,8 +275,16 @@ private:
 base::Result<std::unique_ptr<EvidenceStore>>
 open_evidence_directory(const std::string& directory, base::Clock& clock) {
     INTERLOCK_CHECK(base::make_private_directory(directory));
-    std::unique_ptr<EvidenceStore> store = std::make_unique<EvidenceDirectory>(directory, clock);
-    return store;
+    // A call must not wait for the disk to keep what matters only once somebody reads or cites it.
+    INTERLOCK_TRY(
+        auto store,
+        db::open_sqlite_store(
+            directory + "/evidence.db", db::StoreMode::create, clock, db::Durability::sync
+        )
+    );
+    auto table = std::make_unique<EvidenceTable>(std::move(store), clock);
+    INTERLOCK_CHECK(table->create());
+    return std::unique_ptr<EvidenceStore>{std::move(table)};
 }
 
 } // namespace interlock::tools

@@ -1,6 +1,6 @@
-// Whole results, kept so that the model can be given a cut. One file per result below a directory
-// with a byte budget (limits.hpp); least recently used goes first; only the identity that asked,
-// and the approvers of a plan that cites it, may read it.
+// Whole results, kept so that the model can be given a cut. A table with a byte budget (limits.hpp);
+// least recently used goes first; only the identity that asked, and the approvers of a plan that
+// cites it, may read it.
 #pragma once
 
 #include "base/clock.hpp"
@@ -37,6 +37,7 @@ public:
     recent(const std::string& subject, const std::string& prefix, std::size_t count_max) = 0;
 };
 
+/// In a SQLite file below `directory`; processes may share it.
 base::Result<std::unique_ptr<EvidenceStore>>
 open_evidence_directory(const std::string& directory, base::Clock& clock);
 

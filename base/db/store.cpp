@@ -314,8 +314,18 @@ private:
 
 class SqliteStore final : public Store {
 public:
-    SqliteStore(Database database, std::string path, StoreMode mode, base::Clock& clock)
-        : database_(std::move(database)), path_(std::move(path)), mode_(mode), clock_(clock) {}
+    SqliteStore(
+        Database database,
+        std::string path,
+        StoreMode mode,
+        base::Clock& clock,
+        Durability durability = Durability::commit
+    )
+        : database_(std::move(database)),
+          path_(std::move(path)),
+          mode_(mode),
+          clock_(clock),
+          durability_(durability) {}
 
     base::Status transact(const std::function<base::Status(StoreTransaction&)>& body) override {
         if (mode_ == StoreMode::read_only) {
@@ -328,6 +338,17 @@ public:
 
     base::Status read(const std::function<base::Status(StoreTransaction&)>& body) override {
         return in_transaction("BEGIN DEFERRED", "ROLLBACK", body);
+    }
+
+    /// A checkpoint brings the log to the disk before it copies anything out of it.
+    base::Status sync() override {
+        if (durability_ == Durability::commit) {
+            return base::done;
+        }
+        INTERLOCK_CHECK(take_turn());
+        auto status = execute("PRAGMA wal_checkpoint(PASSIVE)");
+        turn_.give_back();
+        return status;
     }
 
     std::string describe() const override { return "sqlite:" + path_; }
@@ -345,6 +366,8 @@ public:
     }
 
 private:
+    base::Status take_turn();
+    base::Status set_writable(bool writable);
     base::Status in_transaction(
         const char* begin,
         const char* end,
@@ -359,12 +382,12 @@ private:
     std::string path_;
     StoreMode mode_;
     base::Clock& clock_;
+    const Durability durability_;
+    std::optional<bool> writable_; // as PRAGMA query_only was told last
     Turn turn_;
 };
 
-base::Status SqliteStore::in_transaction(
-    const char* begin, const char* end, const std::function<base::Status(StoreTransaction&)>& body
-) {
+base::Status SqliteStore::take_turn() {
     switch (turn_.take(limits::store_busy_wait)) {
     case Turn::Taken::already_mine:
         return Error{Errc::internal, "A store transaction was begun inside another.", ""};
@@ -373,8 +396,26 @@ base::Status SqliteStore::in_transaction(
     case Turn::Taken::yes:
         break;
     }
+    return base::done;
+}
+
+base::Status SqliteStore::set_writable(bool writable) {
+    if (writable_ == writable) {
+        return base::done;
+    }
+    auto status = execute(writable ? "PRAGMA query_only = OFF" : "PRAGMA query_only = ON");
+    if (status) {
+        writable_ = writable;
+    }
+    return status;
+}
+
+base::Status SqliteStore::in_transaction(
+    const char* begin, const char* end, const std::function<base::Status(StoreTransaction&)>& body
+) {
+    INTERLOCK_CHECK(take_turn());
     const bool writes = std::string_view{end} == "COMMIT";
-    auto status = execute(writes ? "PRAGMA query_only = OFF" : "PRAGMA query_only = ON");
+    auto status = set_writable(writes);
     if (status) {
         status = execute(begin);
     }
@@ -492,8 +533,9 @@ base::Result<std::unique_ptr<Store>> open_for_reading(const std::string& path, b
 
 } // namespace
 
-base::Result<std::unique_ptr<Store>>
-open_sqlite_store(const std::string& path, StoreMode mode, base::Clock& clock) {
+base::Result<std::unique_ptr<Store>> open_sqlite_store(
+    const std::string& path, StoreMode mode, base::Clock& clock, Durability durability
+) {
     if (mode == StoreMode::create) {
         INTERLOCK_CHECK(make_file(path));
     } else if (!exists(path)) {
@@ -507,9 +549,12 @@ open_sqlite_store(const std::string& path, StoreMode mode, base::Clock& clock) {
     if (sqlite3_db_readonly(database.get(), "main") == 1) {
         return read_only_error(path);
     }
-    auto store = std::make_unique<SqliteStore>(std::move(database), path, mode, clock);
+    auto store = std::make_unique<SqliteStore>(std::move(database), path, mode, clock, durability);
     INTERLOCK_CHECK(store->execute("PRAGMA journal_mode = WAL"));
-    INTERLOCK_CHECK(store->execute("PRAGMA synchronous = FULL"));
+    INTERLOCK_CHECK(store->execute(
+        durability == Durability::commit ? "PRAGMA synchronous = FULL"
+                                         : "PRAGMA synchronous = NORMAL"
+    ));
     INTERLOCK_CHECK(store->execute("PRAGMA foreign_keys = ON"));
     INTERLOCK_CHECK(store->execute("PRAGMA journal_size_limit = 67108864"));
     INTERLOCK_CHECK(probe(*store));

@@ -34,6 +34,9 @@ public:
     virtual base::Status transact(const std::function<base::Status(StoreTransaction&)>& body) = 0;
     /// Runs `body` on one consistent snapshot; writing in it is an error.
     virtual base::Status read(const std::function<base::Status(StoreTransaction&)>& body) = 0;
+    /// Waits until all that was committed is safe from a loss of power; a store whose commits wait
+    /// for that has nothing to do.
+    virtual base::Status sync() { return base::done; }
     virtual std::string describe() const = 0;
 };
 
@@ -43,8 +46,19 @@ enum class StoreMode {
     read_only, // never writes, not even the write-ahead log
 };
 
-/// SQLite file in WAL mode with full sync. Safe to share by several threads and processes.
-base::Result<std::unique_ptr<Store>>
-open_sqlite_store(const std::string& path, StoreMode mode, base::Clock& clock);
+/// What a commit waits for.
+enum class Durability {
+    commit, // the disk: nothing committed is ever lost
+    sync,   // nothing: the end of this process loses nothing, a loss of power what sync() did not
+            // reach; the file stays whole all the same
+};
+
+/// SQLite file in WAL mode. Safe to share by several threads and processes.
+base::Result<std::unique_ptr<Store>> open_sqlite_store(
+    const std::string& path,
+    StoreMode mode,
+    base::Clock& clock,
+    Durability durability = Durability::commit
+);
 
 } // namespace interlock::db

@@ -1,3 +1,4 @@
+#include "base/db/store.hpp"
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "tests/support/fakes.hpp"
@@ -43,8 +44,24 @@ struct StoreBench {
              .body = std::move(body)}
         );
     }
-    std::string path(int number) const {
-        return directory.path() + "/evidence/" + id_of(number) + ".json";
+    std::string file() const { return directory.path() + "/evidence/evidence.db"; }
+    /// How many records there are, as another program sees them.
+    long long count() {
+        auto raw =
+            interlock::db::open_sqlite_store(file(), interlock::db::StoreMode::existing, clock);
+        REQUIRE(raw.ok());
+        long long found = -1;
+        const auto read = [&](interlock::db::StoreTransaction& transaction) -> base::Status {
+            INTERLOCK_TRY(
+                const auto table,
+                transaction.run("select count(*) as records from evidence e "
+                                "full join evidence_body b on b.id = e.id")
+            );
+            found = table.integer(0, "records").value_or(-1);
+            return base::done;
+        };
+        REQUIRE((*raw)->read(read).ok());
+        return found;
     }
 };
 
@@ -78,7 +95,7 @@ TEST_CASE("unknown, foreign and expired evidence answer alike", "[tools]") {
     CHECK_FALSE(bench.store->owns(id_of(1), "os:bob"));
 }
 
-TEST_CASE("an id that is not one never reaches the file system", "[tools]") {
+TEST_CASE("an id that is not one is never looked up", "[tools]") {
     StoreBench bench;
     REQUIRE(base::write_file_atomically(bench.directory.path() + "/secret.json", "{}\nx").ok());
     for (const std::string id :
@@ -113,7 +130,7 @@ TEST_CASE("a result larger than one may be is refused and says so", "[tools]") {
     const auto put = bench.put(1, std::string(limits::evidence_bytes_max + 1, 'x'));
     REQUIRE_FALSE(put.ok());
     CHECK(put.error().code == base::Errc::limit_exceeded);
-    CHECK_FALSE(std::filesystem::exists(bench.path(1)));
+    CHECK(bench.count() == 0);
 }
 
 TEST_CASE("the least recently used goes first when the budget is used up", "[tools]") {
@@ -131,44 +148,44 @@ TEST_CASE("the least recently used goes first when the budget is used up", "[too
     CHECK(bench.store->owns(id_of(1), "os:ann"));
     CHECK_FALSE(bench.store->owns(id_of(2), "os:ann"));
     CHECK(bench.store->owns(id_of(fit + 1), "os:ann"));
-    std::size_t bytes = 0;
-    for (const auto& file :
-         std::filesystem::directory_iterator{bench.directory.path() + "/evidence"}) {
-        bytes += file.file_size();
-    }
-    CHECK(bytes <= limits::evidence_store_bytes_max);
+    // What was evicted left its pages to what came after.
+    CHECK(
+        std::filesystem::file_size(bench.file()) <=
+        limits::evidence_store_bytes_max + limits::evidence_bytes_max
+    );
 }
 
-TEST_CASE("what is past its lifetime is removed from the directory", "[tools]") {
+TEST_CASE("what is past its lifetime is removed", "[tools]") {
     StoreBench bench;
     REQUIRE(bench.put(1, "{}").ok());
+    CHECK(bench.count() == 1);
     bench.clock.advance(limits::evidence_lifetime + std::chrono::hours{1});
     bench.store = bench.open();
-    CHECK_FALSE(std::filesystem::exists(bench.path(1)));
+    CHECK(bench.count() == 0);
 }
 
-TEST_CASE("a damaged or foreign file is not evidence and is not removed", "[tools]") {
+TEST_CASE("evidence that is not a store is told, not overwritten", "[tools]") {
     StoreBench bench;
-    REQUIRE(bench.put(1, "{\"a\":1}").ok());
-    REQUIRE(base::write_file_atomically(bench.path(1), "no header here").ok());
-    CHECK_FALSE(bench.store->get(id_of(1), "os:ann").ok());
-    REQUIRE(bench.put(2, "{}").ok());
-    std::filesystem::copy_file(bench.path(2), bench.path(3));
-    CHECK_FALSE(bench.store->get(id_of(3), "os:ann").ok()); // its header names another id
-    const std::string other = bench.directory.path() + "/evidence/notes.txt";
-    REQUIRE(base::write_file_atomically(other, "keep").ok());
-    bench.clock.advance(limits::evidence_lifetime * 2);
-    bench.store = bench.open();
-    CHECK(std::filesystem::exists(other));
+    bench.store.reset();
+    const std::string other(8192, 'x');
+    REQUIRE(base::write_file_atomically(bench.file(), other).ok());
+    const auto opened =
+        tools::open_evidence_directory(bench.directory.path() + "/evidence", bench.clock);
+    REQUIRE_FALSE(opened.ok());
+    CHECK(opened.error().code == base::Errc::corrupt);
+    CHECK(base::read_file(bench.file(), 10'000).value() == other);
 }
 
-TEST_CASE("a result that a loss of power cut short is not evidence", "[tools]") {
+TEST_CASE("more results than may be kept push out the oldest", "[tools]") {
     StoreBench bench;
-    REQUIRE(bench.put(1, R"({"id":"one","rows":[1,2,3]})").ok());
-    const std::string path = bench.directory.path() + "/evidence/" + id_of(1) + ".json";
-    std::filesystem::resize_file(path, std::filesystem::file_size(path) - 5);
-    CHECK_FALSE(bench.store->get(id_of(1), "os:ann").ok());
+    const int kept = static_cast<int>(limits::evidence_kept_max);
+    for (int i = 1; i <= kept + 1; ++i) {
+        bench.clock.advance(std::chrono::milliseconds{1});
+        REQUIRE(bench.put(i, "{}").ok());
+    }
     CHECK_FALSE(bench.store->owns(id_of(1), "os:ann"));
+    CHECK(bench.store->owns(id_of(kept + 1), "os:ann"));
+    CHECK(bench.count() <= kept);
 }
 
 TEST_CASE("two processes may share a directory", "[tools]") {

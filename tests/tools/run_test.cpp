@@ -49,6 +49,21 @@ struct Pipeline {
     }
 };
 
+/// A disk without room.
+class FullStore final : public tools::EvidenceStore {
+public:
+    base::Status put(const tools::StoredEvidence&) override {
+        return base::Error{base::Errc::store_full, "No space is left.", "Free some."};
+    }
+    base::Result<tools::StoredEvidence> get(const std::string&, const std::string&) override {
+        return base::Error{base::Errc::not_found, "Nothing is kept.", ""};
+    }
+    bool owns(const std::string&, const std::string&) override { return false; }
+    std::vector<std::string> recent(const std::string&, const std::string&, std::size_t) override {
+        return {};
+    }
+};
+
 std::string code_of(const tools::Output& output) {
     REQUIRE(output.is_error);
     return json::parse(output.structured)["error"]["code"];
@@ -148,7 +163,9 @@ TEST_CASE("a packet is stored whole under the id it shows", "[tools]") {
 
 TEST_CASE("a whole that cannot be kept is told, and the answer is given", "[tools]") {
     Pipeline pipeline;
-    (void)base::remove_recursively(pipeline.directory.path());
+    FullStore full;
+    tools::Context context{
+        pipeline.targets, full, pipeline.metrics, pipeline.tracer, pipeline.clock, pipeline.random};
     auto span = pipeline.tracer.start("t", interlock::telemetry::SpanKind::internal, std::nullopt);
     const tools::Arguments none;
     const tools::Call call{
@@ -156,7 +173,7 @@ TEST_CASE("a whole that cannot be kept is told, and the answer is given", "[tool
     tools::Evidence evidence;
     evidence.tool = "sample";
     evidence.summary = "All well.";
-    const json packet = json::parse(tools::publish(pipeline.context, call, evidence).structured);
+    const json packet = json::parse(tools::publish(context, call, evidence).structured);
     CHECK(packet["summary"] == "All well.");
     CHECK(packet["not_examined"][0]["what"] == "the whole result later");
 }

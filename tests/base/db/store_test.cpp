@@ -544,5 +544,23 @@ TEST_CASE("names with marks that mean something in a URI are only names", "[db][
     CHECK(::access(path.c_str(), F_OK) == 0);
 }
 
+TEST_CASE("a store that syncs on demand keeps what the end of its process left", "[db]") {
+    Fixture f;
+    const auto open = [&] {
+        auto opened = open_sqlite_store(f.path(), StoreMode::create, f.clock, Durability::sync);
+        REQUIRE(opened.ok());
+        return std::move(*opened);
+    };
+    {
+        const auto store = open();
+        make_table(*store);
+        REQUIRE(write(*store, "insert into t values (1, 'a')").ok());
+        CHECK(store->sync().ok());
+        CHECK(store->sync().ok()); // nothing new: nothing to do
+        CHECK_FALSE(store->transact([&](StoreTransaction&) { return store->sync(); }).ok());
+    }
+    CHECK(count(*open()) == 1);
+}
+
 } // namespace
 } // namespace interlock::db
