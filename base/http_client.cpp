@@ -280,6 +280,9 @@ void set_options(CURL* easy, const HttpCall& call, curl_slist* headers, Received
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &received);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, &received);
+    if (!call.authorities.empty()) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, call.authorities.c_str());
+    }
     if (call.reach != HttpReach::any || reaches_loopback(call.url)) {
         curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); // a proxy has another loopback
     }

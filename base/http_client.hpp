@@ -31,6 +31,7 @@ struct HttpCall {
     std::chrono::milliseconds timeout{10'000};
     std::size_t response_bytes_max = std::size_t{4} << 20;
     HttpReach reach = HttpReach::any;
+    std::string authorities = {}; // PEM file trusted instead of this machine's; "" = this machine's
     std::stop_token stop = {}; // gives the call up, within a second
 };
 

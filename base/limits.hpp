@@ -195,6 +195,18 @@ inline constexpr std::size_t span_queue_max = 8'192;      // then spans are drop
 inline constexpr std::size_t span_batch_max = 64;         // spans in one line of the span file
 inline constexpr std::size_t span_attributes_max = 64;    // then dropped and counted in the span
 inline constexpr std::size_t span_text_bytes_max = 1'024; // a name, message or attribute value
+// Export of spans to a collector
+inline constexpr std::size_t otlp_queue_bytes_max = std::size_t{32} << 20; // besides their number
+inline constexpr std::size_t otlp_response_bytes_max = 64 * 1024;          // a verdict, no more
+inline constexpr milliseconds otlp_retry_first{1'000};    // doubled each time, with jitter
+inline constexpr milliseconds otlp_retry_longest{30'000}; // one pause between two tries
+inline constexpr milliseconds otlp_export_max{30'000};    // one batch with its retries
+inline constexpr milliseconds otlp_timeout{10'000};       // one try; both as OpenTelemetry has them
+inline constexpr milliseconds otlp_schedule_delay{5'000}; // a span waits this long for others
+inline constexpr std::size_t otlp_queue_max = 2'048;      // spans; so do these
+inline constexpr std::size_t otlp_batch_max = 512;
+inline constexpr milliseconds otlp_hold_longest{300'000}; // what a Retry-After can ask for
+inline constexpr milliseconds span_flush_max{3'000};      // a stop waits this long for a collector
 inline constexpr std::size_t audit_queue_max = 512;       // callers waiting; then refused
 inline constexpr std::size_t audit_verify_rows = 32;      // read at once: 32 payloads of 1 MiB
 inline constexpr std::size_t audit_problems_max = 1'000;  // told one by one; the rest is counted

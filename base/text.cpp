@@ -193,6 +193,11 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
+std::size_t character_length(std::string_view text) {
+    const Character character = decode(text, 0);
+    return character.valid ? character.length : 0;
+}
+
 std::size_t count_characters(std::string_view text) {
     std::size_t count = 0;
     for (std::size_t at = 0; at < text.size(); ++count) {

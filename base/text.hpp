@@ -25,6 +25,9 @@ std::string escape_non_ascii(std::string_view text);
 /// At most `characters_max` characters: head and tail kept, the middle replaced by
 /// "[... N characters left out ...]". Never splits a character.
 std::string cut_middle(std::string_view text, std::size_t characters_max);
+/// Bytes of the well-formed character that `text` (not empty) begins with; 0 when it begins with
+/// none.
+std::size_t character_length(std::string_view text);
 /// The longest prefix of at most `bytes_max` bytes that ends on a character boundary.
 std::string_view cut_bytes(std::string_view text, std::size_t bytes_max);
 

@@ -11,6 +11,7 @@
 #include "executor/pg_target.hpp"
 #include "executor/status_server.hpp"
 #include "telemetry/checkpoint.hpp"
+#include "telemetry/span_file.hpp"
 
 #include <filesystem>
 
@@ -171,9 +172,15 @@ int run(const executor::Config& config, bool once) {
     if (!key.ok()) {
         return fail("key.unusable", key.error(), exit_configuration);
     }
-    const auto spans = telemetry::make_file_span_sink(state.spans(), program);
-    telemetry::Tracer tracer(*spans, clock, random);
+    auto settings = telemetry::read_otlp_settings(telemetry::process_environment(), program);
+    if (!settings.ok()) {
+        return fail("configuration.unusable", settings.error(), exit_configuration);
+    }
     telemetry::Metrics metrics;
+    const auto spans = telemetry::make_span_sink(
+        state.spans(), program, std::move(settings).value(), clock, random, &metrics
+    );
+    telemetry::Tracer tracer(*spans, clock, random);
     const auto targets = executor::make_pg_targets(config.targets);
     executor::OutcomeJournal journal(state.root + "/outcomes");
     executor::LogGuard guard(**store, state.checkpoints() + "/executor.note", *key);

@@ -335,8 +335,10 @@ telemetry::Span Protocol::start_span(const Operation& operation) {
     if (message.method == "tools/call") {
         span.set("gen_ai.operation.name", std::string("execute_tool"));
     }
-    if (tool || prompt) {
-        span.set(tool ? "gen_ai.tool.name" : "gen_ai.prompt.name", name);
+    if (tool) {
+        span.set("gen_ai.tool.name", name);
+    } else if (prompt) {
+        span.set("gen_ai.prompt.name", name);
     }
     if (label.starts_with("resources/")) {
         if (const auto uri = base::string_member(operation.params(), "uri")) {

@@ -12,7 +12,7 @@
 #include "server/diagnostic_offer.hpp"
 #include "server/plan_watcher.hpp"
 #include "telemetry/audit_log.hpp"
-#include "telemetry/span.hpp"
+#include "telemetry/span_file.hpp"
 #include "tools/evidence_store.hpp"
 #include "tools/lane_check.hpp"
 #include "tools/targets.hpp"
@@ -64,7 +64,8 @@ struct Service::State {
         base::Random& used_random,
         std::unique_ptr<db::Store> opened_store,
         std::unique_ptr<tools::EvidenceStore> opened_evidence,
-        CheckpointKeeper opened_keeper
+        CheckpointKeeper opened_keeper,
+        telemetry::OtlpSettings spans_settings
     )
         : options(chosen),
           clock(used_clock),
@@ -74,7 +75,9 @@ struct Service::State {
           evidence(std::move(opened_evidence)),
           keeper(std::move(opened_keeper)),
           queue(*store, random),
-          spans(telemetry::make_file_span_sink(directory.spans(), program)),
+          spans(telemetry::make_span_sink(
+              directory.spans(), program, std::move(spans_settings), clock, random, &metrics
+          )),
           tracer(*spans, clock, random),
           targets(chosen.targets, clock, metrics),
           context{
@@ -129,6 +132,10 @@ Service::~Service() {
 base::Result<std::unique_ptr<Service>>
 Service::open(const Options& options, base::Clock& clock, base::Random& random) {
     const base::StateDirectory directory{options.state};
+    INTERLOCK_TRY(
+        auto spans_settings,
+        telemetry::read_otlp_settings(telemetry::process_environment(), program)
+    );
     INTERLOCK_CHECK(base::make_private_directory(directory.root));
     INTERLOCK_CHECK(base::make_private_directory(directory.spans()));
     INTERLOCK_TRY(
@@ -137,7 +144,13 @@ Service::open(const Options& options, base::Clock& clock, base::Random& random) 
     INTERLOCK_TRY(auto evidence, tools::open_evidence_directory(directory.evidence(), clock));
     INTERLOCK_TRY(auto keeper, CheckpointKeeper::open(directory, random));
     auto state = std::make_unique<State>(
-        options, clock, random, std::move(store), std::move(evidence), std::move(keeper)
+        options,
+        clock,
+        random,
+        std::move(store),
+        std::move(evidence),
+        std::move(keeper),
+        std::move(spans_settings)
     );
     INTERLOCK_CHECK(state->queue.create_tables());
     state->audit = telemetry::AuditWriter::start(*state->store, random);

@@ -14,7 +14,8 @@ enum class Counter {
     schema_errors, // tool
     cut_bytes,     // tool
     audit_failures,
-    spans_dropped,
+    spans_dropped, // reason
+    spans_exported,
     protocol_errors,  // code
     plan_transitions, // from, to
     suspensions,      // cause

@@ -1,9 +1,11 @@
-#include "base/json.hpp"
-#include "telemetry/span.hpp"
+#include "telemetry/otlp.hpp"
 
+#include "base/text.hpp"
+
+#include <array>
+#include <charconv>
 #include <cmath>
-
-#include <nlohmann/json.hpp>
+#include <cstdint>
 
 namespace interlock::telemetry {
 
@@ -12,83 +14,188 @@ namespace interlock::telemetry {
 
 namespace {
 
-using base::Json;
-
 constexpr int status_error = 2;
+constexpr std::string_view replacement = "\xEF\xBF\xBD"; // U+FFFD
+// Of the `flags` field: bit 0 is the trace flag "sampled"; bit 8 says that bit 9, whether a parent
+// or a link is remote, is known. It is told of links only: whether a parent is, nobody recorded.
+constexpr int flag_sampled = 0x001;
+constexpr int flags_remote_known_and_remote = 0x300;
 
-std::string unix_nanoseconds(base::Time time) {
-    return std::to_string(base::microseconds_since_epoch(time)) + "000";
+template <class Number>
+void append_number(std::string& out, Number number) {
+    std::array<char, 32> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    out.append(digits.data(), end);
 }
 
-/// JSON has no name for these; the mapping writes them as strings.
-Json double_value(double value) {
-    if (std::isnan(value))
-        return "NaN";
-    if (std::isinf(value))
-        return value > 0 ? "Infinity" : "-Infinity";
-    return value;
+/// As it is, with no look at it: for our own literals and hexadecimal digits.
+void append_field(std::string& out, std::string_view name, std::string_view text) {
+    out.append(name).append(1, '"').append(text).append(1, '"');
 }
 
-Json attribute(const std::string& key, const AttributeValue& value) {
-    struct Render {
-        Json operator()(const std::string& text) const { return {{"stringValue", text}}; }
-        Json operator()(std::int64_t number) const {
-            return {{"intValue", std::to_string(number)}};
-        }
-        Json operator()(double number) const { return {{"doubleValue", double_value(number)}}; }
-        Json operator()(bool flag) const { return {{"boolValue", flag}}; }
-    };
-    return {{"key", key}, {"value", std::visit(Render{}, value)}};
+void append_time(std::string& out, std::string_view name, base::Time time) {
+    out.append(name).append(1, '"');
+    append_number(out, base::microseconds_since_epoch(time));
+    out.append("000\""); // nanoseconds
 }
 
-Json render(const FinishedSpan& span) {
-    Json attributes = Json::array();
-    for (const auto& [key, value] : span.attributes)
-        attributes.push_back(attribute(key, value));
-    Json out{
-        {"traceId", span.context.trace_id},
-        {"spanId", span.context.span_id},
-        {"flags", span.context.sampled ? 1 : 0},
-        {"name", span.name},
-        {"kind", static_cast<int>(span.kind)},
-        {"startTimeUnixNano", unix_nanoseconds(span.start)},
-        {"endTimeUnixNano", unix_nanoseconds(span.end)},
-        {"attributes", std::move(attributes)},
-        {"status", Json::object()},
-    };
-    if (!span.parent_span_id.empty())
-        out["parentSpanId"] = span.parent_span_id;
-    if (span.dropped_attributes > 0)
-        out["droppedAttributesCount"] = span.dropped_attributes;
-    if (span.error)
-        out["status"] = {{"code", status_error}, {"message", span.status_message}};
-    return out;
+/// A JSON number has no name for these; the mapping writes them as strings.
+void append_double(std::string& out, double value) {
+    if (std::isnan(value)) {
+        out.append("\"NaN\"");
+    } else if (std::isinf(value)) {
+        out.append(value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+    } else {
+        append_number(out, value);
+    }
+}
+
+struct AppendValue {
+    std::string& out;
+    void operator()(const std::string& text) const {
+        out.append("{\"stringValue\":");
+        append_json_string(out, text);
+    }
+    void operator()(std::int64_t number) const {
+        out.append("{\"intValue\":\"");
+        append_number(out, number);
+        out.append(1, '"');
+    }
+    void operator()(double number) const {
+        out.append("{\"doubleValue\":");
+        append_double(out, number);
+    }
+    void operator()(bool flag) const {
+        out.append("{\"boolValue\":").append(flag ? "true" : "false");
+    }
+};
+
+void append_attributes(std::string& out, const std::vector<Attribute>& attributes) {
+    out.append(",\"attributes\":[");
+    for (std::size_t i = 0; i < attributes.size(); ++i) {
+        append_field(out, i == 0 ? "{\"key\":" : ",{\"key\":", attributes[i].key);
+        out.append(",\"value\":");
+        std::visit(AppendValue{out}, attributes[i].value);
+        out.append("}}");
+    }
+    out.append(1, ']');
+}
+
+void append_links(std::string& out, const std::vector<TraceContext>& links) {
+    if (links.empty()) {
+        return;
+    }
+    out.append(",\"links\":[");
+    for (std::size_t i = 0; i < links.size(); ++i) {
+        append_field(out, i == 0 ? "{\"traceId\":" : ",{\"traceId\":", links[i].trace_id.view());
+        append_field(out, ",\"spanId\":", links[i].span_id.view());
+        out.append(",\"flags\":");
+        append_number(out, flags_remote_known_and_remote | (links[i].sampled ? flag_sampled : 0));
+        out.append(1, '}');
+    }
+    out.append(1, ']');
+}
+
+void append_escape(std::string& out, unsigned char byte) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    switch (byte) {
+    case '"':
+        out.append("\\\"");
+        return;
+    case '\\':
+        out.append("\\\\");
+        return;
+    case '\n':
+        out.append("\\n");
+        return;
+    case '\t':
+        out.append("\\t");
+        return;
+    default:
+        out.append("\\u00").append(1, digits[byte >> 4]).append(1, digits[byte & 0xF]);
+    }
 }
 
 } // namespace
 
-std::string otlp_json(const std::vector<FinishedSpan>& spans, const std::string& service_name) {
-    Json rendered = Json::array();
-    for (const auto& span : spans)
-        rendered.push_back(render(span));
-    Json scope_spans{
-        {"scope", {{"name", "interlock"}, {"version", INTERLOCK_VERSION}}},
-        {"spans", std::move(rendered)},
-    };
-    Json resource{
-        {"attributes",
-         Json::array(
-             {attribute("service.name", service_name),
-              attribute("service.version", std::string(INTERLOCK_VERSION))}
-         )},
-    };
-    return base::render_json({
-        {"resourceSpans",
-         Json::array(
-             {{{"resource", std::move(resource)},
-               {"scopeSpans", Json::array({std::move(scope_spans)})}}}
-         )},
-    });
+void append_json_string(std::string& out, std::string_view text) {
+    out.append(1, '"');
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t begin = at;
+        const auto byte_at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+        while (at < text.size() && byte_at(at) >= 0x20 && byte_at(at) < 0x7F && text[at] != '"' &&
+               text[at] != '\\') {
+            ++at;
+        }
+        out.append(text, begin, at - begin); // most text is nothing else
+        if (at == text.size()) {
+            break;
+        }
+        if (byte_at(at) < 0x80) {
+            append_escape(out, byte_at(at));
+            ++at;
+            continue;
+        }
+        const std::size_t length = base::character_length(text.substr(at));
+        out.append(length > 0 ? text.substr(at, length) : replacement);
+        at += length > 0 ? length : 1;
+    }
+    out.append(1, '"');
+}
+
+Resource make_resource(std::string_view service_name) {
+    return {
+        {"service.name", std::string(service_name)},
+        {"service.version", INTERLOCK_VERSION},
+        {"telemetry.sdk.name", "interlock"},
+        {"telemetry.sdk.language", "cpp"},
+        {"telemetry.sdk.version", INTERLOCK_VERSION}};
+}
+
+void append_span(std::string& spans, const FinishedSpan& span) {
+    append_field(
+        spans, spans.empty() ? "{\"traceId\":" : ",{\"traceId\":", span.context.trace_id.view()
+    );
+    append_field(spans, ",\"spanId\":", span.context.span_id.view());
+    if (!span.parent_span_id.empty()) {
+        append_field(spans, ",\"parentSpanId\":", span.parent_span_id.view());
+    }
+    spans.append(span.context.sampled ? ",\"flags\":1" : ",\"flags\":0").append(",\"name\":");
+    append_json_string(spans, span.name);
+    spans.append(",\"kind\":");
+    append_number(spans, static_cast<int>(span.kind));
+    append_time(spans, ",\"startTimeUnixNano\":", span.start);
+    append_time(spans, ",\"endTimeUnixNano\":", span.end);
+    append_attributes(spans, span.attributes);
+    if (span.dropped_attributes > 0) {
+        spans.append(",\"droppedAttributesCount\":");
+        append_number(spans, span.dropped_attributes);
+    }
+    append_links(spans, span.links);
+    spans.append(",\"status\":{");
+    if (span.error) {
+        spans.append("\"code\":");
+        append_number(spans, status_error);
+        spans.append(",\"message\":");
+        append_json_string(spans, span.status_message);
+    }
+    spans.append("}}");
+}
+
+std::string otlp_request(const Resource& resource, std::string_view spans) {
+    std::string out("{\"resourceSpans\":[{\"resource\":{\"attributes\":[");
+    for (std::size_t i = 0; i < resource.size(); ++i) {
+        out.append(i == 0 ? "{\"key\":" : ",{\"key\":");
+        append_json_string(out, resource[i].first);
+        out.append(",\"value\":{\"stringValue\":");
+        append_json_string(out, resource[i].second);
+        out.append("}}");
+    }
+    out.append("]},\"scopeSpans\":[{\"scope\":{\"name\":\"interlock\",\"version\":\"")
+        .append(INTERLOCK_VERSION "\"},\"spans\":[")
+        .append(spans)
+        .append("]}]}]}");
+    return out;
 }
 
 } // namespace interlock::telemetry

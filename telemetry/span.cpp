@@ -23,23 +23,28 @@ bool is_zero(std::string_view text) {
     return text.find_first_not_of('0') == std::string_view::npos;
 }
 
-std::string cut(std::string_view text) {
-    return std::string(base::cut_bytes(text, base::limits::span_text_bytes_max));
+std::string_view cut(std::string_view text) {
+    return base::cut_bytes(text, base::limits::span_text_bytes_max);
 }
 
 /// All zeros means "no id" on the wire, so it is not one.
-std::string new_hex_id(base::Random& random, std::size_t bytes) {
+template <std::size_t Digits>
+HexId<Digits> new_id(base::Random& random) {
     for (;;) {
-        auto id = base::hex(random.bytes(bytes));
-        if (!is_zero(id))
-            return id;
+        const auto digits = base::hex(random.bytes(Digits / 2));
+        if (!is_zero(digits))
+            return digits;
     }
 }
 
 class NullSpanSink final : public SpanSink {
 public:
     void write(FinishedSpan) override {}
+    bool keeps() const override { return false; }
 };
+
+/// Most spans have fewer; a span of a tool call has a few more.
+constexpr std::size_t attributes_expected = 12;
 
 } // namespace
 
@@ -60,17 +65,21 @@ std::optional<TraceContext> parse_traceparent(std::string_view text) {
         return std::nullopt;
     // The lowest bit of the last hexadecimal digit.
     const bool sampled = std::string_view("13579bdf").find(flags[1]) != std::string_view::npos;
-    return TraceContext{std::string(trace), std::string(span), sampled};
+    return TraceContext{trace, span, sampled};
 }
 
 std::string format_traceparent(const TraceContext& context) {
-    return "00-" + context.trace_id + '-' + context.span_id + (context.sampled ? "-01" : "-00");
+    std::string text("00-");
+    text.append(context.trace_id.view()).append(1, '-').append(context.span_id.view());
+    return text.append(context.sampled ? "-01" : "-00");
 }
 
 struct Span::State {
     SpanSink& sink;
     base::Clock& clock;
     base::Ticks started; // the end is start plus elapsed ticks: wall clocks step back
+    std::optional<base::Ticks> over;
+    bool recording;
     FinishedSpan span;
     bool ended = false;
 };
@@ -81,25 +90,43 @@ Span::~Span() {
     end();
 }
 
-void Span::set(std::string key, AttributeValue value) {
+bool Span::recording() const {
+    return state_->recording;
+}
+
+void Span::set(AttributeKey key, AttributeValue value) {
+    if (!state_->recording)
+        return;
     if (auto* text = std::get_if<std::string>(&value))
-        *text = cut(*text);
+        text->resize(cut(*text).size());
     auto& attributes = state_->span.attributes;
     const auto same = std::find_if(attributes.begin(), attributes.end(), [&](const auto& known) {
-        return known.first == key;
+        return known.key == key.text();
     });
     if (same != attributes.end())
-        same->second = std::move(value);
+        same->value = std::move(value);
     else if (attributes.size() < base::limits::span_attributes_max)
-        attributes.emplace_back(std::move(key), std::move(value));
+        attributes.push_back({key.text(), std::move(value)});
     else
         ++state_->span.dropped_attributes;
 }
 
-void Span::fail(std::string type, std::string message) {
-    set("error.type", std::move(type));
+void Span::set(AttributeKey key, std::string_view text) {
+    if (state_->recording)
+        set(key, AttributeValue(std::string(cut(text))));
+}
+
+void Span::fail(std::string_view type, std::string_view message) {
+    if (!state_->recording)
+        return;
+    set("error.type", type);
     state_->span.error = true;
     state_->span.status_message = cut(message);
+}
+
+void Span::link(const TraceContext& other) {
+    if (state_->recording && state_->span.links.size() < base::limits::span_attributes_max)
+        state_->span.links.push_back(other);
 }
 
 const TraceContext& Span::context() const {
@@ -110,10 +137,10 @@ void Span::end() {
     if (!state_ || state_->ended)
         return;
     state_->ended = true;
-    const auto elapsed = state_->clock.ticks() - state_->started;
-    state_->span.end = state_->span.start + std::chrono::duration_cast<base::Duration>(elapsed);
-    if (!state_->span.context.sampled)
+    if (!state_->recording)
         return;
+    const auto elapsed = state_->over.value_or(state_->clock.ticks()) - state_->started;
+    state_->span.end = state_->span.start + std::chrono::duration_cast<base::Duration>(elapsed);
     const auto context = state_->span.context;
     state_->sink.write(std::move(state_->span));
     state_->span.context = context; // stays readable: it is the parent of what follows
@@ -122,17 +149,46 @@ void Span::end() {
 Tracer::Tracer(SpanSink& sink, base::Clock& clock, base::Random& random)
     : sink_(sink), clock_(clock), random_(random) {}
 
-Span Tracer::start(std::string name, SpanKind kind, const std::optional<TraceContext>& parent) {
+Span Tracer::start(
+    std::string_view name, SpanKind kind, const std::optional<TraceContext>& parent
+) {
     FinishedSpan span;
-    span.context.trace_id = parent ? parent->trace_id : new_hex_id(random_, trace_id_bytes);
-    span.context.span_id = new_hex_id(random_, span_id_bytes);
+    span.context.trace_id = parent ? parent->trace_id : new_id<32>(random_);
+    span.context.span_id = new_id<16>(random_);
     span.context.sampled = !parent || parent->sampled;
-    span.parent_span_id = parent ? parent->span_id : "";
-    span.name = cut(name);
-    span.kind = kind;
-    span.start = clock_.now();
+    const bool recording = span.context.sampled && sink_.keeps();
+    if (recording) {
+        if (parent)
+            span.parent_span_id = parent->span_id;
+        span.name = cut(name);
+        span.kind = kind;
+        span.start = clock_.now();
+        span.attributes.reserve(attributes_expected);
+    }
     return Span(std::make_unique<Span::State>(Span::State{
-        .sink = sink_, .clock = clock_, .started = clock_.ticks(), .span = std::move(span)}));
+        .sink = sink_,
+        .clock = clock_,
+        .started = recording ? clock_.ticks() : base::Ticks{},
+        .over = std::nullopt,
+        .recording = recording,
+        .span = std::move(span)}));
+}
+
+Span Tracer::past(
+    std::string_view name,
+    SpanKind kind,
+    const TraceContext& parent,
+    base::Ticks began,
+    base::Ticks ended
+) {
+    auto span = start(name, kind, parent);
+    auto& state = *span.state_;
+    if (state.recording) {
+        state.span.start -= std::chrono::duration_cast<base::Duration>(state.started - began);
+        state.started = began;
+        state.over = ended;
+    }
+    return span;
 }
 
 SpanSink& null_span_sink() {

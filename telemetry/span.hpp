@@ -1,11 +1,15 @@
-// OpenTelemetry spans, W3C trace context in, OTLP JSON out. Spans are views for people; the audit
-// log is the record. A span that cannot be written is dropped and counted, never waited for.
+// OpenTelemetry spans and W3C trace context. Spans are views for people; the audit log is the
+// record. A span that cannot be kept is dropped and counted, never waited for, and one of a trace
+// that nobody samples costs its identifiers and nothing else.
 #pragma once
 
 #include "base/clock.hpp"
 #include "base/ids.hpp"
 #include "base/limits.hpp"
 
+#include <algorithm>
+#include <array>
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,30 +21,78 @@
 
 namespace interlock::telemetry {
 
-class Metrics;
+/// An identifier of `Digits` lower-case hexadecimal digits, or none. Held in place: every span has
+/// three of them.
+template <std::size_t Digits>
+class HexId {
+public:
+    HexId() = default;
+    /// Text of another length is no identifier.
+    template <class Text>
+    requires std::convertible_to<const Text&, std::string_view> HexId(const Text& text
+    ) { // NOLINT(google-explicit-constructor): text is how ids travel
+        const std::string_view digits = text;
+        if (digits.size() == Digits) {
+            std::copy(digits.begin(), digits.end(), digits_.begin());
+        }
+    }
+    bool empty() const { return digits_[0] == '\0'; }
+    std::string_view view() const {
+        return empty() ? "" : std::string_view(digits_.data(), Digits);
+    }
+    friend bool operator==(const HexId& left, const HexId& right) {
+        return left.digits_ == right.digits_;
+    }
+    template <class Text>
+    requires std::convertible_to<const Text&, std::string_view>
+    friend bool operator==(const HexId& left, const Text& right) {
+        return left.view() == std::string_view(right);
+    }
 
-using AttributeValue = std::variant<std::string, std::int64_t, double, bool>;
+private:
+    std::array<char, Digits> digits_{};
+};
+using TraceId = HexId<32>;
+using SpanId = HexId<16>;
 
-/// A position in a trace: 16-byte trace id and 8-byte span id, lower-case hex.
+/// A position in a trace.
 struct TraceContext {
-    std::string trace_id;
-    std::string span_id;
+    TraceId trace_id;
+    SpanId span_id;
     bool sampled = true;
 };
 /// Reads a `traceparent`; malformed text is nullopt (ignored, as the specification asks).
 std::optional<TraceContext> parse_traceparent(std::string_view text);
 std::string format_traceparent(const TraceContext& context);
 
+/// The name of an attribute: a literal, so that names come from code and cost nothing.
+class AttributeKey {
+public:
+    consteval AttributeKey(const char* literal)
+        : text_(literal) {} // NOLINT(google-explicit-constructor)
+    constexpr std::string_view text() const { return text_; }
+
+private:
+    std::string_view text_;
+};
+
+using AttributeValue = std::variant<std::string, std::int64_t, double, bool>;
+struct Attribute {
+    std::string_view key; // of an AttributeKey
+    AttributeValue value;
+};
+
 enum class SpanKind { internal = 1, server = 2, client = 3 };
 
 struct FinishedSpan {
     TraceContext context;
-    std::string parent_span_id;
+    SpanId parent_span_id;
     std::string name;
     SpanKind kind = SpanKind::internal;
     base::Time start;
     base::Time end;
-    std::vector<std::pair<std::string, AttributeValue>> attributes;
+    std::vector<Attribute> attributes;
+    std::vector<TraceContext> links;
     std::uint32_t dropped_attributes = 0; // past limits::span_attributes_max
     bool error = false;
     std::string status_message;
@@ -51,8 +103,10 @@ public:
     virtual ~SpanSink() = default;
     /// Never blocks on a disk or a network.
     virtual void write(FinishedSpan span) = 0;
-    /// Spans lost so far because the sink was full or could not write.
+    /// Spans lost so far, for whatever reason.
     virtual std::uint64_t dropped() const { return 0; }
+    /// False: it keeps nothing, so that nobody need gather anything for it.
+    virtual bool keeps() const { return true; }
 };
 
 /// A span under way; ends at end() or destruction and is then written, unless its trace is not
@@ -62,10 +116,18 @@ public:
     Span(Span&&) noexcept;
     Span& operator=(Span&&) = delete;
     ~Span();
+    /// Whether what is set will be seen by anyone: who must work for a value asks first.
+    bool recording() const;
     /// The last value of a key counts. Text is cut to limits::span_text_bytes_max.
-    void set(std::string key, AttributeValue value);
-    /// error.type and status.
-    void fail(std::string type, std::string message);
+    void set(AttributeKey key, AttributeValue value);
+    /// Text that is copied only if it will be seen.
+    void set(AttributeKey key, std::string_view text);
+    void set(AttributeKey key, const std::string& text) { set(key, std::string_view(text)); }
+    void set(AttributeKey key, const char* text) { set(key, std::string_view(text)); }
+    /// error.type, and the status ERROR with its description.
+    void fail(std::string_view type, std::string_view message);
+    /// Another trace that this belongs to as well.
+    void link(const TraceContext& other);
     const TraceContext& context() const;
     void end();
 
@@ -79,7 +141,15 @@ private:
 class Tracer {
 public:
     Tracer(SpanSink& sink, base::Clock& clock, base::Random& random);
-    Span start(std::string name, SpanKind kind, const std::optional<TraceContext>& parent);
+    Span start(std::string_view name, SpanKind kind, const std::optional<TraceContext>& parent);
+    /// Of something that is over already; its end is fixed, what is set is not.
+    Span past(
+        std::string_view name,
+        SpanKind kind,
+        const TraceContext& parent,
+        base::Ticks began,
+        base::Ticks ended
+    );
 
 private:
     SpanSink& sink_;
@@ -87,19 +157,6 @@ private:
     base::Random& random_;
 };
 
-/// One ExportTraceServiceRequest (OTLP/JSON, protobuf JSON mapping) holding `spans`.
-std::string otlp_json(const std::vector<FinishedSpan>& spans, const std::string& service_name);
-
-struct FileSpanOptions {
-    std::size_t file_bytes_max = base::limits::span_file_bytes_max;
-    int files_kept = base::limits::span_files_kept; // with the one being written
-    Metrics* metrics = nullptr;                     // told of drops when given
-};
-/// Appends OTLP JSON lines to `directory`/<service>.jsonl on a thread of its own and rotates by
-/// size: <service>.1.jsonl is the newest that is full. Several processes may share the file.
-std::unique_ptr<SpanSink> make_file_span_sink(
-    const std::string& directory, const std::string& service_name, FileSpanOptions options = {}
-);
 /// Drops everything; for programs and tests without spans.
 SpanSink& null_span_sink();
 

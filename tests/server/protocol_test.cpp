@@ -269,8 +269,8 @@ bool has(
     const interlock::telemetry::FinishedSpan& span, const std::string& key, const std::string& value
 ) {
     return std::any_of(span.attributes.begin(), span.attributes.end(), [&](const auto& attribute) {
-        return attribute.first == key &&
-               attribute.second == interlock::telemetry::AttributeValue(value);
+        return attribute.key == key &&
+               attribute.value == interlock::telemetry::AttributeValue(value);
     });
 }
 

@@ -38,7 +38,7 @@ TEST_CASE("counters carry their labels and add up", "[telemetry]") {
 TEST_CASE("families without labels show zero before the first event", "[telemetry]") {
     Metrics metrics;
     CHECK(has_line(metrics.render(), "interlock_audit_failures_total 0"));
-    CHECK(has_line(metrics.render(), "interlock_spans_dropped_total 0"));
+    CHECK(has_line(metrics.render(), "interlock_spans_exported_total 0"));
     CHECK(has_line(metrics.render(), "interlock_audit_leaves 0"));
     metrics.count(Counter::audit_failures, {});
     CHECK(has_line(metrics.render(), "interlock_audit_failures_total 1"));

@@ -1,7 +1,9 @@
 #include "base/json.hpp"
-#include "telemetry/span.hpp"
+#include "base/text.hpp"
+#include "telemetry/otlp.hpp"
 
 #include <limits>
+#include <random>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -19,8 +21,15 @@ FinishedSpan some_span() {
     return span;
 }
 
+std::string text_of(const std::vector<FinishedSpan>& spans) {
+    std::string rendered;
+    for (const auto& span : spans)
+        append_span(rendered, span);
+    return otlp_request(make_resource("interlock-server"), rendered);
+}
+
 base::Json render(const std::vector<FinishedSpan>& spans) {
-    auto parsed = base::parse_json(otlp_json(spans, "interlock-server"));
+    auto parsed = base::parse_json(text_of(spans));
     REQUIRE(parsed);
     return std::move(parsed).value();
 }
@@ -98,8 +107,65 @@ TEST_CASE("several spans share one resource and hostile bytes stay valid JSON", 
     hostile.name = std::string("bad \xff\xfe \x01 bytes\0", 15);
     const auto request = render({some_span(), hostile});
     CHECK(request["resourceSpans"][0]["scopeSpans"][0]["spans"].size() == 2);
-    const auto one_line = otlp_json({hostile}, "interlock-server");
+    const auto one_line = text_of({hostile});
     CHECK(one_line.find('\n') == std::string::npos);
+}
+
+TEST_CASE("a linked trace is told with its flags", "[telemetry]") {
+    auto span = some_span();
+    span.links = {
+        {"0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", true},
+        {"0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203332", false}};
+    const auto request = render({span});
+    const auto& links = first_span(request)["links"];
+    REQUIRE(links.size() == 2);
+    CHECK(links[0]["traceId"] == "0af7651916cd43dd8448eb211c80319c");
+    CHECK(links[0]["spanId"] == "b7ad6b7169203331");
+    CHECK(links[0]["flags"] == 0x301); // sampled, and known to be remote
+    CHECK(links[1]["flags"] == 0x300);
+}
+
+std::string json_string(std::string_view text) {
+    std::string out;
+    append_json_string(out, text);
+    return out;
+}
+
+TEST_CASE("a JSON string escapes what JSON asks for and nothing else", "[telemetry]") {
+    CHECK(json_string("") == "\"\"");
+    CHECK(json_string("plain ~ text/") == "\"plain ~ text/\"");
+    CHECK(json_string("a\"b\\c") == R"("a\"b\\c")");
+    CHECK(json_string("\n\t\r\x01\x1f\x7f") == R"("\n\t\u000d\u0001\u001f\u007f")");
+    CHECK(json_string(std::string_view("\0", 1)) == R"("\u0000")");
+    CHECK(json_string("gr\u00fc\u00df \U0001F600") == "\"gr\u00fc\u00df \U0001F600\"");
+    CHECK(json_string("\xff") == "\"\xEF\xBF\xBD\"");
+    CHECK(json_string("\xC0\x80") == "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");     // overlong
+    CHECK(json_string("\xE2\x82") == "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");     // cut short
+    CHECK(json_string("\xED\xA0\x80x").find("x\"") != std::string::npos); // surrogate
+}
+
+TEST_CASE("whatever the bytes, a string is JSON that another reader takes", "[telemetry]") {
+    std::mt19937 random(20261121);
+    std::uniform_int_distribution<int> byte(0, 255);
+    std::uniform_int_distribution<std::size_t> length(0, 40);
+    for (int round = 0; round < 20'000; ++round) {
+        std::string text(length(random), '\0');
+        for (char& c : text)
+            c = static_cast<char>(byte(random));
+        const auto parsed = base::parse_json(json_string(text));
+        REQUIRE(parsed);
+        if (base::is_utf8(text))
+            CHECK(parsed->get<std::string>() == text);
+    }
+}
+
+TEST_CASE("attributes of the resource are escaped too", "[telemetry]") {
+    const auto parsed = base::parse_json(otlp_request({{"a\"", "b\n\xff"}}, ""));
+    REQUIRE(parsed);
+    const auto& attribute = (*parsed)["resourceSpans"][0]["resource"]["attributes"][0];
+    CHECK(attribute["key"] == "a\"");
+    CHECK(attribute["value"]["stringValue"] == "b\n\xEF\xBF\xBD");
+    CHECK((*parsed)["resourceSpans"][0]["scopeSpans"][0]["spans"].empty());
 }
 
 } // namespace

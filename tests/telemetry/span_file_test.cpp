@@ -1,7 +1,8 @@
 #include "base/json.hpp"
 #include "telemetry/metrics.hpp"
-#include "telemetry/span.hpp"
+#include "telemetry/span_file.hpp"
 #include "tests/support/fakes.hpp"
+#include "tests/telemetry/collector.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -59,27 +60,17 @@ TEST_CASE("a second run appends", "[telemetry]") {
     CHECK(names_in(directory.file("svc.jsonl")) == std::vector<std::string>{"first", "second"});
 }
 
-TEST_CASE("full files are rotated and only the newest are kept", "[telemetry]") {
-    const test::TemporaryDirectory directory;
-    const FileSpanOptions options{.file_bytes_max = 600, .files_kept = 3};
-    // One span a run, so one a line; a line has more than 300 bytes and a file room for one.
-    for (int i = 0; i < 7; ++i)
-        make_file_span_sink(directory.path(), "svc", options)
-            ->write(span_named("span " + std::to_string(i)));
-    const auto only = [](const char* name) { return std::vector<std::string>{name}; };
-    CHECK(names_in(directory.file("svc.jsonl")) == only("span 6"));
-    CHECK(names_in(directory.file("svc.1.jsonl")) == only("span 5"));
-    CHECK(names_in(directory.file("svc.2.jsonl")) == only("span 4"));
-    CHECK_FALSE(std::filesystem::exists(directory.file("svc.3.jsonl")));
-}
-
 TEST_CASE("two sinks on one file lose no span across rotations", "[telemetry]") {
     const test::TemporaryDirectory directory;
-    const FileSpanOptions options{.file_bytes_max = 20'000, .files_kept = 100};
+    const auto start = [&] {
+        return make_file_span_sink(
+            directory.path(), "svc", {.file_bytes_max = 20'000, .files_kept = 100}
+        );
+    };
     constexpr int each = 1'000;
     {
-        const auto first = make_file_span_sink(directory.path(), "svc", options);
-        const auto second = make_file_span_sink(directory.path(), "svc", options);
+        const auto first = start();
+        const auto second = start();
         for (int i = 0; i < each; ++i) {
             first->write(span_named("a"));
             second->write(span_named("b"));
@@ -122,7 +113,10 @@ TEST_CASE("spans that cannot be written are counted, and nobody waits", "[teleme
     for (int tries = 0; tries < 5'000 && sink->dropped() == 0; ++tries)
         std::this_thread::sleep_for(std::chrono::milliseconds{1});
     CHECK(sink->dropped() == 1);
-    CHECK(metrics.render().find("interlock_spans_dropped_total 1") != std::string::npos);
+    CHECK(
+        metrics.render().find(R"(interlock_spans_dropped_total{reason="not_written"} 1)") !=
+        std::string::npos
+    );
 }
 
 TEST_CASE("a full disk drops spans and says how many", "[telemetry]") {
@@ -135,6 +129,48 @@ TEST_CASE("a full disk drops spans and says how many", "[telemetry]") {
     for (int tries = 0; tries < 5'000 && sink->dropped() == 0; ++tries)
         std::this_thread::sleep_for(std::chrono::milliseconds{1});
     CHECK(sink->dropped() == 1);
+}
+
+TEST_CASE("a program keeps spans in its file and sends them to its collector", "[telemetry]") {
+    const test::TemporaryDirectory directory;
+    test::Collector collector;
+    base::SystemClock clock;
+    base::SystemRandom random;
+    Metrics metrics;
+    OtlpSettings settings;
+    settings.url = collector.url();
+    settings.schedule_delay = std::chrono::milliseconds{1};
+    settings.batch_max = 2;
+    settings.resource = make_resource("renamed");
+    auto sink = make_span_sink(directory.path(), "svc", settings, clock, random, &metrics);
+    CHECK(sink->keeps());
+    for (const char* name : {"a", "b", "c", "d", "e"})
+        sink->write(span_named(name));
+    sink.reset();
+    CHECK(names_in(directory.file("svc.jsonl")).size() == 5);
+    std::vector<std::string> sent;
+    for (const auto& request : collector.requests()) {
+        const auto names = test::Collector::names(request);
+        CHECK(names.size() <= 2);
+        sent.insert(sent.end(), names.begin(), names.end());
+        CHECK(request.body.find("renamed") != std::string::npos);
+    }
+    CHECK(sent == std::vector<std::string>{"a", "b", "c", "d", "e"});
+    CHECK(metrics.render().find(R"(dropped_total{reason="export_failed"} 0)") != std::string::npos);
+}
+
+TEST_CASE("a program whose operator wants no spans keeps none", "[telemetry]") {
+    const test::TemporaryDirectory directory;
+    base::SystemClock clock;
+    base::SystemRandom random;
+    OtlpSettings settings;
+    settings.disabled = true;
+    settings.warnings = {"a setting was ignored"};
+    auto sink = make_span_sink(directory.path(), "svc", settings, clock, random, nullptr);
+    CHECK_FALSE(sink->keeps());
+    sink->write(span_named("unseen"));
+    sink.reset();
+    CHECK_FALSE(std::filesystem::exists(directory.file("svc.jsonl")));
 }
 
 } // namespace

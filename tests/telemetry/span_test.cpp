@@ -1,6 +1,9 @@
 #include "telemetry/span.hpp"
 #include "tests/support/fakes.hpp"
 
+#include <array>
+#include <utility>
+
 #include <catch2/catch.hpp>
 
 namespace interlock::telemetry {
@@ -14,6 +17,15 @@ public:
 
 const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
 const std::string span_id = "00f067aa0ba902b7";
+
+/// "n00", "n01", ...: keys are literals.
+template <std::size_t N>
+constexpr std::array<char, 4> key_text{'n', char('0' + N / 10), char('0' + N % 10), '\0'};
+
+template <std::size_t... Ns>
+void set_numbers(Span& span, std::index_sequence<Ns...>) {
+    (span.set(AttributeKey(key_text<Ns>.data()), std::int64_t{1}), ...);
+}
 
 struct Fixture {
     MemorySink sink;
@@ -142,7 +154,7 @@ TEST_CASE("the last value of an attribute counts", "[telemetry]") {
     span.set("rows", std::int64_t{2});
     span.end();
     REQUIRE(f.sink.spans[0].attributes.size() == 1);
-    CHECK(std::get<std::int64_t>(f.sink.spans[0].attributes[0].second) == 2);
+    CHECK(std::get<std::int64_t>(f.sink.spans[0].attributes[0].value) == 2);
 }
 
 TEST_CASE("a failed span names the type of its error", "[telemetry]") {
@@ -154,8 +166,8 @@ TEST_CASE("a failed span names the type of its error", "[telemetry]") {
     CHECK(written.error);
     CHECK(written.status_message == "the target did not answer");
     REQUIRE(written.attributes.size() == 1);
-    CHECK(written.attributes[0].first == "error.type");
-    CHECK(std::get<std::string>(written.attributes[0].second) == "tool_error");
+    CHECK(written.attributes[0].key == "error.type");
+    CHECK(std::get<std::string>(written.attributes[0].value) == "tool_error");
 }
 
 TEST_CASE("what a span holds is bounded", "[telemetry]") {
@@ -163,20 +175,72 @@ TEST_CASE("what a span holds is bounded", "[telemetry]") {
     const std::string huge(1'000'000, 'x');
     auto span = f.tracer.start(huge, SpanKind::internal, std::nullopt);
     span.set("text", huge);
-    for (std::size_t i = 1; i < base::limits::span_attributes_max + 5; ++i)
-        span.set("n" + std::to_string(i), std::int64_t{1});
+    set_numbers(span, std::make_index_sequence<base::limits::span_attributes_max + 4>());
     span.fail(huge, huge);
     span.end();
     const auto& written = f.sink.spans[0];
     CHECK(written.name.size() == base::limits::span_text_bytes_max);
     CHECK(written.status_message.size() == base::limits::span_text_bytes_max);
     CHECK(
-        std::get<std::string>(written.attributes[0].second).size() ==
+        std::get<std::string>(written.attributes[0].value).size() ==
         base::limits::span_text_bytes_max
     );
     CHECK(written.attributes.size() == base::limits::span_attributes_max);
     CHECK(written.dropped_attributes == 6); // five numbers too many, and error.type
     CHECK(written.error);
+}
+
+TEST_CASE("a span that nobody samples gathers nothing", "[telemetry]") {
+    Fixture f;
+    auto span = f.tracer.start("quiet", SpanKind::server, TraceContext{trace, span_id, false});
+    CHECK_FALSE(span.recording());
+    span.set("text", std::string("unseen"));
+    span.fail("internal", "unseen");
+    span.link({trace, span_id, true});
+    auto child = f.tracer.start("child", SpanKind::internal, span.context());
+    CHECK_FALSE(child.recording());
+    CHECK(child.context().trace_id == trace);
+    child.end();
+    span.end();
+    CHECK(f.sink.spans.empty());
+}
+
+TEST_CASE("where nothing is kept nothing is gathered, and the trace goes on", "[telemetry]") {
+    test::ManualClock clock;
+    test::CountingRandom random;
+    Tracer tracer(null_span_sink(), clock, random);
+    const auto span = tracer.start("quiet", SpanKind::server, std::nullopt);
+    CHECK_FALSE(span.recording());
+    CHECK(span.context().sampled);
+    CHECK(parse_traceparent(format_traceparent(span.context())));
+}
+
+TEST_CASE("something that is over already is a span with its own times", "[telemetry]") {
+    Fixture f;
+    using std::chrono::milliseconds;
+    const auto before = f.clock.now();
+    const auto began = f.clock.ticks();
+    f.clock.advance(milliseconds{30});
+    const auto ended = f.clock.ticks();
+    f.clock.advance(milliseconds{70});
+    auto parent = f.tracer.start("parent", SpanKind::server, std::nullopt);
+    {
+        auto span = f.tracer.past("query", SpanKind::client, parent.context(), began, ended);
+        span.set("rows", std::int64_t{2});
+    }
+    REQUIRE(f.sink.spans.size() == 1);
+    CHECK(f.sink.spans[0].start == before);
+    CHECK(f.sink.spans[0].end == before + milliseconds{30});
+    CHECK(f.sink.spans[0].parent_span_id == parent.context().span_id);
+    CHECK(f.sink.spans[0].attributes.size() == 1);
+}
+
+TEST_CASE("an identifier of another length is none", "[telemetry]") {
+    CHECK(SpanId("00f067aa0ba902b7") == "00f067aa0ba902b7");
+    CHECK(SpanId("00f067aa0ba902b").empty());
+    CHECK(SpanId(trace).empty());
+    CHECK(SpanId() == "");
+    CHECK_FALSE(SpanId(span_id) == SpanId());
 }
 
 TEST_CASE("the null sink takes everything and counts nothing", "[telemetry]") {
