@@ -67,6 +67,11 @@ inline constexpr milliseconds cancel_grace{3'000}; // then the connection is giv
 inline constexpr std::size_t password_bytes_max = 4 * 1024;
 inline constexpr milliseconds tcp_user_timeout{15'000}; // a dead network is noticed
 
+inline constexpr std::chrono::hours drift_interval{24};    // between two looks at a target's views
+inline constexpr seconds drift_retry_min{60};              // after an outage, then doubled
+inline constexpr seconds drift_retry_max{3'600};
+inline constexpr milliseconds drift_statement_timeout{2'000}; // catalog lookups take a few ms
+
 // SQL text before any parser sees it: the lexer is quadratic on nested comments and deep
 // expressions overflow the parser's stack.
 inline constexpr std::size_t sql_bytes_max = 16 * 1024;
@@ -220,6 +225,7 @@ inline constexpr std::size_t audit_bundle_files_max = 250'000;                //
 inline constexpr std::size_t audit_report_names_max = 1'000; // people, tools; past it "other"
 inline constexpr std::size_t audit_report_largest = 20;      // payloads listed by their size
 inline constexpr std::size_t audit_calls_open_max = 100'000; // begins that wait for their end
+inline constexpr std::size_t redaction_work_per_byte = 16; // then the rest of a text is not shown
 inline constexpr std::size_t metric_series_max = 1'000; // per family; past it, labels say "other"
 
 // Brakes (kill switches and suspensions) and the supervisor

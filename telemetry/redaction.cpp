@@ -1,0 +1,297 @@
+#include "telemetry/redaction.hpp"
+
+#include "base/db/sql_text.hpp"
+#include "base/limits.hpp"
+#include "base/text.hpp"
+#include "telemetry/redaction_rules.hpp"
+#include "telemetry/sql_literal.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+namespace interlock::telemetry {
+namespace {
+
+using base::Json;
+namespace limits = base::limits;
+
+constexpr std::string_view tangled_label = "[redacted:tangled]";
+constexpr std::string_view call_label = "[redacted:function-secret]";
+constexpr std::size_t work_floor = 4'096; // short texts may be looked at many times
+
+unsigned char byte_of(char c) {
+    return static_cast<unsigned char>(c);
+}
+
+unsigned char lower(unsigned char byte) {
+    return byte >= 'A' && byte <= 'Z' ? static_cast<unsigned char>(byte - 'A' + 'a') : byte;
+}
+
+/// Which rules look at which two bytes. Made once for each kind of text.
+class Dispatch {
+public:
+    struct Entry {
+        const RedactionRule* rule;
+        std::string_view trigger;
+    };
+
+    Dispatch(bool masked_sql, bool with_optional) {
+        for (const RedactionRule& rule : redaction_rules()) {
+            if ((masked_sql && !rule.in_sql) || (rule.optional && !with_optional)) {
+                continue;
+            }
+            for (const std::string_view trigger : rule.triggers) {
+                const unsigned char first = byte_of(trigger[0]);
+                entries_[first].push_back({&rule, trigger});
+                for (unsigned second = 0; second < 256; ++second) {
+                    const auto byte = static_cast<unsigned char>(second);
+                    if (trigger.size() == 1 || lower(byte) == byte_of(trigger[1])) {
+                        mark(first, byte);
+                    }
+                }
+            }
+        }
+        for (unsigned second = 0; second < 256; ++second) {
+            mark('[', static_cast<unsigned char>(second)); // a label, passed over as a whole
+        }
+    }
+
+    bool looks(unsigned char first, unsigned char second) const { return pairs_[first][second]; }
+    const std::vector<Entry>& entries(unsigned char first) const { return entries_[lower(first)]; }
+
+private:
+    void mark(unsigned char first, unsigned char second) {
+        pairs_[first].set(second);
+        if (first >= 'a' && first <= 'z') {
+            pairs_[static_cast<std::size_t>(first - 'a' + 'A')].set(second);
+        }
+    }
+
+    std::array<std::bitset<256>, 256> pairs_{};
+    std::array<std::vector<Entry>, 256> entries_{};
+};
+
+const Dispatch& dispatch_for(bool masked_sql, bool ipv4) {
+    static const Dispatch text{false, false};
+    static const Dispatch sql{true, false};
+    static const Dispatch text_and_addresses{false, true};
+    static const Dispatch sql_and_addresses{true, true};
+    return masked_sql ? (ipv4 ? sql_and_addresses : sql) : (ipv4 ? text_and_addresses : text);
+}
+
+bool begins_with(std::string_view text, std::size_t at, std::string_view trigger) {
+    if (text.size() - at < trigger.size()) {
+        return false;
+    }
+    for (std::size_t i = 1; i < trigger.size(); ++i) {
+        if (lower(byte_of(text[at + i])) != byte_of(trigger[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+class Pass {
+public:
+    Pass(std::string_view text, bool masked_sql, bool ipv4, bool nested = false)
+        : reading_{.text = text, .work = 0, .masked_sql = masked_sql, .nested = nested},
+          dispatch_{dispatch_for(masked_sql, ipv4)} {}
+
+    std::string run() {
+        const std::string_view text = reading_.text;
+        const std::size_t work_max = limits::redaction_work_per_byte * text.size() + work_floor;
+        std::size_t at = 0;
+        while (at < text.size()) {
+            const unsigned char second = at + 1 < text.size() ? byte_of(text[at + 1]) : 0;
+            if (!dispatch_.looks(byte_of(text[at]), second) && call_depth_ == 0) {
+                ++at;
+                continue;
+            }
+            at = step(at);
+            if (reading_.work > work_max) {
+                replace({at, text.size()}, tangled_label);
+                break;
+            }
+        }
+        if (copied_ == 0) {
+            return std::string{text};
+        }
+        out_ += text.substr(std::min(copied_, text.size()));
+        return std::move(out_);
+    }
+
+private:
+    /// Looks at one position; the next to look at.
+    std::size_t step(std::size_t at) {
+        if (const std::string_view label = label_at(reading_.text, at); !label.empty()) {
+            return at + label.size();
+        }
+        if (call_depth_ > 0) {
+            if (const std::size_t next = step_in_call(at); next > at) {
+                return next;
+            }
+        }
+        for (const Dispatch::Entry& entry : dispatch_.entries(byte_of(reading_.text[at]))) {
+            if (!begins_with(reading_.text, at, entry.trigger)) {
+                continue;
+            }
+            const auto match = entry.rule->find(reading_, at, at + entry.trigger.size());
+            if (!match) {
+                continue;
+            }
+            if (match->opens_call) {
+                ++call_depth_;
+                return match->to;
+            }
+            replace(*match, entry.rule->label);
+            return std::max(match->to, at + 1);
+        }
+        return at + 1;
+    }
+
+    /// In the arguments of a function that takes a key: every literal goes. `at` if there is none.
+    std::size_t step_in_call(std::size_t at) {
+        const char c = reading_.text[at];
+        if (c == '(') {
+            ++call_depth_;
+        } else if (c == ')') {
+            --call_depth_;
+        } else if (c == '\'' || c == '$' || ((lower(byte_of(c)) == 'e' || lower(byte_of(c)) == 'u') &&
+                                             (at == 0 || !is_word_character(reading_.text[at - 1])))) {
+            const LiteralChain chain = read_literals(reading_.text, at, Backslash::plain);
+            reading_.work += chain.read;
+            if (chain.pieces > 0) {
+                replace({at, chain.end}, call_label);
+                return chain.end;
+            }
+        }
+        return at;
+    }
+
+    void replace(const Match& match, std::string_view label) {
+        const std::size_t from = std::max(match.from, copied_);
+        if (out_.empty()) {
+            out_.reserve(reading_.text.size() + label.size());
+        }
+        out_ += reading_.text.substr(copied_, from - copied_);
+        out_ += label;
+        copied_ = match.to;
+    }
+
+    Reading reading_;
+    const Dispatch& dispatch_;
+    std::string out_;
+    std::size_t copied_ = 0; // bytes of the text that are dealt with
+    int call_depth_ = 0;
+};
+
+/// A label may give its neighbour the boundary that a rule asks for: looked at again until nothing
+/// changes. Each round turns text into labels, so that hardly ever more than two are needed.
+std::string settled(std::string shown, std::string_view before, bool masked_sql, bool ipv4) {
+    constexpr int rounds_max = 8;
+    if (shown == before) {
+        return shown;
+    }
+    for (int round = 0; round < rounds_max; ++round) {
+        std::string again = Pass{shown, masked_sql, ipv4}.run();
+        if (again == shown) {
+            return shown;
+        }
+        shown = std::move(again);
+    }
+    return std::string{tangled_label};
+}
+
+constexpr std::size_t kept_chars_max = 64;
+constexpr int argument_depth_max = 16;
+constexpr std::size_t arguments_chars_max = 8'192;
+
+bool looks_like_a_name(std::string_view text) {
+    return text.size() <= kept_chars_max && std::all_of(text.begin(), text.end(), [](char c) {
+               return c == '-' || c == '.' || c == ':' || c == '/' ||
+                      (is_word_character(c) && byte_of(c) < 0x80);
+           });
+}
+
+bool is_sql_member(std::string_view name) {
+    return name == "sql" || name == "query" || name == "statement";
+}
+
+Json masked(
+    const Json& value, std::string_view member, const std::vector<std::string_view>& kept, int depth
+) {
+    if (depth > argument_depth_max) {
+        return "[...]";
+    }
+    if (value.is_string()) {
+        const auto& text = value.get_ref<const std::string&>();
+        if (is_sql_member(member)) {
+            return base::cut_middle(safe_sql(text), limits::cell_chars_max);
+        }
+        if (looks_like_a_name(text) && std::find(kept.begin(), kept.end(), member) != kept.end()) {
+            return redact(text);
+        }
+        return "[text: " + std::to_string(base::count_characters(text)) + " characters]";
+    }
+    if (value.is_object()) {
+        Json out = Json::object();
+        for (const auto& [key, item] : value.items()) {
+            out[base::cut_middle(safe_text(key), kept_chars_max)] =
+                masked(item, key, kept, depth + 1);
+        }
+        return out;
+    }
+    if (value.is_array()) {
+        Json out = Json::array();
+        for (const Json& item : value) {
+            out.push_back(masked(item, member, kept, depth + 1));
+        }
+        return out;
+    }
+    // A number of so many digits may be a card's.
+    constexpr std::size_t digits_max = 12;
+    const std::string digits = value.is_number() ? value.dump() : std::string{};
+    return digits.size() > digits_max ? Json(redact(digits)) : value;
+}
+
+} // namespace
+
+std::string redact(std::string_view text, RedactionOptions options) {
+    return settled(Pass{text, false, options.ipv4}.run(), text, false, options.ipv4);
+}
+
+bool holds_secret(std::string_view decoded) {
+    return Pass{decoded, false, false, /*nested=*/true}.run() != decoded;
+}
+
+std::string safe_text(std::string_view hostile) {
+    return redact(base::sanitize(hostile));
+}
+
+std::string safe_sql(std::string_view sql) {
+    const std::string masked_text = db::mask_literals(sql);
+    return settled(Pass{masked_text, true, false}.run(), masked_text, true, false);
+}
+
+std::string
+masked_arguments(const base::Json& arguments, const std::vector<std::string_view>& kept) {
+    std::string out = base::render_json(masked(arguments, {}, kept, 0));
+    if (out.size() > arguments_chars_max) {
+        return R"({"[...]":)" + std::to_string(out.size()) + "}";
+    }
+    return out;
+}
+
+std::vector<std::string_view> redaction_rule_names() {
+    std::vector<std::string_view> names;
+    for (const RedactionRule& rule : redaction_rules()) {
+        names.push_back(rule.name);
+    }
+    return names;
+}
+
+} // namespace interlock::telemetry

@@ -1,0 +1,43 @@
+// Secrets and personal data in text that others wrote, replaced by a label such as [redacted:jwt]
+// before a model, a log, a span or a page sees it. The rules are one table (redaction_rules.cpp).
+// What holds for any input: one pass of bounded work, valid UTF-8 stays valid, redacting twice
+// changes nothing more, the result has at most 8 bytes for each byte and 64 more, nothing throws.
+// Rules find what has a shape or stands beside a telling word; a secret that is a plain word among
+// others is found by nobody. SQL has a better way, the lexer: use safe_sql for it.
+#pragma once
+
+#include "base/json.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace interlock::telemetry {
+
+struct RedactionOptions {
+    bool ipv4 = false; // an address says where to look; operators who must not keep any set this
+};
+
+/// Of text that base::sanitize has made harmless; invisible characters would split a secret.
+std::string redact(std::string_view text, RedactionOptions options = {});
+
+/// What may be shown of foreign text: sanitised, then redacted. Cut afterwards, never before: half
+/// a secret is not recognised.
+std::string safe_text(std::string_view hostile);
+/// What may be shown of SQL: literals become $n by the lexer and comments go, then the rules look
+/// at what is left (names, quoted identifiers). SQL that cannot be lexed shows nothing of itself.
+std::string safe_sql(std::string_view sql);
+
+/// A call's arguments as spans may carry them: a JSON object with the same keys in which every
+/// text is told by its length only ("[text: 12 characters]"), SQL has its literals masked, and
+/// numbers, booleans and null stay. Texts of the members in `kept` that look like names
+/// (letters, digits and -_.:/ only, short) stay, redacted.
+std::string masked_arguments(
+    const base::Json& arguments,
+    const std::vector<std::string_view>& kept = {"target", "view", "runbook", "evidence", "plan_id"}
+);
+
+/// Name of every rule, in the order in which they are tried; the label is [redacted:NAME].
+std::vector<std::string_view> redaction_rule_names();
+
+} // namespace interlock::telemetry
