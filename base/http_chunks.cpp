@@ -1,14 +1,12 @@
 #include "base/http_chunks.hpp"
 
+#include "base/limits.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
 
 namespace interlock::base {
 namespace {
-
-constexpr std::size_t digits_max = 8; // leading zeros must end somewhere
-constexpr std::size_t name_bytes_max = 256;
 
 int hex_value(char letter) {
     if (letter >= '0' && letter <= '9') {
@@ -23,13 +21,6 @@ int hex_value(char letter) {
 bool is_text(char letter) {
     const auto byte = static_cast<unsigned char>(letter);
     return letter == '\t' || (byte >= 0x20 && byte != 0x7F);
-}
-
-/// RFC 9110, section 5.6.2.
-bool is_token(char letter) {
-    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-    return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') ||
-           (letter >= 'A' && letter <= 'Z') || marks.find(letter) != std::string_view::npos;
 }
 
 } // namespace
@@ -78,7 +69,7 @@ ChunkReader::Step ChunkReader::take(char byte, std::size_t body_bytes) {
         return expect('\n', Step::size);
     case Step::line:
         name_.assign(1, byte);
-        return is_token(byte) ? Step::trailer_name : expect('\r', Step::end);
+        return is_token_character(byte) ? Step::trailer_name : expect('\r', Step::end);
     case Step::trailer_name:
         return take_name(byte);
     case Step::trailer_value:
@@ -94,9 +85,9 @@ ChunkReader::Step ChunkReader::take(char byte, std::size_t body_bytes) {
 
 /// A trailer field that speaks of framing could be believed by somebody behind us.
 ChunkReader::Step ChunkReader::take_name(char byte) {
-    if (is_token(byte)) {
+    if (is_token_character(byte)) {
         name_ += byte;
-        return name_.size() <= name_bytes_max ? Step::trailer_name : Step::malformed;
+        return name_.size() <= limits::chunk_name_bytes_max ? Step::trailer_name : Step::malformed;
     }
     const std::string name = lower_ascii(name_);
     const bool framing = name == "content-length" || name == "transfer-encoding" ||
@@ -108,7 +99,7 @@ ChunkReader::Step ChunkReader::take_size(char byte, std::size_t body_bytes) {
     const int value = hex_value(byte);
     if (value >= 0) {
         size_ = digits_ == 0 ? 0 : size_;
-        if (++digits_ > digits_max) {
+        if (++digits_ > limits::chunk_digits_max) {
             return Step::malformed;
         }
         size_ = size_ * 16 + static_cast<std::size_t>(value);

@@ -142,7 +142,7 @@ bool HttpConnection::advance() {
     }
     if (state == HttpReader::State::refused) {
         answer_and_close(reader_->refusal());
-    } else if (!charge(reader_->body_bytes())) {
+    } else if (!charge(reader_->body_bytes()) || core_.unread_bytes > core_.options.unread_bytes_max) {
         answer_and_close(overloaded());
     } else if (state == HttpReader::State::complete) {
         dispatch();
@@ -231,8 +231,10 @@ void HttpConnection::append(std::uint64_t exchange, std::string_view bytes) {
     if (!is_answering(exchange, Phase::streaming)) {
         return;
     }
-    if (out_.size() - sent_ + bytes.size() > limits::http_backlog_bytes_max) {
-        shut(); // a client that does not read must not fill our memory
+    // A client that does not read must not fill our memory; nor many of them together.
+    if (out_.size() - sent_ + bytes.size() > limits::http_backlog_bytes_max ||
+        (unread_ > 0 && core_.unread_bytes + bytes.size() > core_.options.unread_bytes_max)) {
+        shut();
         return;
     }
     send(render_chunk(bytes, framing()));
@@ -298,7 +300,15 @@ void HttpConnection::send(std::string bytes) {
     }
     if (!writing_) {
         flush();
+    } else {
+        charge_unread(out_.size());
     }
+}
+
+/// Counts what we hold of answers against what all connections may hold together.
+void HttpConnection::charge_unread(std::size_t bytes) {
+    core_.unread_bytes += bytes - unread_;
+    unread_ = bytes;
 }
 
 /// Gives the socket what it takes at once; after the end of an answer, goes on with what follows.
@@ -307,6 +317,7 @@ void HttpConnection::flush() {
         const HttpIo io = socket_.write_some(std::string_view(out_).substr(sent_));
         if (io.is == HttpIo::Is::blocked) {
             writing_ = true;
+            charge_unread(out_.size());
             write_deadline_ = in(core_.options.deadlines.write);
             socket_.when_writable(shared_from_this());
             return;
@@ -318,6 +329,7 @@ void HttpConnection::flush() {
         sent_ += io.count;
     }
     release(out_);
+    charge_unread(0);
     sent_ = 0;
     if (phase_ == Phase::answered) {
         if (close_) {
@@ -378,6 +390,7 @@ void HttpConnection::shut() {
     const auto self = shared_from_this();
     phase_ = Phase::closed;
     charge(0);
+    charge_unread(0);
     socket_.close();
     core_.remove(*this);
     if (auto gone = std::exchange(gone_, std::nullopt)) {

@@ -81,6 +81,7 @@ private:
     void complete();
     void send(std::string bytes);
     void flush();
+    void charge_unread(std::size_t bytes);
     void cut_stream();
     void become_idle();
     void linger();
@@ -101,6 +102,7 @@ private:
     bool close_ = false;
     std::uint64_t exchange_ = 0; // number of the request now answered
     std::size_t charged_ = 0;    // our part of core_.body_bytes
+    std::size_t unread_ = 0;     // our part of core_.unread_bytes
     std::optional<Ticks> deadline_;
     std::optional<Time> stream_end_;
     Ticks write_deadline_{};

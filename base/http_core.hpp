@@ -38,7 +38,8 @@ struct HttpCore : std::enable_shared_from_this<HttpCore> {
     std::unique_ptr<TlsCertificate> certificate; // null: plain text
     HttpLoop loop;
     bool stopping = false;
-    std::size_t body_bytes = 0; // of requests being read or answered
+    std::size_t body_bytes = 0;   // of requests being read or answered
+    std::size_t unread_bytes = 0; // of answers that wait for their clients to read
     std::array<char, 64 * 1024> scratch{};
 
     std::mutex mutex; // guards all_closed

@@ -107,19 +107,6 @@ bool is_ours(std::string_view name) {
            lower == "date";
 }
 
-bool is_token(std::string_view name) {
-    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-    for (const char letter : name) {
-        const bool alphanumeric = (letter >= 'a' && letter <= 'z') ||
-                                  (letter >= 'A' && letter <= 'Z') ||
-                                  (letter >= '0' && letter <= '9');
-        if (!alphanumeric && marks.find(letter) == std::string_view::npos) {
-            return false;
-        }
-    }
-    return !name.empty();
-}
-
 void append_header(std::string& head, std::string_view name, std::string_view value) {
     head += name;
     head += ": ";

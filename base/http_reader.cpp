@@ -14,8 +14,6 @@ namespace http = boost::beast::http;
 using boost::beast::error_code;
 using Text = boost::beast::string_view;
 
-constexpr std::size_t fields_max = 100; // header fields; real clients send about twenty
-
 bool is_control(char letter) {
     const auto byte = static_cast<unsigned char>(letter);
     return (byte < 0x20 && byte != '\t') || byte == 0x7F;
@@ -39,7 +37,7 @@ private:
         version = spoken;
     }
     void on_field_impl(http::field, Text name, Text value, error_code& problem) override {
-        if (request_.headers.size() == fields_max) {
+        if (request_.headers.size() == limits::http_fields_max) {
             has_too_many_fields = true;
             problem = http::error::header_limit;
             return;

@@ -86,6 +86,7 @@ struct HttpServerOptions {
     std::string address = "127.0.0.1";
     unsigned short port = 0; // 0: any free port
     std::size_t body_bytes_max = limits::http_body_bytes_max;
+    std::size_t unread_bytes_max = limits::http_unread_bytes_max;
     std::size_t connections_max = limits::http_connections_max;
     std::size_t connections_per_address_max = limits::http_connections_per_address_max;
     std::optional<HttpTls> tls = {}; // TLS 1.2 and 1.3 only; nullopt: plain text

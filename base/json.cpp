@@ -1,5 +1,6 @@
 #include "base/json.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -36,7 +37,8 @@ std::string reason(const nlohmann::detail::exception& problem) {
 /// Builds the value in one pass and stops at the first thing that is refused.
 class StrictReader final : public nlohmann::json_sax<Json> {
 public:
-    explicit StrictReader(int depth_max) : depth_max_(depth_max) {}
+    StrictReader(int depth_max, std::size_t values_max)
+        : depth_max_(depth_max), values_max_(values_max) {}
 
     Json take() { return std::move(root_); }
     const Error& error() const { return error_; }
@@ -94,8 +96,19 @@ private:
     }
 
     bool put(Json value) {
+        if (!count()) {
+            return false;
+        }
         place(std::move(value));
         return true;
+    }
+
+    bool count() {
+        return ++values_ <= values_max_ ||
+               refuse(
+                   Errc::limit_exceeded,
+                   "The JSON text holds more than " + std::to_string(values_max_) + " values."
+               );
     }
 
     bool open(Json value) {
@@ -104,6 +117,9 @@ private:
                 Errc::limit_exceeded,
                 "The JSON text nests deeper than " + std::to_string(depth_max_) + " levels."
             );
+        }
+        if (!count()) {
+            return false;
         }
         // An open container is the last element of its parent, which cannot grow until it closes.
         open_.push_back(place(std::move(value)));
@@ -116,11 +132,17 @@ private:
     }
 
     int depth_max_;
+    std::size_t values_max_;
+    std::size_t values_ = 0;
     Json root_;
     std::vector<Json*> open_;
     Json* slot_ = nullptr;
     Error error_{Errc::invalid_input, "The JSON text does not parse.", ""};
 };
+
+std::size_t values_max(std::size_t bytes_max) {
+    return std::max(bytes_max / limits::json_bytes_per_value, limits::json_values_min);
+}
 
 std::string render(const Json& value, int indent) {
     return value.dump(indent, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
@@ -146,11 +168,20 @@ Result<Json> parse_json(std::string_view text, std::size_t bytes_max, int depth_
                 : std::string("The JSON text starts with a byte-order mark."),
             "Send one well-formed JSON value (RFC 8259)."};
     }
-    StrictReader reader(depth_max);
+    StrictReader reader(depth_max, values_max(bytes_max));
     if (!Json::sax_parse(text, &reader)) {
         return reader.error();
     }
     return reader.take();
+}
+
+std::size_t json_tree_bytes(std::size_t text_bytes) {
+    constexpr std::size_t value_bytes = 160;  // a member of an object that is an object itself
+    constexpr std::size_t value_text_min = 2; // "1,"
+    const std::size_t values =
+        std::min(text_bytes / value_text_min + 1, values_max(limits::json_bytes_max));
+    // A string comes with the room that the lexer had reserved for it: up to twice its length.
+    return 2 * text_bytes + values * value_bytes;
 }
 
 std::string render_json(const Json& value) {

@@ -17,12 +17,15 @@ namespace interlock::base {
 /// Objects keep their keys sorted, so the same value always renders to the same bytes.
 using Json = nlohmann::json;
 
-/// Parses one JSON text. invalid_input names the position; limit_exceeded names the limit.
+/// Parses one JSON text. invalid_input names the position; limit_exceeded names the limit. A text
+/// may hold one value for every limits::json_bytes_per_value of `bytes_max`.
 Result<Json> parse_json(
     std::string_view text,
     std::size_t bytes_max = limits::json_bytes_max,
     int depth_max = limits::json_depth_max
 );
+/// The most memory that the tree of a text so long can take, when it was parsed with the defaults.
+std::size_t json_tree_bytes(std::size_t text_bytes);
 /// Compact text; strings that are not UTF-8 have their bad bytes replaced.
 std::string render_json(const Json& value);
 /// Indented by two, for people.

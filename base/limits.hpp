@@ -12,22 +12,32 @@ using std::chrono::seconds;
 
 // JSON and YAML from outside
 inline constexpr std::size_t json_bytes_max = std::size_t{1} << 20; // one request body; 1 MiB
-inline constexpr int json_depth_max = 64;                // deeper input is an attack on recursion
+inline constexpr int json_depth_max = 64; // deeper input is an attack on recursion
+// A value costs up to 160 bytes of memory and may be written in three bytes of text: a text may
+// hold one for this many of the bytes allowed for it (52,428 in 1 MiB), or the second number if
+// more.
+inline constexpr std::size_t json_bytes_per_value = 20;
+inline constexpr std::size_t json_values_min = 2'000;
 inline constexpr std::size_t yaml_bytes_max = 64 * 1024; // a runbook or configuration file
 inline constexpr int yaml_depth_max = 16;                // contracts nest about six deep
 
 // HTTP
 inline constexpr std::size_t http_header_bytes_max = 16 * 1024; // all header fields of a request
+inline constexpr std::size_t http_fields_max = 100;             // real clients send about twenty
 inline constexpr std::size_t http_body_bytes_max = json_bytes_max;
+inline constexpr std::size_t chunk_digits_max = 8;          // leading zeros must end somewhere
+inline constexpr std::size_t chunk_name_bytes_max = 256;    // of a trailer field
 inline constexpr seconds http_header_deadline{5};           // slow-header clients are dropped
 inline constexpr seconds http_body_deadline{15};            // 1 MiB at 70 KB/s
 inline constexpr seconds http_idle_deadline{75};            // keep-alive between requests
 inline constexpr seconds http_write_deadline{30};           // a client that does not read
 inline constexpr std::size_t http_connections_max = 12'000; // open files are finite
-inline constexpr std::size_t http_connections_per_address_max = 11'000;
+inline constexpr std::size_t http_connections_per_address_max = 1'000; // one site cannot fill all
+inline constexpr std::size_t http_connections_per_proxy_max = 11'000;  // it stands for everybody
 inline constexpr std::size_t http_refusals_max = 128; // told 503 past the caps; then just closed
 inline constexpr std::size_t http_bodies_bytes_max = std::size_t{256} << 20; // of all requests
 inline constexpr std::size_t http_backlog_bytes_max = std::size_t{8} << 20;  // unread stream bytes
+inline constexpr std::size_t http_unread_bytes_max = std::size_t{256} << 20; // of all connections
 inline constexpr seconds http_linger_deadline{2}; // reading on, so that a refusal is not lost
 
 // Results a model reads
@@ -48,7 +58,6 @@ inline constexpr std::size_t pool_waiters_max = 32; // then target_busy
 inline constexpr milliseconds pool_wait_max{3'000}; // a caller waits this long for a connection
 inline constexpr milliseconds connect_timeout{5'000};
 inline constexpr milliseconds statement_timeout{5'000};
-inline constexpr milliseconds diagnostic_statement_timeout_max{30'000};
 inline constexpr milliseconds lock_timeout{500};
 inline constexpr milliseconds idle_in_transaction_timeout{10'000};
 inline constexpr milliseconds diagnose_budget{3'000}; // the whole sweep
@@ -89,33 +98,44 @@ inline constexpr std::size_t sql_parse_stack_bytes = std::size_t{64} << 20; // t
 // Tool workers and calls
 inline constexpr std::size_t tool_workers = 8;     // blocking database calls in flight
 inline constexpr std::size_t tool_queue_max = 256; // then 503 and Retry-After
+inline constexpr std::size_t tool_workers_per_subject_max = tool_workers / 2; // others get the rest
+inline constexpr std::size_t tool_queue_per_subject_max = tool_queue_max / 2;
+inline constexpr std::size_t tool_calls_bytes_max = std::size_t{256}
+                                                    << 20; // messages waiting and under way, parsed
 inline constexpr seconds tool_call_deadline{60};
 inline constexpr seconds busy_retry_after{1};         // what a 503 tells the client to wait
 inline constexpr milliseconds drain_max{5'000};       // calls under way at SIGTERM or end of input
 inline constexpr std::size_t batch_messages_max = 32; // 2025-03-26 only; more is a flood
 inline constexpr seconds list_lifetime{60};           // how long a client may keep tools/list
-inline constexpr std::size_t client_name_chars_max = 100; // what a client calls itself
+inline constexpr std::size_t client_name_chars_max = 100;      // what a client calls itself
+inline constexpr std::size_t request_id_bytes_max = 16 * 1024; // kept, compared and sent back
 
 // Speaking with MCP clients
-inline constexpr std::size_t list_page = 100;         // entries of one page of a list
-inline constexpr std::size_t completions_max = 100;   // the protocol's own bound
-inline constexpr int progress_per_second = 20;        // more helps nobody
-inline constexpr seconds client_answer_deadline{120}; // a person behind the client types
-inline constexpr std::size_t questions_max = 1'000;   // under way with legacy clients
+inline constexpr std::size_t list_page = 100;      // entries of one page of a list
+inline constexpr std::size_t lists_ready_max = 64; // choices of toolsets; more are rendered anew
+inline constexpr std::size_t tool_name_chars_max = 64; // what clients and models take (SEP-986)
+inline constexpr std::size_t completions_max = 100;    // the protocol's own bound
+inline constexpr int progress_per_second = 20;         // more helps nobody
+inline constexpr seconds client_answer_deadline{120};  // a person behind the client types
+inline constexpr std::size_t questions_max = 1'000;    // under way with legacy clients
 inline constexpr std::size_t questions_per_call_max = 16;
 inline constexpr seconds request_state_lifetime{600}; // a person behind the client types
 inline constexpr std::size_t request_state_bytes_max = 16 * 1024;
 inline constexpr std::size_t header_parameters_max = 16; // x-mcp-header of one tool
 inline constexpr seconds stream_keep_alive{15};     // proxies drop quiet streams after 30 to 60
+inline constexpr seconds stream_judged_every{5};    // how late a changed rule ends a stream
 inline constexpr std::size_t listeners_max = 2'000; // open subscriptions/listen
-inline constexpr std::size_t listen_uris_max = 64;  // resources and tasks of one of them
-inline constexpr seconds watch_interval{1};         // how late a watched plan's news may be
+inline constexpr std::size_t listeners_per_subject_max = listeners_max / 10;
+inline constexpr std::size_t listen_uris_max = 64; // resources and tasks of one of them
+inline constexpr seconds watch_interval{1};        // how late a watched plan's news may be
 inline constexpr seconds task_after{5}; // a slow call becomes a task for clients that know tasks
 inline constexpr seconds task_lifetime{3'600}; // after its last change
 inline constexpr std::size_t tasks_max = 1'000;
 inline constexpr std::size_t tasks_per_subject_max = 100;
+inline constexpr std::size_t task_results_bytes_max = 4 * evidence_bytes_max; // of all tasks
 inline constexpr std::size_t task_workers =
     8; // apart from tool_workers: a task must not starve calls
+inline constexpr std::size_t task_workers_per_subject_max = task_workers / 2;
 inline constexpr seconds task_deadline{600};
 
 // Legacy MCP sessions
@@ -125,12 +145,22 @@ inline constexpr seconds session_idle_max{3'600};
 inline constexpr std::size_t session_subscriptions_max = 64;
 inline constexpr std::size_t session_streams_max = 32;                       // kept for replay
 inline constexpr std::size_t session_event_bytes_max = std::size_t{1} << 20; // kept for replay
+inline constexpr std::size_t sessions_event_bytes_max = 64 * session_event_bytes_max; // of all
+/// Keep-alive rounds that an event is kept for: about five minutes, in which a client comes back or
+/// does not.
+inline constexpr unsigned session_event_rounds_max = 20;
 
 // Authorization
-inline constexpr std::size_t token_bytes_max = 8 * 1024; // below the header limit
-inline constexpr std::size_t tokens_cached_max = 10'000; // verified ones, until they expire
+inline constexpr std::size_t token_bytes_max = 8 * 1024;    // below the header limit
+inline constexpr std::size_t tokens_cached_max = 10'000;    // verified ones, until they expire
+inline constexpr std::size_t token_subject_bytes_max = 255; // OpenID's bound; RFC 7519 has none
+inline constexpr std::size_t token_audiences_max = 32;
+inline constexpr std::size_t claim_chars_max = 200;   // of what the audit keeps
+inline constexpr std::size_t claim_elements_max = 32; // of a list that the audit keeps
+inline constexpr seconds clock_skew_max{300};         // more would make expiry a suggestion
 inline constexpr std::size_t jwks_bytes_max = 256 * 1024;
 inline constexpr std::size_t jwks_keys_max = 64;
+inline constexpr std::size_t key_id_bytes_max = 256;
 inline constexpr seconds jwks_refresh{300};
 inline constexpr seconds jwks_retry_min{1};          // then doubled up to jwks_refresh
 inline constexpr seconds jwks_unknown_kid_pause{10}; // forged key ids cannot make us fetch

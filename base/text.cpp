@@ -323,6 +323,16 @@ std::string escape_html(std::string_view text) {
     return out;
 }
 
+bool is_token_character(char letter) {
+    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+           (letter >= '0' && letter <= '9') || marks.find(letter) != std::string_view::npos;
+}
+
+bool is_token(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), is_token_character);
+}
+
 std::string lower_ascii(std::string_view text) {
     std::string out(text);
     for (char& letter : out) {

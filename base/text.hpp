@@ -34,6 +34,10 @@ std::string_view cut_bytes(std::string_view text, std::size_t bytes_max);
 /// & < > " ' as entities, for HTML text and attributes.
 std::string escape_html(std::string_view text);
 
+/// A token of RFC 9110, section 5.6.2: what names of header fields are made of.
+bool is_token_character(char letter);
+bool is_token(std::string_view text);
+
 std::string lower_ascii(std::string_view text);
 std::string_view trim(std::string_view text);
 

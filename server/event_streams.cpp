@@ -17,12 +17,6 @@ namespace {
 
 namespace limits = base::limits;
 
-/// What all sessions together keep for replay: sessions are many, and memory is not.
-constexpr std::size_t kept_bytes_max = 64 * limits::session_event_bytes_max;
-/// Keep-alive rounds that an event is kept for: about five minutes, in which a client comes back or
-/// does not.
-constexpr std::uint64_t kept_rounds = 20;
-
 std::atomic<std::size_t>& bytes_kept_by_all() {
     static std::atomic<std::size_t> bytes{0};
     return bytes;
@@ -145,7 +139,7 @@ void EventStreams::State::keep(Stream& stream, std::string bytes) {
     bytes_kept_by_all() += bytes.size();
     stream.kept.push_back({stream.last, round, std::move(bytes)});
     while (kept_bytes > limits::session_event_bytes_max ||
-           (kept_bytes > 0 && bytes_kept_by_all() > kept_bytes_max)) {
+           (kept_bytes > 0 && bytes_kept_by_all() > limits::sessions_event_bytes_max)) {
         drop_oldest_event();
     }
 }
@@ -170,7 +164,8 @@ void EventStreams::State::drop_oldest_event() {
 
 /// A stream that has ended, and of which nothing is left to replay, goes too.
 void EventStreams::State::drop_old_events(Stream& stream) {
-    while (!stream.kept.empty() && stream.kept.front().round + kept_rounds < round) {
+    while (!stream.kept.empty() &&
+           stream.kept.front().round + limits::session_event_rounds_max < round) {
         drop_first_event(stream);
     }
     if (stream.resumable && stream.finished && stream.kept.empty() && !stream.carried()) {

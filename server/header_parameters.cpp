@@ -21,15 +21,6 @@ constexpr const char* annotation = "x-mcp-header";
 constexpr std::string_view header_prefix = "mcp-param-";
 constexpr double exact_integer_max = 9007199254740991.0; // 2^53 - 1: what every JSON reader holds
 
-/// A token of RFC 9110, section 5.6.2.
-bool is_token(std::string_view text) {
-    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-    return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               marks.find(c) != std::string_view::npos;
-    });
-}
-
 Error invalid(const std::string& why) {
     return Error{
         Errc::invalid_input,
@@ -88,7 +79,7 @@ private:
     }
 
     base::Status take(const Json& schema, const Json& value, bool reachable) {
-        if (!value.is_string() || !is_token(value.get_ref<const std::string&>())) {
+        if (!value.is_string() || !base::is_token(value.get_ref<const std::string&>())) {
             return invalid("is not an HTTP token.");
         }
         const auto& name = value.get_ref<const std::string&>();

@@ -22,8 +22,6 @@ namespace {
 using base::Json;
 
 constexpr std::chrono::milliseconds tick{250}; // how late a keep-alive may be
-/// One caller must not take the places of all.
-constexpr std::size_t listeners_per_subject_max = base::limits::listeners_max / 10;
 
 /// The member that tells whose news it is, in the listen's own id.
 std::string tag(const Listen& listen) {
@@ -171,7 +169,7 @@ std::optional<Reply> Hub::State::refuse(const Listen& listen) const {
     const auto own = std::count_if(listeners.begin(), listeners.end(), [&](const auto& entry) {
         return entry.second->listen.subject == listen.subject;
     });
-    const bool too_many = static_cast<std::size_t>(own) >= listeners_per_subject_max;
+    const bool too_many = static_cast<std::size_t>(own) >= base::limits::listeners_per_subject_max;
     if (too_many || listeners.size() >= base::limits::listeners_max) {
         reply.status = 503;
         reply.retry_after = base::limits::busy_retry_after;

@@ -11,9 +11,6 @@ namespace {
 
 using base::Json;
 
-// Ids are kept, compared and sent back, some of them often.
-constexpr std::size_t id_bytes_max = 16 * 1024;
-
 Refusal refuse(std::string id, int code, std::string message) {
     return Refusal{std::move(id), RpcError{code, std::move(message), {}}};
 }
@@ -89,9 +86,9 @@ Packet only(Incoming incoming, bool batch) {
 } // namespace
 
 std::string id_text(const Json& value) {
-    const bool stands =
-        value.is_number_integer() ||
-        (value.is_string() && value.get_ref<const std::string&>().size() <= id_bytes_max);
+    const bool stands = value.is_number_integer() ||
+                        (value.is_string() && value.get_ref<const std::string&>().size() <=
+                                                  base::limits::request_id_bytes_max);
     return stands ? base::render_json(value) : std::string{};
 }
 

@@ -21,8 +21,6 @@ using base::Error;
 using base::Json;
 
 constexpr std::size_t digest_chars = 16;
-constexpr std::size_t tool_name_chars_max = 64; // what clients and models take (SEP-986)
-constexpr std::size_t shown_lists_max = 64;     // more choices of toolsets are rendered each time
 
 /// `,"name":"text"`, or nothing for no text.
 std::string text_member(std::string_view name, std::string_view text) {
@@ -154,7 +152,7 @@ base::Status check_names(const Offer& offer) {
 
 bool is_tool_name(std::string_view name) {
     constexpr std::string_view marks = "_.-/";
-    return !name.empty() && name.size() <= tool_name_chars_max &&
+    return !name.empty() && name.size() <= base::limits::tool_name_chars_max &&
            std::all_of(name.begin(), name.end(), [&](char c) {
                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                       marks.find(c) != std::string_view::npos;
@@ -334,7 +332,7 @@ std::shared_ptr<const RenderedList> CompiledOffer::tools_shown(const Access& acc
         }
     }
     auto list = std::make_shared<const RenderedList>("tools", entries, offer_);
-    if (shown_.size() < shown_lists_max) {
+    if (shown_.size() < base::limits::lists_ready_max) {
         shown_.emplace(std::move(shown), list);
     }
     return list;

@@ -16,8 +16,6 @@ using base::Json;
 
 constexpr std::chrono::milliseconds poll_interval{500}; // what we advise clients
 constexpr std::chrono::milliseconds tick{100};          // how late a deadline may be noticed
-// Of all that is kept together: four of the largest.
-constexpr std::size_t result_bytes_max = 4 * base::limits::evidence_bytes_max;
 
 enum class Status { working, input_required, completed, failed, cancelled };
 
@@ -157,7 +155,7 @@ void Tasks::State::bound_results() {
     for (const auto& [id, task] : tasks) {
         bytes += task.result.size();
     }
-    while (bytes > result_bytes_max) {
+    while (bytes > base::limits::task_results_bytes_max) {
         auto first = tasks.end();
         for (auto at = tasks.begin(); at != tasks.end(); ++at) {
             const bool earlier = first == tasks.end() || at->second.changed < first->second.changed;

@@ -38,8 +38,8 @@ bool has_token_in_query(std::string_view query) {
     return false;
 }
 
-/// RFC 6750: one or more of these, then any number of '='.
-bool is_token(std::string_view text) {
+/// The token68 of RFC 9110: one or more of these, then any number of '='.
+bool is_token68(std::string_view text) {
     const auto is_plain = [](char c) {
         return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
                std::string_view("-._~+/").find(c) != std::string_view::npos;
@@ -67,7 +67,7 @@ std::variant<std::string, CredentialsMisuse> read_credentials(const base::HttpRe
     }
     const auto token_at = std::min(value.find_first_not_of(' ', scheme_end), value.size());
     std::string token = value.substr(token_at);
-    if (!is_token(token)) {
+    if (!is_token68(token)) {
         return CredentialsMisuse{"The Authorization header must be `Bearer` and one token."};
     }
     return token;

@@ -19,8 +19,6 @@ using base::Errc;
 using base::Error;
 using base::Json;
 
-constexpr std::size_t subject_bytes_max = 255; // RFC 7519 leaves it open, OpenID says 255
-constexpr std::size_t audiences_max = 32;
 constexpr double seconds_max = 253'402'300'799.0; // the end of the year 9999
 
 Error refused(std::string why) {
@@ -85,7 +83,7 @@ bool names_resource(const Json& audience, const std::string& resource) {
 base::Status check_audience(const Json& claims, const std::string& resource) {
     const Json* audience = base::member(claims, "aud");
     const bool is_list = audience != nullptr && audience->is_array();
-    if (is_list && audience->size() > audiences_max) {
+    if (is_list && audience->size() > limits::token_audiences_max) {
         return refused("it has too many audiences");
     }
     const bool is_ours =
@@ -101,7 +99,7 @@ base::Status check_audience(const Json& claims, const std::string& resource) {
 
 base::Result<std::string> check_subject(const Json& claims) {
     const std::string subject = base::string_member(claims, "sub").value_or("");
-    if (subject.empty() || subject.size() > subject_bytes_max) {
+    if (subject.empty() || subject.size() > limits::token_subject_bytes_max) {
         return refused("its sub is missing or too long");
     }
     if (base::sanitize(subject) != subject) {

@@ -2,7 +2,7 @@
 #include "base/http_connection.hpp"
 #include "tests/base/http_raw_client.hpp"
 
-#include <future>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -28,11 +28,8 @@ TEST_CASE("slow clients are dropped at the deadline of what they are slow at", "
 }
 
 TEST_CASE("a working handler and an open stream have no idle deadline", "[base]") {
-    std::promise<std::shared_ptr<HttpExchange>> promise;
-    auto taken = promise.get_future();
-    auto options = options_for([&promise](std::shared_ptr<HttpExchange> exchange) {
-        promise.set_value(std::move(exchange));
-    });
+    Taken taken;
+    auto options = options_for(taken.handler());
     options.deadlines = {.header = 50ms, .body = 50ms, .idle = 50ms, .write = 50ms, .linger = 50ms};
     const auto server = serve(std::move(options));
     RawClient waiting(server->port());
@@ -45,11 +42,8 @@ TEST_CASE("a working handler and an open stream have no idle deadline", "[base]"
 }
 
 TEST_CASE("a client that does not read cannot fill our memory", "[base]") {
-    std::promise<std::shared_ptr<HttpExchange>> promise;
-    auto taken = promise.get_future();
-    const auto server = serve([&promise](std::shared_ptr<HttpExchange> exchange) {
-        promise.set_value(std::move(exchange));
-    });
+    Taken taken;
+    const auto server = serve(taken.handler());
     RawClient client(server->port());
     client.say(get);
     const auto exchange = taken.get();
@@ -59,6 +53,54 @@ TEST_CASE("a client that does not read cannot fill our memory", "[base]") {
         exchange->write(piece);
         return exchange->gone().stop_requested();
     }));
+}
+
+TEST_CASE("answers that nobody reads take a bounded part of the memory together", "[base]") {
+    const std::string large(8 << 20, 'x');
+    auto options = options_for([&large](const std::shared_ptr<HttpExchange>& exchange) {
+        exchange->respond({200, {}, exchange->request().path == "/large" ? large : "small"});
+    });
+    options.unread_bytes_max = 1 << 20;
+    const auto server = serve(std::move(options));
+    RawClient slow(server->port(), {.receive_buffer = 4096});
+    slow.say("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+    (void)slow.read_until("xxx");
+    const auto answer = [&] {
+        RawClient client(server->port());
+        client.say(get);
+        return client.read_until("\r\n\r\n");
+    };
+    const std::string refusal = answer();
+    CHECK(refusal.starts_with("HTTP/1.1 503 "));
+    CHECK(refusal.find("Retry-After: 1\r\n") != std::string::npos);
+    slow.close();
+    CHECK(eventually([&] { return answer().starts_with("HTTP/1.1 200 "); }));
+}
+
+TEST_CASE("a stream that lags is ended before all of them fill the memory", "[base]") {
+    std::mutex mutex;
+    std::vector<std::shared_ptr<HttpExchange>> streams;
+    auto options = options_for([&](const std::shared_ptr<HttpExchange>& exchange) {
+        const std::lock_guard lock(mutex);
+        streams.push_back(exchange);
+        exchange->start_stream(200, {});
+        exchange->write("begun");
+    });
+    options.unread_bytes_max = 1 << 20;
+    const auto server = serve(std::move(options));
+    RawClient lagging(server->port(), {.receive_buffer = 4096});
+    RawClient reading(server->port());
+    lagging.say(get);
+    (void)lagging.read_until("begun");
+    reading.say(get);
+    (void)reading.read_until("begun");
+    const std::string piece(64 * 1024, 'x');
+    CHECK(eventually([&] {
+        streams.front()->write(piece);
+        return streams.front()->gone().stop_requested();
+    }));
+    streams.back()->write("still here");
+    CHECK(reading.read_until("still here").ends_with("still here"));
 }
 
 TEST_CASE("slow writers and slow readers do not hold up a healthy client", "[base]") {

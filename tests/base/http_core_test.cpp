@@ -1,7 +1,6 @@
 #include "base/http_core.hpp"
 #include "tests/base/http_raw_client.hpp"
 
-#include <future>
 #include <thread>
 
 #include <catch2/catch.hpp>
@@ -35,11 +34,8 @@ TEST_CASE("past the cap connections are told to come back", "[base]") {
 }
 
 TEST_CASE("stopping waits for answers under way and refuses new connections", "[base]") {
-    std::promise<std::shared_ptr<HttpExchange>> promise;
-    auto taken = promise.get_future();
-    const auto server = serve([&promise](std::shared_ptr<HttpExchange> exchange) {
-        promise.set_value(std::move(exchange));
-    });
+    Taken taken;
+    const auto server = serve(taken.handler());
     RawClient idle(server->port());
     RawClient working(server->port());
     working.say(get);
@@ -52,11 +48,8 @@ TEST_CASE("stopping waits for answers under way and refuses new connections", "[
 }
 
 TEST_CASE("stopping without patience ends answers under way", "[base]") {
-    std::promise<std::shared_ptr<HttpExchange>> promise;
-    auto taken = promise.get_future();
-    auto server = serve([&promise](std::shared_ptr<HttpExchange> exchange) {
-        promise.set_value(std::move(exchange));
-    });
+    Taken taken;
+    auto server = serve(taken.handler());
     RawClient client(server->port());
     client.say(get);
     auto exchange = taken.get();

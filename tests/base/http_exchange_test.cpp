@@ -2,7 +2,6 @@
 #include "tests/base/http_raw_client.hpp"
 
 #include <atomic>
-#include <future>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -50,11 +49,8 @@ TEST_CASE("an exchange that is dropped, or a handler that throws, is answered wi
 }
 
 TEST_CASE("an answer can be streamed in pieces", "[base]") {
-    std::promise<std::shared_ptr<HttpExchange>> promise;
-    auto taken = promise.get_future();
-    const auto server = serve([&promise](std::shared_ptr<HttpExchange> exchange) {
-        promise.set_value(std::move(exchange));
-    });
+    Taken taken;
+    const auto server = serve(taken.handler());
     RawClient client(server->port());
     client.say(get);
     const auto exchange = taken.get();
@@ -87,11 +83,8 @@ TEST_CASE("a stream that is dropped does not look complete", "[base]") {
 
 TEST_CASE("a handler learns that its client went away", "[base]") {
     const bool streaming = GENERATE(false, true);
-    std::promise<std::shared_ptr<HttpExchange>> promise;
-    auto taken = promise.get_future();
-    const auto server = serve([&promise](std::shared_ptr<HttpExchange> exchange) {
-        promise.set_value(std::move(exchange));
-    });
+    Taken taken;
+    const auto server = serve(taken.handler());
     RawClient client(server->port());
     client.say(get);
     const auto exchange = taken.get();
@@ -107,11 +100,8 @@ TEST_CASE("a handler learns that its client went away", "[base]") {
 }
 
 TEST_CASE("a client that only closed its sending side still gets the answer", "[base]") {
-    std::promise<std::shared_ptr<HttpExchange>> promise;
-    auto taken = promise.get_future();
-    const auto server = serve([&promise](std::shared_ptr<HttpExchange> exchange) {
-        promise.set_value(std::move(exchange));
-    });
+    Taken taken;
+    const auto server = serve(taken.handler());
     RawClient client(server->port());
     client.say(get);
     const auto exchange = taken.get();

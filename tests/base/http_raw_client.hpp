@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <csignal>
 #include <cstdio>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <netinet/in.h>
@@ -38,6 +39,20 @@ public:
 
 private:
     void (*before_)(int);
+};
+
+/// A handler that hands its exchange, the only one, to the test.
+class Taken {
+public:
+    HttpHandler handler() {
+        return [this](std::shared_ptr<HttpExchange> exchange) {
+            promise_.set_value(std::move(exchange));
+        };
+    }
+    std::shared_ptr<HttpExchange> get() { return promise_.get_future().get(); }
+
+private:
+    std::promise<std::shared_ptr<HttpExchange>> promise_;
 };
 
 class RawClient {

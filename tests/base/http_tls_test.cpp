@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <fcntl.h>
-#include <future>
 #include <utility>
 #include <vector>
 
@@ -167,11 +166,8 @@ TEST_CASE("large bodies and answers pass through many records", "[base]") {
 }
 
 TEST_CASE("a client that said goodbye over TLS still gets its answer", "[base]") {
-    std::promise<std::shared_ptr<HttpExchange>> promise;
-    auto taken = promise.get_future();
-    const Secured secured([&promise](std::shared_ptr<HttpExchange> exchange) {
-        promise.set_value(std::move(exchange));
-    });
+    Taken taken;
+    const Secured secured(taken.handler());
     auto client = secured.client();
     client.say(get);
     const auto exchange = taken.get();

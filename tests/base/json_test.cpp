@@ -1,5 +1,7 @@
 #include "base/json.hpp"
 
+#include <malloc.h>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -59,6 +61,64 @@ TEST_CASE("depth is allowed up to its limit and not beyond", "[base]") {
 TEST_CASE("size is allowed up to its limit and not beyond", "[base]") {
     CHECK(parse_json("[1,2]", 5).ok());
     CHECK(parse_json("[1,2]", 4).error().code == Errc::limit_exceeded);
+}
+
+TEST_CASE("a text holds a bounded number of values, by the bytes allowed for it", "[base]") {
+    const auto list = [](std::size_t values) {
+        std::string text = "[0";
+        for (std::size_t i = 2; i < values; ++i) {
+            text += ",0";
+        }
+        return text + "]";
+    };
+    const std::size_t most = limits::json_bytes_max / limits::json_bytes_per_value;
+    CHECK(parse_json(list(most)).ok());
+    const auto refused = parse_json(list(most + 1));
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == Errc::limit_exceeded);
+    CHECK_THAT(
+        refused.error().what, Catch::Contains("more than " + std::to_string(most) + " values")
+    );
+    // Containers count like other values, and small texts have room for what real ones hold.
+    CHECK(parse_json(list(limits::json_values_min), 8'000).ok());
+    CHECK_FALSE(parse_json(list(limits::json_values_min + 1), 8'000).ok());
+    std::string nested = "[";
+    for (std::size_t i = 1; i < most; ++i) {
+        nested += "[],";
+    }
+    CHECK(parse_json(nested + "{}]").error().code == Errc::limit_exceeded);
+}
+
+TEST_CASE("the tree of a text takes no more memory than is told for its length", "[base]") {
+    const auto repeated = [](std::string text, const std::string& piece, std::size_t bytes) {
+        for (int i = 0; text.size() + piece.size() + 16 < bytes; ++i) {
+            std::string next = piece;
+            if (const auto at = next.find('#'); at != std::string::npos) {
+                next.replace(at, 1, std::to_string(i));
+            }
+            text += next;
+        }
+        return text;
+    };
+    for (const std::size_t bytes : {std::size_t{300}, std::size_t{20'000}, std::size_t{200'000}}) {
+        for (const std::string& text :
+             {repeated("[", "{},", bytes) + "0]",
+              repeated("[", "[],", bytes) + "0]",
+              repeated("[", "\"\",", bytes) + "0]",
+              repeated("[", "0,", bytes) + "0]",
+              repeated("{", "\"#\":{},", bytes) + "\"\":0}",
+              "\"" + repeated("", "xxxxxxx", bytes) + "\""}) {
+            INFO(text.substr(0, 20) << " of " << text.size());
+            const auto before = ::mallinfo2();
+            const auto tree = parse_json(text);
+            const auto after = ::mallinfo2();
+            const bool told = tree.ok() || tree.error().code == Errc::limit_exceeded;
+            CHECK(told);
+            const std::size_t taken =
+                after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
+            CHECK(taken <= json_tree_bytes(text.size()));
+        }
+    }
 }
 
 TEST_CASE("what two parsers could read differently is refused", "[base]") {

@@ -253,6 +253,14 @@ TEST_CASE("HTML text cannot leave its place", "[base]") {
     );
 }
 
+TEST_CASE("a token is what names of header fields are made of", "[base]") {
+    CHECK(is_token("Mcp-Param-A_1!#$%&'*+.^`|~"));
+    for (const std::string_view text : {"", "a b", "a:", "a\r", "\xc3\xa4", "(a)", "a\"", "a/b"}) {
+        CHECK_FALSE(is_token(text));
+    }
+    CHECK_FALSE(is_token(std::string_view("a\0b", 3)));
+}
+
 TEST_CASE("lower case and trimming touch ASCII only", "[base]") {
     CHECK(lower_ascii("ABC\xc3\x89z") == "abc\xc3\x89z");
     CHECK(trim(" \t a b \r\n") == "a b");
