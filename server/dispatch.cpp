@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -17,6 +18,14 @@ using StopCallback = std::stop_callback<std::function<void()>>;
 
 constexpr std::chrono::milliseconds tick{100}; // how late a deadline may be noticed
 
+/// What one subject has live.
+struct Share {
+    std::size_t waiting = 0;
+    std::size_t calls = 0;
+    std::size_t tasks = 0;
+    bool empty() const { return waiting + calls + tasks == 0; }
+};
+
 } // namespace
 
 struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
@@ -27,7 +36,9 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     void run_mover();
     std::vector<PiecePointer> due_for_stop(base::Ticks now);
     std::vector<std::function<void()>> slow_actions(base::Ticks now);
+    std::deque<PiecePointer>::iterator first_with_room();
     PiecePointer next();
+    bool is_full_for(const Charge& charge);
     void finished(const PiecePointer& piece);
     bool wish(Piece& piece, StopReason reason);
     std::function<void()> wish_later(const PiecePointer& piece, StopReason reason);
@@ -40,9 +51,11 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     std::condition_variable slow;
     std::condition_variable idle;
     std::deque<PiecePointer> waiting;
-    std::vector<PiecePointer> live; // waiting and running
-    std::size_t calls = 0;          // running
-    std::size_t tasks = 0;          // running
+    std::vector<PiecePointer> live;      // waiting and running
+    std::size_t calls = 0;               // running
+    std::size_t tasks = 0;               // running
+    std::size_t bytes = 0;               // of all that is live
+    std::map<std::string, Share> shares; // of the subjects with anything live
     bool paused = false;
     bool accepting = true;
     bool ending = false;
@@ -54,7 +67,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
 
 /// One piece of work from its submission to its end.
 struct Dispatcher::Piece final : CallControl, std::enable_shared_from_this<Piece> {
-    Piece(State& used_state, std::string chosen_key, Work chosen_work);
+    Piece(State& used_state, std::string chosen_key, Work chosen_work, Charge chosen_charge);
 
     std::stop_token stop() const override { return source.get_token(); }
     StopReason reason() const override { return wanted.load(); }
@@ -63,6 +76,7 @@ struct Dispatcher::Piece final : CallControl, std::enable_shared_from_this<Piece
 
     State& state; // outlives its workers and its mover, who alone use this
     const Work work;
+    const Charge charge;
     const base::Ticks submitted;
     std::stop_source source;
     std::atomic<StopReason> wanted{StopReason::none}; // written under State::mutex, once
@@ -77,9 +91,12 @@ struct Dispatcher::Piece final : CallControl, std::enable_shared_from_this<Piece
     std::optional<StopCallback> cancelled_as_task;
 };
 
-Dispatcher::Piece::Piece(State& used_state, std::string chosen_key, Work chosen_work)
+Dispatcher::Piece::Piece(
+    State& used_state, std::string chosen_key, Work chosen_work, Charge chosen_charge
+)
     : state(used_state),
       work(std::move(chosen_work)),
+      charge(std::move(chosen_charge)),
       submitted(state.clock.ticks()),
       key(std::move(chosen_key)),
       deadline(submitted + state.options.deadline) {}
@@ -94,12 +111,18 @@ void Dispatcher::Piece::when_slow(base::Duration after, std::function<void()> ac
 bool Dispatcher::Piece::become_task(std::stop_token cancelled) {
     {
         const std::lock_guard lock(state.mutex);
-        if (is_task || reason() != StopReason::none || state.tasks >= state.options.task_workers) {
+        Share& share = state.shares[charge.subject];
+        const bool too_many =
+            state.tasks >= state.options.task_workers ||
+            (!charge.subject.empty() && share.tasks >= state.options.task_workers_per_subject_max);
+        if (is_task || reason() != StopReason::none || too_many) {
             return false;
         }
         is_task = true;
         ++state.tasks;
         --state.calls;
+        ++share.tasks;
+        --share.calls;
         key.clear();
         deadline = state.clock.ticks() + state.options.task_deadline;
         state.work_ready.notify_one(); // a call may begin in the place that became free
@@ -147,9 +170,10 @@ std::function<void()> Dispatcher::State::wish_later(const PiecePointer& piece, S
     };
 }
 
-Admission Dispatcher::submit(const std::string& key, Work work, std::stop_token gone) {
+Admission
+Dispatcher::submit(const std::string& key, Work work, std::stop_token gone, Charge charge) {
     State& state = *state_;
-    const auto piece = std::make_shared<Piece>(state, key, std::move(work));
+    const auto piece = std::make_shared<Piece>(state, key, std::move(work), std::move(charge));
     if (gone.stop_possible()) {
         piece->gone.emplace(std::move(gone), state.wish_later(piece, StopReason::client_gone));
     }
@@ -162,9 +186,11 @@ Admission Dispatcher::submit(const std::string& key, Work work, std::stop_token 
         if (!key.empty() && std::any_of(state.live.begin(), state.live.end(), same_key)) {
             return Admission::duplicate;
         }
-        if (state.waiting.size() >= state.options.queue_max) {
+        if (state.is_full_for(piece->charge)) {
             return Admission::busy;
         }
+        state.bytes += piece->charge.bytes;
+        ++state.shares[piece->charge.subject].waiting;
         state.waiting.push_back(piece);
         state.live.push_back(piece);
         // A watcher that looks at the clock anyway need not be woken for each piece; but `gone` may
@@ -177,6 +203,15 @@ Admission Dispatcher::submit(const std::string& key, Work work, std::stop_token 
     return Admission::accepted;
 }
 
+/// A single call of the largest size is taken whenever nothing else is live.
+bool Dispatcher::State::is_full_for(const Charge& charge) {
+    const auto share = shares.find(charge.subject);
+    const bool has_its_share = !charge.subject.empty() && share != shares.end() &&
+                               share->second.waiting >= options.queue_per_subject_max;
+    return waiting.size() >= options.queue_max || has_its_share ||
+           (bytes > 0 && bytes + charge.bytes > options.bytes_max);
+}
+
 bool Dispatcher::cancel(const std::string& key) {
     const std::lock_guard lock(state_->mutex);
     for (const PiecePointer& piece : state_->live) {
@@ -187,6 +222,16 @@ bool Dispatcher::cancel(const std::string& key) {
         }
     }
     return false;
+}
+
+void Dispatcher::cancel_all(std::string_view prefix) {
+    const std::lock_guard lock(state_->mutex);
+    for (const PiecePointer& piece : state_->live) {
+        if (piece->key.starts_with(prefix) && piece->reason() == StopReason::none) {
+            piece->wanted.store(StopReason::cancelled);
+            state_->watch.notify_one();
+        }
+    }
 }
 
 void Dispatcher::resume() {
@@ -237,17 +282,30 @@ void Dispatcher::drain(base::Duration grace) {
 
 // --- Workers -------------------------------------------------------------------------------------
 
+/// The first that waits, of those whose subject does not have its share of the workers already.
+std::deque<Dispatcher::PiecePointer>::iterator Dispatcher::State::first_with_room() {
+    return std::find_if(waiting.begin(), waiting.end(), [&](const PiecePointer& piece) {
+        const std::string& subject = piece->charge.subject;
+        return subject.empty() || shares[subject].calls < options.workers_per_subject_max;
+    });
+}
+
 /// nullptr: there is no more.
 Dispatcher::PiecePointer Dispatcher::State::next() {
     std::unique_lock lock(mutex);
+    auto found = waiting.end();
     work_ready.wait(lock, [&] {
-        return ending || (!paused && !waiting.empty() && calls < options.workers);
+        found = paused || calls >= options.workers ? waiting.end() : first_with_room();
+        return ending || found != waiting.end();
     });
-    if (waiting.empty()) {
+    if (found == waiting.end()) {
         return nullptr;
     }
-    PiecePointer piece = std::move(waiting.front());
-    waiting.pop_front();
+    PiecePointer piece = std::move(*found);
+    waiting.erase(found);
+    Share& share = shares[piece->charge.subject];
+    --share.waiting;
+    ++share.calls;
     ++calls;
     return piece;
 }
@@ -255,6 +313,12 @@ Dispatcher::PiecePointer Dispatcher::State::next() {
 void Dispatcher::State::finished(const PiecePointer& piece) {
     const std::lock_guard lock(mutex);
     --(piece->is_task ? tasks : calls);
+    bytes -= piece->charge.bytes;
+    const auto share = shares.find(piece->charge.subject);
+    --(piece->is_task ? share->second.tasks : share->second.calls);
+    if (share->second.empty()) {
+        shares.erase(share);
+    }
     work_ready.notify_one();
     std::erase(live, piece);
     if (live.empty()) {

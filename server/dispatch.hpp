@@ -2,6 +2,9 @@
 // their client cancels or goes away or their time is up. Stopping never happens on the thread that
 // noticed (it may have to talk to a database), so a network thread is never held up.
 //
+// One subject has at most a share of the queue and of the workers, so that whoever calls most does
+// not take the turns of all others.
+//
 // A call may turn into a task while it runs. It then keeps its thread but leaves the place that
 // calls are counted by: there are threads enough for both, so that long tasks never starve calls.
 //
@@ -17,6 +20,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 namespace interlock::server {
 
@@ -39,7 +43,8 @@ public:
     virtual void when_slow(base::Duration after, std::function<void()> action) = 0;
     /// The work is a task from now on: its key is free again, its client may go, `cancelled` is
     /// what cancels it, and it has limits::task_deadline from now. False when it was stopped
-    /// already, or when there are as many tasks as may be; then nothing has changed.
+    /// already, or when there are as many tasks as may be, or as many of one subject; then nothing
+    /// has changed.
     virtual bool become_task(std::stop_token cancelled) = 0;
 };
 
@@ -49,18 +54,28 @@ using Deliver = std::function<void()>;
 /// Must not throw, and what it returns must not.
 using Work = std::function<Deliver(CallControl&)>;
 
+/// On whose account work is done, and what it holds in memory until it has ended.
+struct Charge {
+    std::string subject = {}; // "" = nobody else calls here: no share is kept for others
+    std::size_t bytes = 0;
+};
+
 enum class Admission {
     accepted,
-    busy,      // the queue is full
+    busy,      // the queue, the subject's share of it or the memory for calls is full
     duplicate, // a call of this key is under way
     stopping,  // no new work is taken
 };
 
 struct DispatcherOptions {
     std::size_t workers = base::limits::tool_workers;
+    std::size_t workers_per_subject_max = base::limits::tool_workers_per_subject_max;
     std::size_t queue_max = base::limits::tool_queue_max;
+    std::size_t queue_per_subject_max = base::limits::tool_queue_per_subject_max;
+    std::size_t bytes_max = base::limits::tool_calls_bytes_max; // waiting and running
     base::Duration deadline = base::limits::tool_call_deadline;
     std::size_t task_workers = base::limits::task_workers;
+    std::size_t task_workers_per_subject_max = base::limits::task_workers_per_subject_max;
     base::Duration task_deadline = base::limits::task_deadline;
     bool paused = false; // accept, but begin only at resume()
 };
@@ -74,9 +89,12 @@ public:
     ~Dispatcher();
 
     /// `key` "" is never a duplicate and cannot be cancelled by name. `gone` stops the work too.
-    Admission submit(const std::string& key, Work work, std::stop_token gone = {});
+    Admission
+    submit(const std::string& key, Work work, std::stop_token gone = {}, Charge charge = {});
     /// False when no work of this key is waiting or running.
     bool cancel(const std::string& key);
+    /// All whose key begins so.
+    void cancel_all(std::string_view prefix);
     void resume();
     /// Takes no new work, waits up to `grace` for what is under way, stops the rest, joins.
     void drain(base::Duration grace);

@@ -1,5 +1,6 @@
 #include "server/handler.hpp"
 
+#include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 
@@ -130,7 +131,8 @@ void submit(
     Deferred deferred,
     const std::shared_ptr<Gathering>& gathering,
     std::size_t index,
-    const std::stop_token& gone
+    const std::stop_token& gone,
+    const Charge& charge
 ) {
     const auto kept = std::make_shared<const Deferred>(std::move(deferred));
     const Admission admission = parts.dispatcher.submit(
@@ -138,7 +140,8 @@ void submit(
         [&hub = parts.hub, kept, gathering, index, gone](CallControl& control) {
             return settle(hub, *kept, gathering, index, control, gone);
         },
-        kept->listens ? gone : std::stop_token{}
+        kept->listens ? gone : std::stop_token{},
+        charge
     );
     if (admission != Admission::accepted) {
         turn_down(admission, kept->id, *gathering, index);
@@ -151,7 +154,8 @@ void submit(
     const std::shared_ptr<Job>& job,
     const std::shared_ptr<Gathering>& gathering,
     std::size_t index,
-    const std::stop_token& gone
+    const std::stop_token& gone,
+    const Charge& charge
 ) {
     const Admission admission = parts.dispatcher.submit(
         job->key,
@@ -161,13 +165,21 @@ void submit(
             );
             return [gathering, index, answer] { gathering->put(index, std::move(*answer)); };
         },
-        job->cancel_on_disconnect ? gone : std::stop_token{}
+        job->cancel_on_disconnect ? gone : std::stop_token{},
+        charge
     );
     if (admission != Admission::accepted) {
         const RpcError error = admission_error(admission);
         job->span.fail(std::to_string(error.code), error.message);
         turn_down(admission, job->id, *gathering, index);
     }
+}
+
+/// What each of `parts` requests in a message so long costs: the tree, and the arguments as text
+/// again. Without authorization all callers are one, and nobody needs a share kept.
+Charge charge_for(const Access& access, std::size_t message_bytes, std::size_t parts) {
+    const std::size_t bytes = base::json_tree_bytes(message_bytes) + message_bytes;
+    return {access.scopes ? session_owner(access.identity) : std::string{}, bytes / parts};
 }
 
 } // namespace
@@ -182,11 +194,16 @@ void MessageHandler::handle(
 ) {
     Reaction reaction = parts_.protocol.receive(bytes, arrival);
     auto outlet = make_outlet(reaction);
-    for (const std::string& key : reaction.cancelled) {
-        // Both: a worker may be turning a request into a listen just now.
-        parts_.dispatcher.cancel(key);
-        parts_.hub.cancel(key);
-    }
+    // A batch may cancel what it has asked for itself: in the order in which it says so.
+    auto cancelled = reaction.cancelled.begin();
+    const auto cancel_before = [&](std::size_t part) {
+        for (; cancelled != reaction.cancelled.end() && cancelled->before <= part; ++cancelled) {
+            // Both: a worker may be turning a request into a listen just now.
+            parts_.dispatcher.cancel(cancelled->key);
+            parts_.hub.cancel(cancelled->key);
+        }
+    };
+    cancel_before(0);
     for (const ClientAnswer& answer : reaction.answers) {
         parts_.questions.answer(answer);
     }
@@ -206,16 +223,23 @@ void MessageHandler::handle(
     const auto gathering = std::make_shared<Gathering>(
         std::move(reply), reaction.batch, reaction.parts.size(), std::move(outlet)
     );
+    const Charge charge = charge_for(arrival.access, bytes.size(), reaction.parts.size());
     for (std::size_t i = 0; i < reaction.parts.size(); ++i) {
+        cancel_before(i);
         Part& part = reaction.parts[i];
         if (auto* job = std::get_if<std::unique_ptr<Job>>(&part)) {
-            submit(parts_, std::shared_ptr<Job>(std::move(*job)), gathering, i, gone);
+            submit(parts_, std::shared_ptr<Job>(std::move(*job)), gathering, i, gone, charge);
         } else if (auto* deferred = std::get_if<Deferred>(&part)) {
-            submit(parts_, std::move(*deferred), gathering, i, gone);
+            submit(parts_, std::move(*deferred), gathering, i, gone, charge);
         } else if (auto* ready = std::get_if<std::string>(&part)) {
             gathering->put(i, std::move(*ready));
         }
     }
+    cancel_before(reaction.parts.size());
+}
+
+void MessageHandler::session_ended(const std::string& id) {
+    parts_.dispatcher.cancel_all(cancel_prefix(id));
 }
 
 } // namespace interlock::server

@@ -39,6 +39,8 @@ public:
         const std::stop_token& gone,
         const MakeOutlet& make_outlet
     );
+    /// Stops what still runs for a legacy session that is no more (Sessions::on_end).
+    void session_ended(const std::string& id);
 
 private:
     HandlerParts parts_;

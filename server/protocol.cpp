@@ -31,7 +31,7 @@ Reaction stop_call(const Message& message, std::string_view scope) {
     const Json* id = base::member(*message.params, "requestId");
     const std::string text = id != nullptr ? id_text(*id) : std::string{};
     if (!text.empty()) {
-        reaction.cancelled.push_back(cancel_key(scope, text));
+        reaction.cancelled.push_back({cancel_key(scope, text)});
     }
     return reaction;
 }
@@ -124,6 +124,10 @@ std::string Job::subject() const {
 
 StateBinding Job::binding() const {
     return {subject(), method, name, arguments};
+}
+
+std::string cancel_prefix(std::string_view session) {
+    return std::string(session) + "\n";
 }
 
 bool listens(const Reaction& reaction) {
@@ -296,8 +300,10 @@ Protocol::receive_batch(const Packet& packet, const Arrival& arrival, base::Tick
             Operation operation{std::get<Message>(incoming), arrival, received, offer};
             one = in_session(operation, session);
         }
+        for (Cancellation& cancellation : one.cancelled) {
+            all.cancelled.push_back({std::move(cancellation.key), all.parts.size()});
+        }
         std::move(one.parts.begin(), one.parts.end(), std::back_inserter(all.parts));
-        std::move(one.cancelled.begin(), one.cancelled.end(), std::back_inserter(all.cancelled));
         std::move(one.answers.begin(), one.answers.end(), std::back_inserter(all.answers));
     }
     all.batch = true;

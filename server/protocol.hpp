@@ -85,15 +85,24 @@ struct Deferred {
 /// be looked at before it is one of them.
 using Part = std::variant<std::string, std::unique_ptr<Job>, Listen, Deferred>;
 
-struct Reaction {
-    unsigned status = 200;              // HTTP only
-    std::string session;                // a session that was opened: Mcp-Session-Id
-    std::string challenge;              // 403: the scopes that are needed, space-separated
-    bool batch = false;                 // the answers leave as one array
-    std::vector<Part> parts;            // empty: nothing is said (HTTP: 202)
-    std::vector<std::string> cancelled; // keys of calls and listens to stop
-    std::vector<ClientAnswer> answers;  // to questions of ours
+/// A call or listen to stop, and its place among the parts of the same message.
+struct Cancellation {
+    std::string key;
+    std::size_t before = 0; // the part that comes next; their number: none
 };
+
+struct Reaction {
+    unsigned status = 200;               // HTTP only
+    std::string session;                 // a session that was opened: Mcp-Session-Id
+    std::string challenge;               // 403: the scopes that are needed, space-separated
+    bool batch = false;                  // the answers leave as one array
+    std::vector<Part> parts;             // empty: nothing is said (HTTP: 202)
+    std::vector<Cancellation> cancelled; // in the order of the message
+    std::vector<ClientAnswer> answers;   // to questions of ours
+};
+
+/// What the keys of all requests of a legacy session begin with.
+std::string cancel_prefix(std::string_view session);
 
 /// Whether it is a listen, or may become one.
 bool listens(const Reaction& reaction);

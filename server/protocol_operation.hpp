@@ -15,7 +15,7 @@ inline constexpr std::string_view stdio_scope = "stdio";
 
 /// Names a request under way: ids are a client's own, and start again with every session.
 inline std::string cancel_key(std::string_view scope, std::string_view id) {
-    return std::string(scope) + "\n" + std::string(id);
+    return cancel_prefix(scope).append(id);
 }
 
 struct Protocol::Operation {

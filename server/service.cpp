@@ -183,6 +183,9 @@ Service::open(const Options& options, base::Clock& clock, base::Random& random) 
     state->dispatcher.emplace(clock, DispatcherOptions{.paused = true});
     state->handler.emplace(HandlerParts{
         *state->protocol, *state->dispatcher, *state->runner, state->hub, state->questions});
+    state->sessions.on_end([handler = &*state->handler](const std::string& id) {
+        handler->session_ended(id);
+    });
     state->watcher.emplace(PlanWatcherParts{
         state->queue,
         state->plan_marks,
@@ -258,6 +261,7 @@ void Service::drain() {
     state_->hub.close();
     state_->dispatcher->drain(base::limits::drain_max);
     state_->sessions.close(); // standing streams would hold the listener open
+    state_->sessions.on_end({});
     keep_checkpoint();
 }
 

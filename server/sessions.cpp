@@ -60,11 +60,19 @@ std::string session_owner(const telemetry::Identity& identity) {
 
 Sessions::Sessions(base::Clock& clock, base::Random& random) : clock_(clock), random_(random) {}
 
+void Sessions::on_end(std::function<void(const std::string&)> listener) {
+    const std::lock_guard lock(mutex_);
+    on_end_ = std::move(listener);
+}
+
 SessionPointer Sessions::open(const std::string& subject) {
     const std::lock_guard lock(mutex_);
     make_room(subject);
     auto session = std::make_shared<LegacySession>(base::new_id(random_, "mcp"));
-    entries_[session->id()] = Entry{session, subject, clock_.ticks()};
+    const std::string& id = session->id();
+    Ids& own = ids_of_[subject];
+    entries_[id] = Entry{
+        session, subject, clock_.ticks(), ids_.insert(ids_.end(), id), own.insert(own.end(), id)};
     return session;
 }
 
@@ -74,8 +82,12 @@ SessionPointer Sessions::find(const std::string& id, const std::string& subject)
     if (found == entries_.end()) {
         return nullptr;
     }
-    found->second.used = clock_.ticks();
-    return found->second.session;
+    Entry& entry = found->second;
+    entry.used = clock_.ticks();
+    ids_.splice(ids_.end(), ids_, entry.place);
+    Ids& own = ids_of_[subject];
+    own.splice(own.end(), own, entry.own_place);
+    return entry.session;
 }
 
 bool Sessions::end(const std::string& id, const std::string& subject) {
@@ -118,6 +130,15 @@ bool Sessions::idled_out(const Entry& entry, base::Ticks now) {
 /// Calls may still hold the session, so its streams are closed here and now.
 void Sessions::remove(Entries::iterator entry) {
     entry->second.session->streams().close();
+    if (on_end_) {
+        on_end_(entry->first);
+    }
+    ids_.erase(entry->second.place);
+    const auto own = ids_of_.find(entry->second.subject);
+    own->second.erase(entry->second.own_place);
+    if (own->second.empty()) {
+        ids_of_.erase(own);
+    }
     entries_.erase(entry);
 }
 
@@ -136,24 +157,10 @@ Sessions::Entries::iterator Sessions::locate(const std::string& id, const std::s
 
 /// For one more of this subject.
 void Sessions::make_room(const std::string& subject) {
-    if (entries_.size() < limits::sessions_per_subject_max) {
-        return;
-    }
-    std::size_t own = 0;
-    auto idlest_own = entries_.end();
-    auto idlest = entries_.begin();
-    for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-        if (entry->second.used < idlest->second.used) {
-            idlest = entry;
-        }
-        if (entry->second.subject == subject) {
-            ++own;
-            const bool first = idlest_own == entries_.end();
-            idlest_own = first || entry->second.used < idlest_own->second.used ? entry : idlest_own;
-        }
-    }
-    if (own >= limits::sessions_per_subject_max || entries_.size() >= limits::sessions_max) {
-        remove(own > 0 ? idlest_own : idlest);
+    const auto own = ids_of_.find(subject);
+    const std::size_t count = own != ids_of_.end() ? own->second.size() : 0;
+    if (count >= limits::sessions_per_subject_max || entries_.size() >= limits::sessions_max) {
+        remove(entries_.find(count > 0 ? own->second.front() : ids_.front()));
     }
 }
 

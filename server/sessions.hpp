@@ -9,6 +9,8 @@
 #include "server/event_streams.hpp"
 #include "telemetry/identity.hpp"
 
+#include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -65,6 +67,8 @@ std::string session_owner(const telemetry::Identity& identity);
 class Sessions {
 public:
     Sessions(base::Clock& clock, base::Random& random);
+    /// Told the id of every session that leaves, under our lock: must not come back here.
+    void on_end(std::function<void(const std::string&)> listener);
     /// A new one. Past limits::sessions_per_subject_max, and past limits::sessions_max, the longest
     /// idle session of the same subject makes room; of any subject only when it has none.
     SessionPointer open(const std::string& subject);
@@ -77,10 +81,13 @@ public:
     void close();
 
 private:
+    using Ids = std::list<std::string>; // the longest idle in front
     struct Entry {
         SessionPointer session;
         std::string subject;
         base::Ticks used;
+        Ids::iterator place;     // in ids_
+        Ids::iterator own_place; // in ids_of_[subject]
     };
     using Entries = std::map<std::string, Entry>;
     static bool idled_out(const Entry& entry, base::Ticks now);
@@ -92,6 +99,9 @@ private:
     base::Random& random_;
     std::mutex mutex_;
     Entries entries_;
+    Ids ids_;
+    std::map<std::string, Ids> ids_of_; // of each subject that has any
+    std::function<void(const std::string&)> on_end_;
 };
 
 } // namespace interlock::server

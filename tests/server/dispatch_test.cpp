@@ -87,6 +87,95 @@ TEST_CASE("work runs on a fixed number of workers and waits in a bounded queue",
     CHECK(held.most() == 2);
 }
 
+TEST_CASE("one subject has at most its share of the queue and of the workers", "[server]") {
+    SharedClock clock;
+    Held greedy;
+    Held modest;
+    Dispatcher dispatcher(
+        clock,
+        DispatcherOptions{
+            .workers = 4, .workers_per_subject_max = 2, .queue_max = 6, .queue_per_subject_max = 3}
+    );
+    const auto submit = [&](Held& held, const char* subject) {
+        return dispatcher.submit("", held.work(), {}, {subject});
+    };
+    REQUIRE(submit(greedy, "greedy") == Admission::accepted);
+    REQUIRE(submit(greedy, "greedy") == Admission::accepted);
+    REQUIRE(greedy.wait_running(2));
+    for (int waiting = 0; waiting < 3; ++waiting) {
+        CHECK(submit(greedy, "greedy") == Admission::accepted);
+    }
+    CHECK(submit(greedy, "greedy") == Admission::busy);
+    // Others pass those who wait for their own: by name, or as nobody in particular.
+    CHECK(submit(modest, "modest") == Admission::accepted);
+    CHECK(submit(modest, "") == Admission::accepted);
+    CHECK(modest.wait_running(2));
+    CHECK(greedy.most() == 2);
+    greedy.let_go();
+    CHECK(greedy.wait_ended(5).size() == 5);
+    CHECK(greedy.most() == 2);
+    modest.let_go();
+    modest.wait_ended(2);
+}
+
+TEST_CASE("one subject has at most its share of the tasks", "[server]") {
+    SharedClock clock;
+    Gate done;
+    std::atomic<int> tasks{0};
+    std::atomic<int> refused{0};
+    Dispatcher dispatcher(
+        clock, DispatcherOptions{.task_workers = 4, .task_workers_per_subject_max = 2}
+    );
+    const auto work = [&](CallControl& control) -> Deliver {
+        ++(control.become_task({}) ? tasks : refused);
+        CHECK(done.wait());
+        return {};
+    };
+    for (const char* subject : {"greedy", "greedy", "greedy", "modest"}) {
+        REQUIRE(dispatcher.submit("", work, {}, {subject}) == Admission::accepted);
+    }
+    while (tasks.load() + refused.load() < 4) {
+        std::this_thread::yield();
+    }
+    CHECK(tasks.load() == 3);
+    CHECK(refused.load() == 1);
+    done.open();
+}
+
+TEST_CASE("what waits and runs holds a bounded part of the memory", "[server]") {
+    SharedClock clock;
+    Held held;
+    Dispatcher dispatcher(clock, DispatcherOptions{.bytes_max = 100});
+    const auto submit = [&](std::size_t bytes) {
+        return dispatcher.submit("", held.work(), {}, {"", bytes});
+    };
+    CHECK(submit(60) == Admission::accepted);
+    CHECK(submit(41) == Admission::busy);
+    CHECK(submit(40) == Admission::accepted);
+    CHECK(submit(1) == Admission::busy);
+    held.let_go();
+    held.wait_ended(2);
+    while (dispatcher.under_way() > 0) {
+        std::this_thread::yield();
+    }
+    CHECK(submit(101) == Admission::accepted); // alone, so that nothing is refused for ever
+    held.wait_ended(3);
+}
+
+TEST_CASE("all work whose keys begin alike is cancelled together", "[server]") {
+    SharedClock clock;
+    Held ours;
+    Held other;
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 2});
+    REQUIRE(dispatcher.submit("ours\n1", ours.work()) == Admission::accepted);
+    REQUIRE(dispatcher.submit("other\n1", other.work()) == Admission::accepted);
+    REQUIRE(dispatcher.submit("ours\n2", ours.work()) == Admission::accepted);
+    dispatcher.cancel_all("ours\n");
+    CHECK(ours.wait_ended(2) == std::vector{StopReason::cancelled, StopReason::cancelled});
+    other.let_go();
+    CHECK(other.wait_ended(1) == std::vector{StopReason::none});
+}
+
 TEST_CASE("a key can be under way only once; no key is no key", "[server]") {
     SharedClock clock;
     Held held;

@@ -1,6 +1,8 @@
 #include "server/handler.hpp"
 #include "tests/server/fixture.hpp"
 
+#include <thread>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -26,6 +28,18 @@ std::string listens(const std::string& id) {
 std::string cancels(const std::string& id) {
     return R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":)" + id +
            "}}";
+}
+
+/// How messages in a new legacy session arrive.
+interlock::server::Arrival session(Core& core, const std::string& version) {
+    const auto opened = core.ask(
+        R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":")" + version +
+            R"("}})",
+        Core::http()
+    );
+    auto arrival = Core::http();
+    arrival.headers.session = {1, opened.session};
+    return arrival;
 }
 
 interlock::server::Offer changing_offer() {
@@ -64,13 +78,7 @@ TEST_CASE("closing the request cancels a modern call and not a legacy one", "[se
     const auto modern = core.send(
         waits("1"), Core::http(modern_headers("tools/call", "waits")), client.get_token()
     );
-    const auto opened = core.ask(
-        R"({"jsonrpc":"2.0","id":1,"method":"initialize",)"
-        R"("params":{"protocolVersion":"2025-11-25"}})",
-        Core::http()
-    );
-    auto in_session = Core::http();
-    in_session.headers.session = {1, opened.session};
+    const auto in_session = session(core, "2025-11-25");
     const auto legacy = core.send(
         R"({"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"waits"}})",
         in_session,
@@ -129,6 +137,70 @@ TEST_CASE("a batch is answered by one array, when the last of it is ready", "[se
     REQUIRE(answers.size() == 2); // the cancelled one is silent
     CHECK(answers[0]["id"] == 2);
     CHECK(answers[1]["id"] == 3);
+}
+
+TEST_CASE("a batch may cancel what it asked for, in the order in which it says so", "[server]") {
+    Core core;
+    const auto in_session = session(core, "2025-03-26");
+    const auto call = [](const std::string& id) {
+        return R"({"jsonrpc":"2.0","id":)" + id +
+               R"(,"method":"tools/call","params":{"name":"waits"}})";
+    };
+    // The first cancellation is about nothing that is under way yet, the second about 8.
+    const auto batch = core.send(
+        "[" + cancels("7") + "," + call("7") + "," + call("8") + "," + cancels("8") + "]",
+        in_session
+    );
+    while (core.dispatcher.under_way() > 1) {
+        std::this_thread::yield();
+    }
+    CHECK(batch->finished() == 0);
+    CHECK(core.ask(cancels("7"), in_session).status == 202);
+    CHECK(batch->reply().body.empty());
+}
+
+TEST_CASE("the calls of a session that is no more are cancelled", "[server]") {
+    Core core;
+    const auto call = R"({"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"waits"}})";
+    const auto first = session(core, "2025-11-25");
+    const auto second = session(core, "2025-11-25");
+    const auto ended = core.send(call, first);
+    const auto other = core.send(call, second);
+    core.handler.session_ended(first.headers.session.value);
+    CHECK(ended->reply().body.empty());
+    CHECK(other->finished() == 0);
+}
+
+TEST_CASE("one caller with a token cannot take the turns of another", "[server]") {
+    Core core(DispatcherOptions{.queue_max = 4, .queue_per_subject_max = 1, .paused = true});
+    const auto as = [](const std::string& subject, bool with_token) {
+        auto arrival = Core::http(modern_headers("tools/call", "waits"));
+        arrival.access.identity.subject = subject;
+        if (with_token) {
+            arrival.access.scopes = {"interlock", "interlock:triage", "interlock:postgres"};
+        }
+        return arrival;
+    };
+    core.send(waits("1"), as("greedy", true));
+    CHECK(core.ask(waits("2"), as("greedy", true)).status == 503);
+    core.send(waits("1"), as("modest", true));
+    CHECK(core.dispatcher.under_way() == 2);
+    // Without authorization all callers are one, and may have all of it.
+    core.send(waits("1"), as("os:me", false));
+    core.send(waits("2"), as("os:me", false));
+    CHECK(core.dispatcher.under_way() == 4);
+}
+
+TEST_CASE("a call too large for the memory of calls is turned away", "[server]") {
+    Core core(DispatcherOptions{.bytes_max = 1'000'000, .paused = true});
+    const auto arrival = Core::http(modern_headers("tools/call", "waits"));
+    const auto call = [](const std::string& text) {
+        return call_text("waits", R"({"text":")" + text + R"("})", "{}", "", "1");
+    };
+    core.send(call("short"), arrival);
+    CHECK(core.ask(call(std::string(300'000, 'x')), arrival).status == 503);
+    core.send(call("short"), arrival);
+    CHECK(core.dispatcher.under_way() == 2);
 }
 
 TEST_CASE("what needs no answer is finished without a body", "[server]") {

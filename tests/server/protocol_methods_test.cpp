@@ -85,7 +85,7 @@ TEST_CASE("a call over modern HTTP ends with its request, all others by name", "
         room.stdio()
     );
     REQUIRE(cancel.cancelled.size() == 1);
-    CHECK(cancel.cancelled.front() == job_of(on_stdio).key);
+    CHECK(cancel.cancelled.front().key == job_of(on_stdio).key);
 
     Legacy legacy;
     const auto in_session = legacy("tools/call", R"("name":"echo")");
@@ -95,10 +95,10 @@ TEST_CASE("a call over modern HTTP ends with its request, all others by name", "
         R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}})";
     const auto elsewhere =
         legacy.room.protocol.receive(notification, legacy.room.in_session(other));
-    CHECK(elsewhere.cancelled.front() != job_of(in_session).key);
+    CHECK(elsewhere.cancelled.front().key != job_of(in_session).key);
     const auto here =
         legacy.room.protocol.receive(notification, legacy.room.in_session(legacy.session));
-    CHECK(here.cancelled.front() == job_of(in_session).key);
+    CHECK(here.cancelled.front().key == job_of(in_session).key);
     CHECK(here.status == 202);
 }
 

@@ -214,7 +214,7 @@ bool matches(const Json& expected, const Json& actual) {
 /// "cancels 7", "answers 7 {...}", "asks for interlock:triage": what is not said but done.
 std::vector<std::string> deeds(const Reaction& reaction) {
     std::vector<std::string> out;
-    for (const std::string& key : reaction.cancelled) {
+    for (const auto& [key, before] : reaction.cancelled) {
         out.push_back("cancels " + key.substr(key.find('\n') + 1));
     }
     for (const auto& answer : reaction.answers) {

@@ -97,6 +97,26 @@ TEST_CASE("the end of a session ends its streams", "[server]") {
     CHECK_FALSE(opened.sessions.find(other->id(), "a"));
 }
 
+TEST_CASE("every session that leaves is told, however it leaves", "[server]") {
+    Opened opened;
+    std::vector<std::string> left;
+    opened.sessions.on_end([&](const std::string& id) { left.push_back(id); });
+    const auto ended = opened.sessions.open("a")->id();
+    CHECK(opened.sessions.end(ended, "a"));
+    CHECK(left == std::vector{ended});
+    const auto idle = opened.sessions.open("a")->id();
+    opened.clock.advance(limits::session_idle_max + std::chrono::milliseconds(1));
+    const auto other = opened.sessions.open("b")->id();
+    CHECK(opened.sessions.all().size() == 1);
+    CHECK(left == std::vector{ended, idle});
+    opened.sessions.close();
+    CHECK(left == std::vector{ended, idle, other});
+    opened.sessions.open("a");
+    opened.sessions.on_end({});
+    opened.sessions.close();
+    CHECK(left.size() == 3);
+}
+
 TEST_CASE("one subject cannot push out the sessions of others", "[server]") {
     Opened opened;
     const auto bystander = opened.sessions.open("bystander");
