@@ -263,6 +263,12 @@ bool Decoder::has(const std::string& key) {
     return find(key) != nullptr;
 }
 
+void Decoder::refuse_empty(const std::string& key) {
+    if (find(key) == nullptr && member(*document_, key) != nullptr) {
+        fail(key, "it is empty; fill it in, or remove the key");
+    }
+}
+
 Decoder Decoder::mapping(const std::string& key) {
     const Json* value = find(key);
     if (value == nullptr) {

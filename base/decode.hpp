@@ -37,6 +37,9 @@ public:
     duration_or(const std::string& key, std::chrono::milliseconds fallback);
     std::vector<std::string> texts(const std::string& key); // may be absent: empty
     bool has(const std::string& key);
+    /// A key that is there with nothing behind it is an error: all its lines may have been
+    /// commented out, and what it protects would be switched off.
+    void refuse_empty(const std::string& key);
     /// A nested mapping (required) and a list of mappings (absent: empty). finish() of this one
     /// also refuses the unknown keys of those.
     Decoder mapping(const std::string& key);

@@ -18,7 +18,9 @@ using base::Errc;
 using base::Error;
 using base::Json;
 
-constexpr std::size_t kid_bytes_max = 256;
+constexpr const char* ed25519 = "Ed25519";
+constexpr std::size_t ed25519_key_bytes = 32;
+constexpr std::size_t ed25519_signature_bytes = 64;
 constexpr std::size_t rsa_bits_min = 2'048;
 constexpr std::size_t rsa_bits_max = 8'192;       // beyond, one forged token costs milliseconds
 constexpr std::size_t rsa_exponent_bytes_max = 4; // 65537 in practice; large ones only cost time
@@ -78,10 +80,11 @@ Json public_part(const Json& jwk, const std::vector<const char*>& names) {
 }
 
 std::string needed_family(std::string_view algorithm) {
-    return algorithm == "ES256"   ? "P-256"
-           : algorithm == "ES384" ? "P-384"
-           : algorithm == "ES512" ? "P-521"
-                                  : "RSA";
+    return algorithm == "ES256"                           ? "P-256"
+           : algorithm == "ES384"                         ? "P-384"
+           : algorithm == "ES512"                         ? "P-521"
+           : algorithm == "EdDSA" || algorithm == ed25519 ? ed25519
+                                                          : "RSA";
 }
 
 } // namespace
@@ -97,8 +100,8 @@ struct VerificationKey::Handle {
 base::Result<VerificationKey> VerificationKey::from_jwk(const Json& jwk) {
     VerificationKey key;
     const std::string type = base::string_member(jwk, "kty").value_or("");
-    if (type != "RSA" && type != "EC") {
-        return unusable("only keys of type RSA and EC are taken");
+    if (type != "RSA" && type != "EC" && type != "OKP") {
+        return unusable("only keys of type RSA, EC and OKP are taken");
     }
     if (base::member(jwk, "d") != nullptr || base::member(jwk, "k") != nullptr) {
         return unusable("it holds a private or secret half that must never be published");
@@ -108,13 +111,27 @@ base::Result<VerificationKey> VerificationKey::from_jwk(const Json& jwk) {
     }
     for (const char* name : {"kid", "alg"}) {
         const Json* value = base::member(jwk, name);
-        if (value != nullptr &&
-            (!value->is_string() || value->get_ref<const std::string&>().size() > kid_bytes_max)) {
+        if (value != nullptr && (!value->is_string() || value->get_ref<const std::string&>().size(
+                                                        ) > limits::key_id_bytes_max)) {
             return unusable(std::string("its ") + name + " is not a short text");
         }
     }
     key.kid_ = base::string_member(jwk, "kid").value_or("");
     key.algorithm_ = base::string_member(jwk, "alg").value_or("");
+    if (type == "OKP") {
+        if (base::string_member(jwk, "crv") != ed25519) {
+            return unusable("its curve is not Ed25519");
+        }
+        INTERLOCK_TRY(
+            key.ed25519_, from_base64url(base::string_member(jwk, "x").value_or(std::string{}))
+        );
+        if (key.ed25519_.size() != ed25519_key_bytes) {
+            return unusable("it is not a valid key of its type");
+        }
+        key.family_ = ed25519;
+        key.signature_bytes_ = ed25519_signature_bytes;
+        return key;
+    }
     Json part;
     if (type == "RSA") {
         INTERLOCK_TRY(const std::size_t bits, check_rsa(jwk));
@@ -147,6 +164,12 @@ bool VerificationKey::verifies(const std::string& token, std::size_t signature_b
     // One signature has one length: the library alone would take r and s with zeros before them.
     if (signature_bytes != signature_bytes_) {
         return false;
+    }
+    if (!handle_) {
+        const std::string_view signed_part = std::string_view(token).substr(0, token.rfind('.'));
+        const auto signature =
+            from_base64url(std::string_view(token).substr(signed_part.size() + 1));
+        return signature && base::verify_signature(ed25519_, signed_part, *signature);
     }
     cjose_err problem{};
     const std::unique_ptr<cjose_jws_t, void (*)(cjose_jws_t*)> jws(

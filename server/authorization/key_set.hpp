@@ -12,7 +12,8 @@
 
 namespace interlock::server {
 
-/// One public key that passed every check: RSA of 2048 bits or more, or EC on P-256, P-384, P-521.
+/// One public key that passed every check: RSA of 2048 bits or more, EC on P-256, P-384, P-521, or
+/// Ed25519.
 class VerificationKey {
 public:
     /// invalid_input says why this key cannot be used: symmetric, private, too short, not for
@@ -27,8 +28,9 @@ public:
 
 private:
     VerificationKey() = default;
-    struct Handle; // cjose
-    std::shared_ptr<const Handle> handle_;
+    struct Handle;                         // cjose
+    std::shared_ptr<const Handle> handle_; // null: Ed25519, which cjose does not know
+    std::string ed25519_;                  // then the key itself
     std::string kid_;
     std::string algorithm_; // the key's own; "" = any that its type can
     std::string family_;    // "RSA", "P-256"...

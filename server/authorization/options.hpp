@@ -25,10 +25,12 @@ struct Issuer {
 
 /// The first rule whose claims all match maps the caller; "*" stands for any value.
 struct IdentityRule {
-    std::string issuer;                        // "" = the only one
-    std::map<std::string, std::string> claims; // name -> value, or one element of an array claim
-    std::string database_role;                 // SET LOCAL ROLE on targets
-    std::vector<std::string> toolsets;         // empty = all
+    std::string issuer; // "" = the only one
+    /// name -> value, or one element of an array claim. A name that is not there is a path, its
+    /// parts divided by dots: "realm_access.roles".
+    std::map<std::string, std::string> claims;
+    std::string database_role;         // SET LOCAL ROLE on targets
+    std::vector<std::string> toolsets; // empty = all
 };
 
 struct AuthorizationOptions {

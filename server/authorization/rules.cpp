@@ -1,6 +1,7 @@
 #include "server/authorization/rules.hpp"
 
 #include "base/digest.hpp"
+#include "base/limits.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
@@ -15,16 +16,29 @@ namespace {
 
 using base::Json;
 
-constexpr std::size_t claim_chars_max = 200; // of what the audit keeps
-constexpr std::size_t groups_max = 32;
-
 bool is_value(const Json& value, const std::string& wanted) {
     return value.is_string() ? value.get_ref<const std::string&>() == wanted
                              : value.is_primitive() && base::render_json(value) == wanted;
 }
 
+/// The claim of this name; else where the name leads as a path. Names have dots of their own, so
+/// every dot may be the one that divides.
+const Json* find_claim(const Json& claims, std::string_view name) {
+    if (const Json* value = base::member(claims, name)) {
+        return value;
+    }
+    for (auto dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {
+        const Json* inner = base::member(claims, name.substr(0, dot));
+        const Json* value = inner != nullptr ? find_claim(*inner, name.substr(dot + 1)) : nullptr;
+        if (value != nullptr) {
+            return value;
+        }
+    }
+    return nullptr;
+}
+
 bool matches(const Json& claims, const std::string& name, const std::string& wanted) {
-    const Json* value = base::member(claims, name);
+    const Json* value = find_claim(claims, name);
     if (value == nullptr || value->is_null()) {
         return false;
     }
@@ -42,7 +56,7 @@ bool matches(const Json& claims, const std::string& name, const std::string& wan
 }
 
 std::string audit_text(const std::string& text) {
-    return base::cut_middle(base::sanitize(text), claim_chars_max);
+    return base::cut_middle(base::sanitize(text), base::limits::claim_chars_max);
 }
 
 /// An allow-list: tokens carry whatever an issuer likes, and the audit is kept for years.
@@ -57,7 +71,7 @@ std::map<std::string, std::string> kept_claims(const Json& claims) {
         const Json* value = base::member(claims, name);
         if (value != nullptr && value->is_string()) {
             kept.emplace(name, audit_text(value->get_ref<const std::string&>()));
-        } else if (value != nullptr && value->is_array() && value->size() <= groups_max) {
+        } else if (value != nullptr && value->is_array() && value->size() <= base::limits::claim_elements_max) {
             kept.emplace(name, audit_text(base::render_json(*value)));
         }
     }

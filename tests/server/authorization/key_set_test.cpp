@@ -98,6 +98,11 @@ TEST_CASE("weak and broken keys are refused", "[server][auth]") {
     CHECK_FALSE(why_not(R"({"kty":"EC","crv":"P-256","x":"AQ","y":"AQ"})").empty());
     CHECK_FALSE(why_not(R"({"kty":"EC","crv":"secp256k1","x":"AQ","y":"AQ"})").empty());
     CHECK_FALSE(why_not(R"({"kty":"OKP","crv":"Ed25519","x":"AQ"})").empty());
+    CHECK_FALSE(why_not(R"({"kty":"OKP","crv":"Ed25519"})").empty());
+    CHECK_FALSE(why_not(R"({"kty":"OKP","crv":"Ed25519","x":"a+b"})").empty());
+    CHECK(why_not(R"({"kty":"OKP","crv":"X25519","x":"AQ"})").find("curve") != std::string::npos);
+    CHECK(why_not(SigningPair::ed25519().jwk("e")).empty());
+    CHECK_FALSE(why_not(SigningPair::ed25519().jwk("e", R"(,"d":"AQ")")).empty());
     CHECK_FALSE(why_not(R"({"kty":7})").empty());
     CHECK_FALSE(why_not(R"([])").empty());
     // A point that is not on the curve.

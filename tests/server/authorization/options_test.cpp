@@ -78,24 +78,26 @@ TEST_CASE("a mistake is told with its place and its remedy", "[server][auth]") {
 
 TEST_CASE("toolsets that name none are not taken for all", "[server][auth]") {
     std::string yaml = good;
-    yaml.replace(yaml.find("[triage, postgres]"), 18, "[]");
-    const auto options = read(yaml);
-    REQUIRE_FALSE(options.ok());
-    CHECK(names(options.error().what, "rules[0].toolsets"));
+    const auto at = yaml.find("[triage, postgres]");
+    for (const char* nothing : {"[]", "~", ""}) {
+        INFO(nothing);
+        std::string wrong = yaml;
+        wrong.replace(at, 18, nothing);
+        const auto options = read(wrong);
+        REQUIRE_FALSE(options.ok());
+        CHECK(names(options.error().what, "rules[0].toolsets"));
+    }
 }
 
 TEST_CASE("only algorithms that prove something can be pinned", "[server][auth]") {
     for (const std::string& name : signature_algorithms()) {
         CHECK(problem([&](auto& options) { options.issuers[0].algorithms = {name}; }).empty());
     }
-    for (const char* name :
-         {"none", "None", "HS256", "HS512", "EdDSA", "Ed25519", "rs256", "", "*"}) {
+    for (const char* name : {"none", "None", "HS256", "HS512", "Ed448", "rs256", "", "*"}) {
         INFO(name);
         CHECK_FALSE(problem([&](auto& options) { options.issuers[0].algorithms = {name}; }).empty()
         );
     }
-    CHECK(names(problem([](auto& options) { options.issuers[0].algorithms = {"EdDSA"}; }), "cannot")
-    );
     CHECK_FALSE(problem([](auto& options) { options.issuers[0].algorithms = {}; }).empty());
 }
 

@@ -98,6 +98,31 @@ TEST_CASE("the first rule whose claims all match gives the role", "[server][auth
     }
 }
 
+TEST_CASE("a claim inside others is named by its path", "[server][auth]") {
+    const std::vector<IdentityRule> rules{
+        rule({{"realm_access.roles", "dba"}}, "realm_role"),
+        rule({{"resource_access.app.example.roles", "dba"}}, "client_role"),
+        rule({{"https://corp.example/team", "dba"}}, "team_role")};
+    CHECK(role_for(rules, R"({"realm_access":{"roles":["x","dba"]}})") == "realm_role");
+    CHECK(role_for(rules, R"({"realm_access.roles":"dba"})") == "realm_role");
+    CHECK(
+        role_for(rules, R"({"resource_access":{"app.example":{"roles":["dba"]},"app":{}}})") ==
+        "client_role"
+    );
+    CHECK(role_for(rules, R"({"https://corp.example/team":"dba"})") == "team_role");
+    for (const char* nobody :
+         {R"({"realm_access":{"roles":["x"]}})",
+          R"({"realm_access":["roles","dba"]})",
+          R"({"realm_access":"roles.dba"})",
+          R"({"realm_access":{"roles":{"dba":true}}})",
+          R"({"roles":["dba"]})",
+          // The claim of this very name goes before what its path leads to.
+          R"({"realm_access.roles":"none","realm_access":{"roles":["dba"]}})"}) {
+        INFO(nobody);
+        CHECK(role_for(rules, nobody).empty());
+    }
+}
+
 TEST_CASE("an address its issuer did not verify matches nothing", "[server][auth]") {
     const std::vector<IdentityRule> rules{rule({{"email", "alice@corp.example"}}, "role")};
     CHECK(role_for(rules, R"({"email":"alice@corp.example"})") == "role");

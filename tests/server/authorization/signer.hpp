@@ -56,9 +56,21 @@ public:
         return SigningPair(EVP_EC_gen(curve), bytes, curve);
     }
 
+    static SigningPair ed25519() {
+        return SigningPair(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"), 0, "Ed25519");
+    }
+
     /// A JWK; `more` is further members, as `,"alg":"RS256"`.
     std::string jwk(const std::string& kid, const std::string& more = "") const {
         const std::string start = R"({"kid":")" + kid + R"(",)";
+        if (is_ed25519()) {
+            std::string point(32, '\0');
+            std::size_t size = point.size();
+            auto* bytes = reinterpret_cast<unsigned char*>(point.data());
+            good(EVP_PKEY_get_raw_public_key(key_.get(), bytes, &size));
+            return start + R"("kty":"OKP","crv":"Ed25519","x":")" + base64url(point) + "\"" + more +
+                   "}";
+        }
         if (coordinate_bytes_ == 0) {
             return start + R"("kty":"RSA","n":")" + number(OSSL_PKEY_PARAM_RSA_N) + R"(","e":")" +
                    number(OSSL_PKEY_PARAM_RSA_E) + "\"" + more + "}";
@@ -89,7 +101,8 @@ public:
 
     /// As OpenSSL has it: DER for EC.
     std::string sign_der(std::string_view algorithm, std::string_view input) const {
-        const EVP_MD* digest = algorithm.ends_with("256")   ? EVP_sha256()
+        const EVP_MD* digest = is_ed25519()                 ? nullptr
+                               : algorithm.ends_with("256") ? EVP_sha256()
                                : algorithm.ends_with("384") ? EVP_sha384()
                                                             : EVP_sha512();
         const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(
@@ -137,6 +150,7 @@ private:
           coordinate_bytes_(coordinate_bytes),
           curve_(std::move(curve)) {}
 
+    bool is_ed25519() const { return curve_ == "Ed25519"; }
     std::string number(const char* name) const {
         BIGNUM* found = nullptr;
         good(EVP_PKEY_get_bn_param(key_.get(), name, &found));
@@ -149,7 +163,7 @@ private:
     }
 
     std::shared_ptr<EVP_PKEY> key_;
-    std::size_t coordinate_bytes_; // 0: RSA
+    std::size_t coordinate_bytes_; // 0: RSA or Ed25519
     std::string curve_;
 };
 

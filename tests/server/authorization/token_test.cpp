@@ -71,8 +71,14 @@ std::string with(const std::string& name, const std::string& value) {
 TEST_CASE("every pinned algorithm verifies what OpenSSL signed with it", "[server][auth]") {
     const auto p384 = SigningPair::ec("P-384");
     const auto p521 = SigningPair::ec("P-521");
-    const auto set =
-        keys({rsa_pair().jwk("r"), ec_pair().jwk("e2"), p384.jwk("e3"), p521.jwk("e5")});
+    const auto edwards = SigningPair::ed25519();
+    const auto set = keys(
+        {rsa_pair().jwk("r"),
+         ec_pair().jwk("e2"),
+         p384.jwk("e3"),
+         p521.jwk("e5"),
+         edwards.jwk("ed")}
+    );
     const auto check = [&](const SigningPair& pair, const char* kid, const std::string& algorithm) {
         INFO(algorithm);
         const std::string good = pair.token(algorithm, header(algorithm, kid), some_claims);
@@ -89,6 +95,38 @@ TEST_CASE("every pinned algorithm verifies what OpenSSL signed with it", "[serve
     check(ec_pair(), "e2", "ES256");
     check(p384, "e3", "ES384");
     check(p521, "e5", "ES512");
+    check(edwards, "ed", "EdDSA");
+    check(edwards, "ed", "Ed25519"); // the name of RFC 9864
+}
+
+TEST_CASE("an Ed25519 signature has one form and one length", "[server][auth]") {
+    const auto pair = SigningPair::ed25519();
+    const auto set = keys({pair.jwk("ed")});
+    const std::string start = base64url(header("EdDSA", "ed")) + "." + base64url(some_claims);
+    const std::string good = pair.sign("EdDSA", start);
+    const auto with_signature = [&](const std::string& bytes) {
+        return verify(start + "." + base64url(bytes), *set).ok();
+    };
+    REQUIRE(good.size() == 64);
+    CHECK(with_signature(good));
+    CHECK_FALSE(with_signature(good.substr(0, 63)));
+    CHECK_FALSE(with_signature(good + std::string(1, '\0')));
+    CHECK_FALSE(with_signature(std::string(64, '\0')));
+    for (const std::size_t at :
+         {std::size_t{0}, std::size_t{31}, std::size_t{32}, std::size_t{63}}) {
+        std::string bent = good;
+        bent[at] = static_cast<char>(bent[at] ^ 1);
+        CHECK_FALSE(with_signature(bent));
+    }
+    // Only the curve's own names; and a key of small order proves nothing.
+    CHECK_FALSE(verify(pair.token("ES256", header("ES256", "ed"), some_claims), *set).ok());
+    CHECK_FALSE(verify(pair.token("Ed448", header("Ed448", "ed"), some_claims), *set).ok());
+    const auto weak = keys(
+        {R"({"kid":"w","kty":"OKP","crv":"Ed25519","x":")" + base64url(std::string(32, '\0')) +
+         "\"}"}
+    );
+    const std::string weak_start = base64url(header("EdDSA", "w")) + "." + base64url(some_claims);
+    CHECK_FALSE(verify(weak_start + "." + base64url(std::string(64, '\0')), *weak).ok());
 }
 
 TEST_CASE("an unsigned token is refused however it spells none", "[server][auth]") {
