@@ -1,9 +1,12 @@
 #include "server/http_endpoint.hpp"
 
 #include "base/text.hpp"
+#include "server/authorization/rules.hpp"
 #include "server/cross_origin.hpp"
 #include "server/http_gate.hpp"
 #include "server/http_outlets.hpp"
+#include "server/operator_pages.hpp"
+#include "server/stream_judge.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -15,26 +18,11 @@ using base::HttpExchange;
 using base::HttpRequest;
 using base::HttpResponse;
 
-constexpr std::string_view metrics_path = "/metrics";
-
-HttpResponse plain(unsigned status, std::string text) {
-    return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(text) + "\n"};
-}
-
-HttpResponse method_not_allowed(std::string allow) {
-    HttpResponse response = plain(405, "This path takes only " + allow + ".");
-    response.headers.emplace_back("Allow", std::move(allow));
-    return response;
-}
-
-HeaderValue header_value(const HttpRequest& request, std::string_view name) {
-    HeaderValue value;
-    for (const auto& [key, text] : request.headers) {
-        if (key.size() == name.size() && base::lower_ascii(key) == name && value.count++ == 0) {
-            value.value = base::trim(text);
-        }
-    }
-    return value;
+/// Whether a proxy says that it speaks for somebody else.
+bool forwarded(const HttpRequest& request) {
+    return request.header_count("Forwarded") + request.header_count("X-Forwarded-For") +
+               request.header_count("Via") >
+           0;
 }
 
 bool is_modern(const HeaderValue& version) {
@@ -93,6 +81,8 @@ public:
     explicit Endpoint(HttpEndpointParts parts)
         : parts_(std::move(parts)),
           pages_(parts_.allowed_origins),
+          operator_pages_(parts_.metrics, parts_.unready),
+          judge_(parts_.gatekeeper, parts_.judge_interval),
           keeper_(std::make_shared<StreamKeeper>(parts_.keep_alive, parts_.silence)) {}
 
     void take(std::shared_ptr<HttpExchange> exchange) {
@@ -108,10 +98,12 @@ public:
             take_mcp(exchange);
         } else if (const auto document = parts_.gatekeeper.metadata(request)) {
             exchange->respond(*document);
-        } else if (const auto page = operator_page(request)) {
+        } else if (const auto page = operator_pages_.answer(request, [&] {
+                       return sees_inside(request);
+                   })) {
             exchange->respond(*page);
         } else {
-            exchange->respond(plain(404, "There is nothing here; MCP is at /mcp."));
+            exchange->respond(plain_answer(404, "There is nothing here; MCP is at /mcp."));
         }
     }
 
@@ -124,16 +116,18 @@ private:
             return;
         }
         Access& access = std::get<Access>(admitted);
+        const Access whole = access;
         narrow_toolsets(access, request.query);
         if (access.expires) {
             exchange->end_stream_at(*access.expires);
         }
         if (request.method == "POST") {
-            post(exchange, std::move(access));
+            post(exchange, std::move(access), whole);
         } else if (is_modern(header_value(request, "mcp-protocol-version"))) {
             exchange->respond(method_not_allowed("POST"));
         } else if (request.method == "GET") {
             open_stream(exchange, access);
+            judge_.watch(exchange, whole);
         } else if (request.method == "DELETE") {
             exchange->respond(end_session(request, access));
         } else {
@@ -141,7 +135,7 @@ private:
         }
     }
 
-    void post(const std::shared_ptr<HttpExchange>& exchange, Access access) {
+    void post(const std::shared_ptr<HttpExchange>& exchange, Access access, const Access& whole) {
         const HttpRequest& request = exchange->request();
         const Arrival arrival{
             Transport::http, std::move(access), request_headers(request), nullptr};
@@ -149,15 +143,16 @@ private:
             request.body,
             arrival,
             exchange->gone(),
-            [exchange,
-             &gatekeeper = parts_.gatekeeper,
-             keeper = std::weak_ptr(keeper_)](const Reaction& reaction) {
+            [this, &exchange, &whole](const Reaction& reaction) {
+                if (listens(reaction)) {
+                    judge_.watch(exchange, whole);
+                }
                 // What is answered at once, or by the hub, needs no keeper.
                 return post_outlet(
                     exchange,
                     session_of_call(reaction),
-                    has_call(reaction) ? keeper : std::weak_ptr<StreamKeeper>(),
-                    gatekeeper
+                    has_call(reaction) ? std::weak_ptr(keeper_) : std::weak_ptr<StreamKeeper>(),
+                    parts_.gatekeeper
                 );
             }
         );
@@ -209,58 +204,23 @@ private:
         return {204, {}, {}};
     }
 
-    /// Whoever asks from this machine, or is admitted, may see what goes on inside.
-    bool may_look_inside(const HttpRequest& request) {
-        return base::is_loopback(request.peer) ||
-               std::holds_alternative<Access>(parts_.gatekeeper.admit(request));
-    }
-
-    std::optional<HttpResponse> operator_page(const HttpRequest& request) {
-        const bool known =
-            request.path == "/healthz" || request.path == "/readyz" || request.path == metrics_path;
-        if (!known) {
-            return std::nullopt;
-        }
-        if (request.method != "GET") {
-            return method_not_allowed("GET");
-        }
-        if (request.path == "/healthz") {
-            return plain(200, "ok");
-        }
-        if (request.path == "/readyz") {
-            const std::string why_not = parts_.unready();
-            return why_not.empty() ? plain(200, "ready")
-                                   : plain(503, may_look_inside(request) ? why_not : "not ready");
-        }
-        if (!may_look_inside(request)) {
-            return plain(403, "Metrics are for this machine and for callers with a token.");
-        }
-        return HttpResponse{
-            200, {{"Content-Type", "text/plain; version=0.0.4"}}, parts_.metrics.render()};
+    /// Metrics tell of everybody's calls: with authorization they take all scopes. Without it, a
+    /// proxy that forwards strangers must not make them users of this machine.
+    bool sees_inside(const HttpRequest& request) {
+        const auto admitted = parts_.gatekeeper.admit(request);
+        const auto* access = std::get_if<Access>(&admitted);
+        return access != nullptr && (access->scopes ? access->allows(whole_scope)
+                                                    : !parts_.behind_proxy && !forwarded(request));
     }
 
     HttpEndpointParts parts_;
     const CrossOrigin pages_;
+    const OperatorPages operator_pages_;
+    StreamJudge judge_;
     const std::shared_ptr<StreamKeeper> keeper_;
 };
 
 } // namespace
-
-RequestHeaders request_headers(const HttpRequest& request) {
-    RequestHeaders headers{
-        header_value(request, "mcp-protocol-version"),
-        header_value(request, "mcp-method"),
-        header_value(request, "mcp-name"),
-        header_value(request, "mcp-session-id"),
-        {}};
-    for (const auto& [key, text] : request.headers) {
-        std::string name = base::lower_ascii(key);
-        if (name.starts_with("mcp-param-")) {
-            headers.parameters.emplace_back(std::move(name), base::trim(text));
-        }
-    }
-    return headers;
-}
 
 base::Result<std::unique_ptr<base::HttpServer>>
 start_http_endpoint(const std::string& address, unsigned short port, HttpEndpointParts parts) {
@@ -271,7 +231,10 @@ start_http_endpoint(const std::string& address, unsigned short port, HttpEndpoin
     options.address = address;
     options.port = port;
     options.tls = parts.tls;
-    const auto gate = std::make_shared<RequestGate>(address, port, parts);
+    options.connections_per_address_max = connections_per_address(address, parts.behind_proxy);
+    const auto gate = std::make_shared<RequestGate>(
+        address, port, parts.gatekeeper, parts.allowed_hosts, parts.allowed_origins
+    );
     options.gate = [gate](const HttpRequest& request) { return gate->refuse(request); };
     const auto endpoint = std::make_shared<Endpoint>(std::move(parts));
     options.handler = [endpoint](std::shared_ptr<HttpExchange> exchange) {

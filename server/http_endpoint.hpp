@@ -50,9 +50,11 @@ struct HttpEndpointParts {
     /// "name" or "name:port".
     std::vector<std::string> allowed_hosts = {};
     std::vector<std::string> allowed_origins = {}; // "https://app.example"; beside those hosts
+    bool behind_proxy = false;                     // whose address stands for many clients
     std::optional<base::HttpTls> tls = {};
     // Shortened in tests.
     std::chrono::milliseconds keep_alive = base::limits::stream_keep_alive;
+    std::chrono::milliseconds judge_interval = base::limits::stream_judged_every;
     /// A call that says nothing for so long is answered as a stream: what turns into a task has
     /// done so by then.
     std::chrono::milliseconds silence = base::limits::task_after + std::chrono::seconds(1);
@@ -62,8 +64,5 @@ struct HttpEndpointParts {
 /// an address without allowed_hosts.
 base::Result<std::unique_ptr<base::HttpServer>>
 start_http_endpoint(const std::string& address, unsigned short port, HttpEndpointParts parts);
-
-/// The protocol's view of a request's headers.
-RequestHeaders request_headers(const base::HttpRequest& request);
 
 } // namespace interlock::server

@@ -64,12 +64,13 @@ std::string decode_query(std::string_view text) {
 } // namespace
 
 RequestGate::RequestGate(
-    const std::string& address, unsigned short port, const HttpEndpointParts& parts
+    const std::string& address,
+    unsigned short port,
+    Gatekeeper& gatekeeper,
+    std::vector<std::string> hosts,
+    const std::vector<std::string>& origins
 )
-    : gatekeeper_(parts.gatekeeper),
-      hosts_(parts.allowed_hosts),
-      pages_(parts.allowed_origins),
-      port_(port) {
+    : gatekeeper_(gatekeeper), hosts_(std::move(hosts)), pages_(origins), port_(port) {
     if (base::is_loopback(address)) {
         hosts_.insert(hosts_.end(), loopback_hosts.begin(), loopback_hosts.end());
     }
@@ -123,6 +124,12 @@ std::optional<HttpResponse> RequestGate::refuse_foreign(const HttpRequest& reque
     return base::refuse_foreign_host(host_only, hosts_, port_.load());
 }
 
+std::size_t connections_per_address(const std::string& address, bool behind_proxy) {
+    return behind_proxy || base::is_loopback(address)
+               ? base::limits::http_connections_per_proxy_max
+               : base::limits::http_connections_per_address_max;
+}
+
 std::optional<base::Error>
 refuse_exposure(const std::string& address, const HttpEndpointParts& parts) {
     if (base::is_loopback(address)) {
@@ -162,6 +169,32 @@ void narrow_toolsets(Access& access, std::string_view query) {
         }
         access.toolsets = std::move(left);
     }
+}
+
+HeaderValue header_value(const HttpRequest& request, std::string_view name) {
+    HeaderValue value;
+    for (const auto& [key, text] : request.headers) {
+        if (key.size() == name.size() && base::lower_ascii(key) == name && value.count++ == 0) {
+            value.value = base::trim(text);
+        }
+    }
+    return value;
+}
+
+RequestHeaders request_headers(const HttpRequest& request) {
+    RequestHeaders headers{
+        header_value(request, "mcp-protocol-version"),
+        header_value(request, "mcp-method"),
+        header_value(request, "mcp-name"),
+        header_value(request, "mcp-session-id"),
+        {}};
+    for (const auto& [key, text] : request.headers) {
+        std::string name = base::lower_ascii(key);
+        if (name.starts_with("mcp-param-")) {
+            headers.parameters.emplace_back(std::move(name), base::trim(text));
+        }
+    }
+    return headers;
 }
 
 HttpResponse rpc_refusal(unsigned status, std::string message) {

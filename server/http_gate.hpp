@@ -9,6 +9,7 @@
 #include "server/http_endpoint.hpp"
 
 #include <atomic>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +21,15 @@ inline constexpr std::string_view mcp_path = "/mcp";
 
 class RequestGate {
 public:
-    RequestGate(const std::string& address, unsigned short port, const HttpEndpointParts& parts);
+    /// `hosts` and `origins`: HttpEndpointParts::allowed_hosts and allowed_origins. `gatekeeper`
+    /// outlives this.
+    RequestGate(
+        const std::string& address,
+        unsigned short port,
+        Gatekeeper& gatekeeper,
+        std::vector<std::string> hosts,
+        const std::vector<std::string>& origins
+    );
     /// The real port is known only after binding when 0 was asked for.
     void set_port(unsigned short port) { port_.store(port); }
     /// What to send instead of reading on; nullopt: it may pass.
@@ -36,6 +45,10 @@ private:
     std::atomic<unsigned short> port_;
 };
 
+/// How many connections one address may hold: many where it stands for many clients, as that of a
+/// proxy does, and where all are of this machine.
+std::size_t connections_per_address(const std::string& address, bool behind_proxy);
+
 /// Why this server must not listen there.
 std::optional<base::Error>
 refuse_exposure(const std::string& address, const HttpEndpointParts& parts);
@@ -43,6 +56,11 @@ refuse_exposure(const std::string& address, const HttpEndpointParts& parts);
 /// What `?toolsets=a,b` of the URL leaves of what the caller is shown; nothing else in a query has
 /// a meaning.
 void narrow_toolsets(Access& access, std::string_view query);
+
+/// The value of a header, trimmed, and how often it came; `name` in lower case.
+HeaderValue header_value(const base::HttpRequest& request, std::string_view name);
+/// The protocol's view of a request's headers.
+RequestHeaders request_headers(const base::HttpRequest& request);
 
 /// A JSON-RPC error without an id: what is wrong lies outside any message.
 base::HttpResponse rpc_refusal(unsigned status, std::string message);

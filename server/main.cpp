@@ -7,6 +7,7 @@
 #include "base/signals.hpp"
 #include "server/authorization/authorizer.hpp"
 #include "server/http_endpoint.hpp"
+#include "server/operator_pages.hpp"
 #include "server/options.hpp"
 #include "server/service.hpp"
 #include "server/stdio.hpp"
@@ -58,6 +59,7 @@ struct Listener {
     std::unique_ptr<server::Authorizer> authorizer; // null: no authorization is in force
     std::unique_ptr<server::Gatekeeper> open;       // then everybody is let in
     std::unique_ptr<base::HttpServer> http;
+    std::unique_ptr<base::HttpServer> operators; // --admin-listen
 
     /// "" when calls can be made, else why not.
     std::string unready(const server::Service& service) const {
@@ -91,8 +93,26 @@ base::Status listen(
              .unready = [&listener, &service] { return listener.unready(service); },
              .allowed_hosts = options.allowed_hosts,
              .allowed_origins = options.allowed_origins,
+             .behind_proxy = options.behind_proxy,
              .tls = options.tls}
         )
+    );
+    return base::done;
+}
+
+base::Status
+listen_for_operators(Listener& listener, const server::Options& options, server::Service& service) {
+    INTERLOCK_TRY(
+        listener.operators,
+        server::start_operator_endpoint(
+            *options.admin_listen,
+            options.admin_port,
+            {service.metrics(), [&listener, &service] { return listener.unready(service); }}
+        )
+    );
+    base::log_info(
+        "server.admin_listening",
+        {{"address", *options.admin_listen + ":" + std::to_string(listener.operators->port())}}
     );
     return base::done;
 }
@@ -118,17 +138,16 @@ void reload(const server::Options& options, Listener& listener, server::Service&
     told("toolsets", service.reload(fresh.value()));
     if (listener.authorizer && fresh.value().authorization) {
         told("authorization", listener.authorizer->reload(*fresh.value().authorization));
-    } else if ((listener.authorizer != nullptr) != fresh.value().authorization.has_value()) {
-        told(
-            "authorization",
-            base::Error{
-                base::Errc::not_supported,
-                "Authorization cannot be switched on or off while the server runs.",
-                "Restart it."}
-        );
     }
     if (listener.http && options.tls) {
         told("tls", listener.http->reload_tls());
+    }
+    std::string waiting;
+    for (const std::string& name : server::waiting_for_restart(options, fresh.value())) {
+        waiting += (waiting.empty() ? "" : ", ") + name;
+    }
+    if (!waiting.empty()) {
+        base::log_warning("server.restart_needed", {{"changed", waiting}});
     }
 }
 
@@ -139,6 +158,9 @@ Exit serve(const server::Options& options, base::Clock& clock, server::Service& 
         if (listener.http) {
             listener.http->stop(close_grace);
         }
+        if (listener.operators) {
+            listener.operators->stop(close_grace);
+        }
         return exit;
     };
     // What needs no database is answered at once; calls wait until the credentials are checked, and
@@ -146,6 +168,11 @@ Exit serve(const server::Options& options, base::Clock& clock, server::Service& 
     if (options.listen) {
         if (const auto listening = listen(listener, options, clock, service); !listening) {
             return fail(Exit::other, listening.error());
+        }
+    }
+    if (options.admin_listen) {
+        if (const auto listening = listen_for_operators(listener, options, service); !listening) {
+            return end(fail(Exit::other, listening.error()));
         }
     }
     if (const auto narrow = service.check_credentials(); !narrow) {

@@ -34,7 +34,8 @@ constexpr const char* footer =
     "in the configuration it listens on loopback only. With --stdio, stdout carries the protocol\n"
     "and nothing else; the log is on stderr. SIGHUP reads configuration, keys and certificates\n"
     "again.\n\n"
-    "Configuration (YAML): state, listen, stdio, desk_url, toolsets: [..], log_level,\n"
+    "Configuration (YAML): state, listen, admin_listen, stdio, desk_url, toolsets: [..], "
+    "log_level,\n"
     "targets: [{name, conninfo, password_file}], tls: {certificate, key}, behind_proxy,\n"
     "allowed_hosts: [..], allowed_origins: [..], authorization: {resource, clock_skew_seconds,\n"
     "issuers: [{issuer, jwks, algorithms}], rules: [{claims, database_role, toolsets}]}.\n\n"
@@ -47,6 +48,7 @@ struct Typed {
     std::string config;
     std::string state;
     std::string listen;
+    std::string admin_listen;
     std::string desk_url;
     std::string port_file;
     std::string log_level;
@@ -61,6 +63,11 @@ void declare(CLI::App& app, Typed& typed) {
     app.add_option("--config", typed.config, "Configuration file (YAML)");
     app.add_flag("--stdio", typed.stdio, "Serve MCP on stdin and stdout");
     app.add_option("--listen", typed.listen, "Serve MCP over HTTP on this ADDRESS:PORT");
+    app.add_option(
+        "--admin-listen",
+        typed.admin_listen,
+        "Serve /metrics, /readyz and /healthz on this loopback ADDRESS:PORT, too"
+    );
     app.add_option("--target", typed.targets, "NAME=CONNINFO of a PostgreSQL server; repeatable")
         ->allow_extra_args(false);
     app.add_option("--state", typed.state, "Directory for queue, audit and evidence");
@@ -77,6 +84,13 @@ base::Status set_listen(Options& options, const std::string& text) {
     INTERLOCK_TRY(const auto parsed, base::parse_listen_address(text));
     options.listen = parsed.first;
     options.port = parsed.second;
+    return base::done;
+}
+
+base::Status set_admin_listen(Options& options, const std::string& text) {
+    INTERLOCK_TRY(const auto parsed, base::parse_listen_address(text));
+    options.admin_listen = parsed.first;
+    options.admin_port = parsed.second;
     return base::done;
 }
 
@@ -149,6 +163,9 @@ base::Result<Options> combine(const Typed& typed) {
     if (!typed.listen.empty()) {
         INTERLOCK_CHECK(set_listen(options, typed.listen));
     }
+    if (!typed.admin_listen.empty()) {
+        INTERLOCK_CHECK(set_admin_listen(options, typed.admin_listen));
+    }
     for (const std::string& text : typed.targets) {
         INTERLOCK_TRY(auto target, db::parse_target_argument(text));
         options.targets.push_back(std::move(target));
@@ -183,18 +200,11 @@ base::Result<Options> combine(const Typed& typed) {
     return options;
 }
 
-/// A key whose lines are all commented out would otherwise switch off what it protects.
-void refuse_empty(base::Decoder& decoder, const base::Json& document, const char* key) {
-    if (base::member(document, key) != nullptr) {
-        decoder.fail(key, "it is empty; fill it in, or remove the key");
-    }
-}
-
 std::optional<AuthorizationOptions>
 read_authorization(base::Decoder& decoder, const base::Json& document) {
     const base::Json* value = base::member(document, "authorization");
     if (!decoder.has("authorization")) {
-        refuse_empty(decoder, document, "authorization");
+        decoder.refuse_empty("authorization");
         return std::nullopt;
     }
     if (value->is_string()) {
@@ -205,9 +215,9 @@ read_authorization(base::Decoder& decoder, const base::Json& document) {
     return read_authorization_options(entry);
 }
 
-std::optional<base::HttpTls> read_tls(base::Decoder& decoder, const base::Json& document) {
+std::optional<base::HttpTls> read_tls(base::Decoder& decoder) {
     if (!decoder.has("tls")) {
-        refuse_empty(decoder, document, "tls");
+        decoder.refuse_empty("tls");
         return std::nullopt;
     }
     base::Decoder entry = decoder.mapping("tls");
@@ -269,6 +279,14 @@ std::optional<Printed> parse_arguments(const std::vector<std::string>& arguments
 } // namespace
 
 base::Status check_exposure(const Options& options) {
+    if (options.admin_listen && !base::is_loopback(*options.admin_listen)) {
+        return Error{
+            Errc::permission_denied,
+            "`admin_listen` asks nobody who they are, and " + *options.admin_listen +
+                " is not loopback.",
+            "Use 127.0.0.1:PORT or [::1]:PORT; from elsewhere, /metrics of `listen` takes a "
+            "token."};
+    }
     if (!options.listen) {
         if (!options.tls && !options.authorization) {
             return base::done;
@@ -308,6 +326,7 @@ base::Result<Options> parse_configuration(std::string_view yaml) {
     options.stdio = decoder.boolean_or("stdio", false);
     options.desk_url = decoder.text_or("desk_url", "");
     options.toolsets = decoder.texts("toolsets");
+    decoder.refuse_empty("toolsets");
     if (decoder.has("log_level")) {
         options.log_level = level_from(decoder.choice("log_level", base::log_level_names()));
     }
@@ -315,14 +334,18 @@ base::Result<Options> parse_configuration(std::string_view yaml) {
         options.targets.push_back(db::read_target_address(entry));
     }
     options.authorization = read_authorization(decoder, document);
-    options.tls = read_tls(decoder, document);
+    options.tls = read_tls(decoder);
     options.allowed_hosts = read_hosts(decoder);
     options.allowed_origins = read_origins(decoder);
     options.behind_proxy = decoder.boolean_or("behind_proxy", false);
     const std::string listen = decoder.text_or("listen", "");
+    const std::string admin_listen = decoder.text_or("admin_listen", "");
     INTERLOCK_CHECK(decoder.finish());
     if (!listen.empty()) {
         INTERLOCK_CHECK(set_listen(options, listen));
+    }
+    if (!admin_listen.empty()) {
+        INTERLOCK_CHECK(set_admin_listen(options, admin_listen));
     }
     return options;
 }
@@ -339,6 +362,40 @@ std::variant<Options, Printed> read_options(int argc, const char* const* argv) {
     }
     options->arguments = std::move(arguments);
     return std::move(options).value();
+}
+
+std::vector<std::string> waiting_for_restart(const Options& running, const Options& fresh) {
+    const auto targets = [](const Options& options) {
+        std::vector<std::vector<std::string>> all;
+        for (const db::TargetAddress& target : options.targets) {
+            all.push_back({target.name, target.conninfo, target.password_file});
+        }
+        return all;
+    };
+    const auto tls = [](const Options& options) {
+        return options.tls ? std::vector{options.tls->certificate_file, options.tls->key_file}
+                           : std::vector<std::string>{};
+    };
+    const auto same = [&](auto member) { return running.*member == fresh.*member; };
+    std::vector<std::string> changed;
+    for (const auto& [name, is_same] : std::initializer_list<std::pair<const char*, bool>>{
+             {"state", same(&Options::state)},
+             {"stdio", same(&Options::stdio)},
+             {"listen", same(&Options::listen) && same(&Options::port)},
+             {"admin_listen", same(&Options::admin_listen) && same(&Options::admin_port)},
+             {"targets", targets(running) == targets(fresh)},
+             {"desk_url", same(&Options::desk_url)},
+             {"tls", tls(running) == tls(fresh)},
+             {"allowed_hosts", same(&Options::allowed_hosts)},
+             {"allowed_origins", same(&Options::allowed_origins)},
+             {"behind_proxy", same(&Options::behind_proxy)},
+             {"authorization",
+              running.authorization.has_value() == fresh.authorization.has_value()}}) {
+        if (!is_same) {
+            changed.emplace_back(name);
+        }
+    }
+    return changed;
 }
 
 base::Result<Options> reread(const Options& options) {

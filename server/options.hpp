@@ -27,8 +27,10 @@ enum class Exit {
 struct Options {
     std::string state; // directory
     bool stdio = false;
-    std::optional<std::string> listen; // address
-    unsigned short port = 0;           // 0: any free port
+    std::optional<std::string> listen;       // address
+    unsigned short port = 0;                 // 0: any free port
+    std::optional<std::string> admin_listen; // loopback: what operators see, and nothing else
+    unsigned short admin_port = 0;           // 0: any free port
     std::vector<db::TargetAddress> targets;
     std::vector<std::string> toolsets; // domains; empty = all
     std::string desk_url;
@@ -52,6 +54,8 @@ struct Printed {
 std::variant<Options, Printed> read_options(int argc, const char* const* argv);
 /// The configuration file as it is now, with the command line still on top.
 base::Result<Options> reread(const Options& options);
+/// Settings that differ and are not taken over by a reload: names of keys, to be told.
+std::vector<std::string> waiting_for_restart(const Options& running, const Options& fresh);
 /// The YAML of --config, alone.
 base::Result<Options> parse_configuration(std::string_view yaml);
 /// Why this server does not listen so; done when it may.

@@ -2,6 +2,9 @@
 #include "server/http_endpoint.hpp"
 #include "tests/server/transport_fixture.hpp"
 
+#include <atomic>
+#include <mutex>
+
 #include <catch2/catch.hpp>
 
 namespace {
@@ -55,7 +58,10 @@ class TokenGatekeeper final : public Gatekeeper {
 public:
     std::variant<Access, HttpResponse> admit(const HttpRequest& request) override {
         const std::string token = request.header("Authorization").value_or("");
-        if (token != "Bearer alice" && token != "Bearer bob" && token != "Bearer poor") {
+        ++asked;
+        const std::lock_guard lock(mutex);
+        if (token != "Bearer alice" && token != "Bearer bob" && token != "Bearer poor" &&
+            token != "Bearer all") {
             return HttpResponse{401, {{"WWW-Authenticate", "Bearer"}}, ""};
         }
         Access access;
@@ -63,8 +69,12 @@ public:
         access.identity.issuer = "test";
         access.scopes = {"interlock:triage"};
         access.expires = expires;
+        access.identity.database_role = role;
         if (token != "Bearer poor") {
             access.scopes->insert("interlock:postgres");
+        }
+        if (token == "Bearer all") {
+            access.scopes->insert("interlock");
         }
         return access;
     }
@@ -81,7 +91,15 @@ public:
         }
         return HttpResponse{200, {}, "the document"};
     }
+    /// From now on tokens map to this role.
+    void map_to(std::string other) {
+        const std::lock_guard lock(mutex);
+        role = std::move(other);
+    }
     std::optional<interlock::base::Time> expires;
+    std::atomic<int> asked{0};
+    std::mutex mutex;
+    std::string role = "reader";
 };
 
 struct Setup {
@@ -91,6 +109,8 @@ struct Setup {
     std::chrono::milliseconds keep_alive = 1h;
     std::chrono::milliseconds silence = 1h;
     DispatcherOptions dispatcher = {};
+    bool behind_proxy = false;
+    std::chrono::milliseconds judge_interval = 1h;
 };
 
 /// An endpoint on a loopback port of the system's choice.
@@ -106,14 +126,18 @@ struct Serving {
              .unready = [this] { return unready; },
              .allowed_hosts = setup.hosts,
              .allowed_origins = setup.origins,
+             .behind_proxy = setup.behind_proxy,
              .keep_alive = setup.keep_alive,
+             .judge_interval = setup.judge_interval,
              .silence = setup.silence}
         );
         REQUIRE(started.ok());
         server = std::move(started).value();
+        core.room.sessions.on_end([this](const auto& id) { core.handler.session_ended(id); });
     }
     ~Serving() {
         core.end();
+        core.room.sessions.on_end({});
         server->stop(1s);
     }
     std::string port() const { return std::to_string(server->port()); }
@@ -552,6 +576,72 @@ TEST_CASE("streams end with the token that opened them, however quiet they are",
     CHECK(listening.read_stream().ends_with("0\r\n\r\n"));
 }
 
+TEST_CASE("streams end when the right to them changes, and no other stream does", "[server]") {
+    Serving serving(Setup{.tokens = true, .judge_interval = 5ms});
+    const HttpHeaders session = serving.open_session({{"Authorization", "Bearer alice"}});
+    RawClient standing(serving.server->port());
+    serving.say(standing, "GET", session);
+    standing.read_until("data:\n\n");
+    RawClient listening(serving.server->port());
+    HttpHeaders headers = modern("subscriptions/listen");
+    headers.emplace_back("Authorization", "Bearer bob");
+    serving.say(
+        listening,
+        "POST",
+        headers,
+        R"({"jsonrpc":"2.0","id":5,"method":"subscriptions/listen","params":{)"
+        R"("notifications":{"toolsListChanged":true},)" +
+            modern_meta() + "}}"
+    );
+    listening.read_until("event: message\n");
+    // While nothing changes they stay: news still arrive after many looks.
+    const int asked = serving.tokens.asked.load();
+    REQUIRE(interlock::base::eventually([&] { return serving.tokens.asked.load() > asked + 20; }));
+    auto offer = serving.core.talking_offer();
+    offer.tools.pop_back();
+    serving.core.room.catalogue.replace(interlock::test::protocol::compiled(std::move(offer)));
+    standing.read_until("list_changed");
+    listening.read_until("list_changed");
+    serving.tokens.map_to("less");
+    CHECK(standing.read_stream().ends_with("0\r\n\r\n"));
+    CHECK(listening.read_stream().ends_with("0\r\n\r\n"));
+}
+
+TEST_CASE("the end of a session stops its calls", "[server]") {
+    Serving serving;
+    const HttpHeaders session = serving.open_session();
+    RawClient client(serving.server->port());
+    serving.say(client, "POST", session, call_of("waits"));
+    REQUIRE(serving.core.waiting.wait());
+    CHECK(serving.call("DELETE", "/mcp", session).status == 204);
+    CHECK(serving.core.stopped.wait());
+}
+
+TEST_CASE("metrics are for this machine, or for callers who may do everything", "[server]") {
+    {
+        Serving serving;
+        CHECK(serving.call("GET", "/metrics").status == 200);
+        for (const char* name : {"Forwarded", "X-Forwarded-For", "Via"}) {
+            CHECK(serving.call("GET", "/metrics", {{name, "for=192.0.2.1"}}).status == 403);
+        }
+    }
+    {
+        Serving serving(Setup{.behind_proxy = true});
+        serving.unready = "the audit log cannot be written";
+        CHECK(serving.call("GET", "/metrics").status == 403);
+        CHECK(serving.call("GET", "/readyz").body == "not ready\n");
+        CHECK(serving.call("GET", "/healthz").status == 200);
+    }
+    Serving serving(Setup{.tokens = true});
+    CHECK(serving.call("GET", "/metrics").status == 403);
+    CHECK(serving.call("GET", "/metrics", {{"Authorization", "Bearer alice"}}).status == 403);
+    CHECK(serving.call("GET", "/metrics", {{"Authorization", "Bearer all"}}).status == 200);
+    serving.unready = "the audit log cannot be written";
+    CHECK(serving.call("GET", "/readyz").body == "not ready\n");
+    const auto told = serving.call("GET", "/readyz", {{"Authorization", "Bearer all"}});
+    CHECK(told.body == "the audit log cannot be written\n");
+}
+
 TEST_CASE("operators see health, readiness and metrics", "[server]") {
     Serving serving;
     CHECK(serving.call("GET", "/healthz").status == 200);
@@ -594,25 +684,6 @@ TEST_CASE(
     const auto without_names = start(tokens, {});
     REQUIRE_FALSE(without_names.ok());
     CHECK(without_names.error().code == Errc::invalid_input);
-}
-
-TEST_CASE("the protocol sees each header once and trimmed", "[server]") {
-    HttpRequest request;
-    request.headers = {
-        {"mcp-protocol-VERSION", " 2026-07-28 "},
-        {"Mcp-Method", "tools/call"},
-        {"Mcp-Method", "ping"},
-        {"MCP-Param-Region", " eu "}};
-    const auto headers = interlock::server::request_headers(request);
-    CHECK(headers.version.count == 1);
-    CHECK(headers.version.value == "2026-07-28");
-    CHECK(headers.method.count == 2);
-    CHECK(headers.method.value == "tools/call");
-    CHECK(headers.session.count == 0);
-    REQUIRE(headers.parameters.size() == 1);
-    CHECK(
-        headers.parameters.front() == std::pair<std::string, std::string>("mcp-param-region", "eu")
-    );
 }
 
 TEST_CASE("a silent legacy call is picked up again where its connection was lost", "[server]") {

@@ -33,15 +33,14 @@ public:
 };
 
 struct Gates {
-    HttpEndpointParts parts(std::vector<std::string> hosts, std::vector<std::string> origins = {}) {
+    HttpEndpointParts parts(std::vector<std::string> hosts) {
         return {
             .handler = core.handler,
             .sessions = core.room.sessions,
             .metrics = core.room.metrics,
             .gatekeeper = gatekeeper,
             .unready = [] { return ""; },
-            .allowed_hosts = std::move(hosts),
-            .allowed_origins = std::move(origins)};
+            .allowed_hosts = std::move(hosts)};
     }
     TransportRoom core;
     CountingGatekeeper gatekeeper;
@@ -76,7 +75,7 @@ std::string left(std::string_view query, std::optional<std::set<std::string>> al
 
 TEST_CASE("host and origin come before the token, and the token before the type", "[server]") {
     Gates gates;
-    const RequestGate gate("127.0.0.1", 8080, gates.parts({}));
+    const RequestGate gate("127.0.0.1", 8080, gates.gatekeeper, {}, {});
     CHECK(status(gate, request({{"Host", "evil.test"}})) == 403);
     CHECK(status(gate, request({})) == 403);
     CHECK(status(gate, request({{"Host", "localhost"}, {"Host", "localhost"}})) == 403);
@@ -95,7 +94,7 @@ TEST_CASE("host and origin come before the token, and the token before the type"
 
 TEST_CASE("other paths need no token, but the right host", "[server]") {
     Gates gates;
-    const RequestGate gate("127.0.0.1", 8080, gates.parts({}));
+    const RequestGate gate("127.0.0.1", 8080, gates.gatekeeper, {}, {});
     CHECK(status(gate, request({{"Host", "localhost"}}, "GET", "/healthz")) == 0);
     CHECK(status(gate, request({{"Host", "evil.test"}}, "GET", "/healthz")) == 403);
     // Nor may anybody fill memory there.
@@ -110,7 +109,7 @@ TEST_CASE("other paths need no token, but the right host", "[server]") {
 
 TEST_CASE("only a loopback listener is known by the names of loopback", "[server]") {
     Gates gates;
-    RequestGate gate("192.0.2.1", 0, gates.parts({"mcp.example"}, {"https://App.example"}));
+    RequestGate gate("192.0.2.1", 0, gates.gatekeeper, {"mcp.example"}, {"https://App.example"});
     CHECK(status(gate, request({{"Host", "localhost"}})) == 403);
     CHECK(status(gate, request({{"Host", "mcp.example"}})) == 401);
     CHECK(status(gate, request({{"Host", "mcp.example:443"}})) == 403);
@@ -147,4 +146,32 @@ TEST_CASE("what may not be exposed is refused with the way out", "[server]") {
     REQUIRE(nameless);
     CHECK(nameless->code == Errc::invalid_input);
     CHECK(nameless->remedy.find("allowed_hosts") != std::string::npos);
+}
+
+TEST_CASE("one address has a share of the connections, unless it stands for many", "[server]") {
+    using interlock::server::connections_per_address;
+    namespace limits = interlock::base::limits;
+    CHECK(connections_per_address("0.0.0.0", false) == limits::http_connections_per_address_max);
+    CHECK(connections_per_address("::", true) == limits::http_connections_per_proxy_max);
+    CHECK(connections_per_address("127.0.0.1", false) == limits::http_connections_per_proxy_max);
+    CHECK(limits::http_connections_per_address_max <= limits::http_connections_max / 10);
+}
+
+TEST_CASE("the protocol sees each header once and trimmed", "[server]") {
+    HttpRequest request;
+    request.headers = {
+        {"mcp-protocol-VERSION", " 2026-07-28 "},
+        {"Mcp-Method", "tools/call"},
+        {"Mcp-Method", "ping"},
+        {"MCP-Param-Region", " eu "}};
+    const auto headers = interlock::server::request_headers(request);
+    CHECK(headers.version.count == 1);
+    CHECK(headers.version.value == "2026-07-28");
+    CHECK(headers.method.count == 2);
+    CHECK(headers.method.value == "tools/call");
+    CHECK(headers.session.count == 0);
+    REQUIRE(headers.parameters.size() == 1);
+    CHECK(
+        headers.parameters.front() == std::pair<std::string, std::string>("mcp-param-region", "eu")
+    );
 }

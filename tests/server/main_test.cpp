@@ -6,6 +6,7 @@
 #include "tests/server/fixture.hpp"
 
 #include <arpa/inet.h>
+#include <csignal>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -89,6 +90,42 @@ TEST_CASE("what needs no database is answered before the credentials are checked
     CHECK(response.value().status == 503);
     CHECK(response.value().body.find("not checked yet") != std::string::npos);
     CHECK_FALSE(base::read_file(port_file, 16).ok()); // told once calls can be made
+}
+
+TEST_CASE("what a reload cannot change is told, and the rest is changed", "[server]") {
+    const TemporaryDirectory directory;
+    const std::string config = directory.file("server.yaml");
+    const std::string log = directory.file("log");
+    const std::string admin_port = free_port();
+    const std::string closed_port = free_port();
+    const auto configure = [&](const std::string& user, const std::string& more) {
+        const std::string text = "state: state\nlisten: 127.0.0.1:0\ntargets:\n  - name: gone\n"
+                                 "    conninfo: host=127.0.0.1 port=" +
+                                 closed_port + " user=" + user + "\n" + more;
+        REQUIRE(base::write_file_atomically(config, text, 0600).ok());
+    };
+    const auto logged = [&](const std::string& what) {
+        return eventually([&] {
+            const auto text = base::read_file(log, 1 << 20);
+            return text.ok() && text->find(what) != std::string::npos;
+        });
+    };
+    configure("x", "admin_listen: 127.0.0.1:" + admin_port + "\n");
+    base::Command command;
+    command.arguments = {INTERLOCK_SERVER, "--config=" + config};
+    command.stderr_path = log;
+    auto child = base::Child::start(command);
+    REQUIRE(child.ok());
+    REQUIRE(logged("server.ready"));
+    base::HttpCall metrics;
+    metrics.method = "GET";
+    metrics.url = "http://127.0.0.1:" + admin_port + "/metrics";
+    CHECK(base::http_call(metrics)->status == 200);
+    configure("y", "toolsets: [triage]\n");
+    child.value().signal(SIGHUP);
+    CHECK(logged("server.restart_needed"));
+    CHECK(logged("admin_listen, targets"));
+    CHECK(logged("server.reloaded"));
 }
 
 TEST_CASE("a credential that can write ends the program with its own code", "[server][live]") {

@@ -203,6 +203,59 @@ TEST_CASE("what is about HTTP alone is refused without a listener", "[server]") 
     CHECK(names(file.problem(), "listen"));
 }
 
+TEST_CASE("operators have an address of their own, on this machine only", "[server]") {
+    const std::string targets = "targets: [{name: a, conninfo: dbname=a}]\n";
+    const Configured file("stdio: true\nadmin_listen: 127.0.0.1:7423\n" + targets);
+    CHECK(file.good().admin_listen == "127.0.0.1");
+    CHECK(file.good().admin_port == 7423);
+    CHECK_FALSE(good({"--stdio", "--target", "a=dbname=a"}).admin_listen);
+    const auto typed =
+        good({"--config", file.path.c_str(), "--admin-listen", "[::1]:0", "--stdio"});
+    CHECK(typed.admin_listen == "::1");
+    CHECK(typed.admin_port == 0);
+    file.write("stdio: true\nadmin_listen: 0.0.0.0:7423\n" + targets);
+    CHECK(names(file.problem(), "`admin_listen`"));
+    CHECK(names(file.problem(), "not loopback"));
+}
+
+TEST_CASE("what a reload does not take over is named", "[server]") {
+    using interlock::server::waiting_for_restart;
+    const Configured file("listen: 127.0.0.1:7420\n" + guarded);
+    const auto running = file.good();
+    CHECK(waiting_for_restart(running, running).empty());
+    std::string later = guarded;
+    later.replace(later.find("interlock_read"), 14, "interlock_less");
+    file.write("listen: 127.0.0.1:7420\nlog_level: debug\ntoolsets: [triage]\n" + later);
+    CHECK(waiting_for_restart(running, file.good()).empty());
+    later.replace(later.find("dbname=a"), 8, "dbname=b");
+    file.write(
+        "listen: 127.0.0.1:7421\nadmin_listen: 127.0.0.1:0\nstate: elsewhere\nstdio: true\n"
+        "desk_url: https://desk.example/\nbehind_proxy: true\n"
+        "tls: {certificate: a.pem, key: b.pem}\nallowed_hosts: [b.example]\n"
+        "allowed_origins: ['https://b.example']\n" +
+        later
+    );
+    CHECK(
+        waiting_for_restart(running, file.good()) ==
+        std::vector<std::string>{
+            "state",
+            "stdio",
+            "listen",
+            "admin_listen",
+            "targets",
+            "desk_url",
+            "tls",
+            "allowed_hosts",
+            "allowed_origins",
+            "behind_proxy"}
+    );
+    file.write("listen: 127.0.0.1:7420\ntargets: [{name: a, conninfo: dbname=a}]\n");
+    CHECK(
+        waiting_for_restart(running, file.good()) ==
+        std::vector<std::string>{"allowed_hosts", "authorization"}
+    );
+}
+
 TEST_CASE("relative paths start at the configuration's directory", "[server]") {
     const Configured file(
         "state: state\nlisten: 127.0.0.1:7420\ntls: {certificate: tls/a.pem, key: /k.pem}\n" +
@@ -241,6 +294,8 @@ TEST_CASE("hosts and origins are exact, and the resource's host is one of them",
           "behind_proxy: maybe",
           "tls: {certificate: a.pem}",
           "tls: yes",
+          "toolsets:",
+          "admin_listen: nowhere",
           "authorization: open",
           "authorization:",
           "tls: ~",
