@@ -49,7 +49,7 @@ inline constexpr std::size_t evidence_store_bytes_max = std::size_t{256} << 20;
 inline constexpr std::chrono::hours evidence_lifetime{7 * 24};
 inline constexpr std::size_t evidence_page_bytes = 64 * 1024;
 inline constexpr std::size_t evidence_kept_max = 20'000; // results; what is older helps nobody
-inline constexpr std::size_t tool_rows_max = 200;         // rows a fixed query may return
+inline constexpr std::size_t tool_rows_max = 200;        // rows a fixed query may return
 
 // The narrow lane to a target
 inline constexpr int pool_connections = 4;          // per target
@@ -76,8 +76,8 @@ inline constexpr milliseconds cancel_grace{3'000}; // then the connection is giv
 inline constexpr std::size_t password_bytes_max = 4 * 1024;
 inline constexpr milliseconds tcp_user_timeout{15'000}; // a dead network is noticed
 
-inline constexpr std::chrono::hours drift_interval{24};    // between two looks at a target's views
-inline constexpr seconds drift_retry_min{60};              // after an outage, then doubled
+inline constexpr std::chrono::hours drift_interval{24}; // between two looks at a target's views
+inline constexpr seconds drift_retry_min{60};           // after an outage, then doubled
 inline constexpr seconds drift_retry_max{3'600};
 inline constexpr milliseconds drift_statement_timeout{2'000}; // catalog lookups take a few ms
 
@@ -255,7 +255,7 @@ inline constexpr std::size_t audit_bundle_files_max = 250'000;                //
 inline constexpr std::size_t audit_report_names_max = 1'000; // people, tools; past it "other"
 inline constexpr std::size_t audit_report_largest = 20;      // payloads listed by their size
 inline constexpr std::size_t audit_calls_open_max = 100'000; // begins that wait for their end
-inline constexpr std::size_t redaction_work_per_byte = 16; // then the rest of a text is not shown
+inline constexpr std::size_t redaction_work_per_byte = 16;   // then the rest of a text is not shown
 inline constexpr std::size_t metric_series_max = 1'000; // per family; past it, labels say "other"
 
 // Brakes (kill switches and suspensions) and the supervisor
