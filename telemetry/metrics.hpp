@@ -24,6 +24,7 @@ enum class Counter {
 enum class Histogram {
     operation_seconds,      // mcp.server.operation.duration: method, tool, error
     protocol_seconds,       // parse and validation: method
+    execution_seconds,      // a tool at work: tool
     pool_wait_seconds,      // target
     payload_bytes,          // tool, direction
     execution_step_seconds, // runbook, outcome

@@ -111,7 +111,7 @@ void Span::set(AttributeKey key, AttributeValue value) {
         ++state_->span.dropped_attributes;
 }
 
-void Span::set(AttributeKey key, std::string_view text) {
+void Span::set_text(AttributeKey key, std::string_view text) {
     if (state_->recording)
         set(key, AttributeValue(std::string(cut(text))));
 }

@@ -120,10 +120,11 @@ public:
     bool recording() const;
     /// The last value of a key counts. Text is cut to limits::span_text_bytes_max.
     void set(AttributeKey key, AttributeValue value);
-    /// Text that is copied only if it will be seen.
-    void set(AttributeKey key, std::string_view text);
-    void set(AttributeKey key, const std::string& text) { set(key, std::string_view(text)); }
-    void set(AttributeKey key, const char* text) { set(key, std::string_view(text)); }
+    /// Text that is copied only if it will be seen. A template, so that no constant 0 is taken for
+    /// a null pointer to text.
+    template <class Text>
+    requires std::convertible_to<const Text&, std::string_view>
+    void set(AttributeKey key, const Text& text) { set_text(key, text); }
     /// error.type, and the status ERROR with its description.
     void fail(std::string_view type, std::string_view message);
     /// Another trace that this belongs to as well.
@@ -135,6 +136,7 @@ private:
     friend class Tracer;
     struct State;
     explicit Span(std::unique_ptr<State> state);
+    void set_text(AttributeKey key, std::string_view text);
     std::unique_ptr<State> state_;
 };
 

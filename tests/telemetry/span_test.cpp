@@ -235,6 +235,19 @@ TEST_CASE("something that is over already is a span with its own times", "[telem
     CHECK(f.sink.spans[0].attributes.size() == 1);
 }
 
+TEST_CASE("a constant zero is a number, and text is text", "[telemetry]") {
+    Fixture f;
+    auto span = f.tracer.start("types", SpanKind::internal, std::nullopt);
+    span.set("zero", std::int64_t{0});
+    span.set("no", false);
+    span.set("text", "0");
+    span.end();
+    const auto& attributes = f.sink.spans[0].attributes;
+    CHECK(attributes[0].value == AttributeValue(std::int64_t{0}));
+    CHECK(attributes[1].value == AttributeValue(false));
+    CHECK(attributes[2].value == AttributeValue(std::string("0")));
+}
+
 TEST_CASE("an identifier of another length is none", "[telemetry]") {
     CHECK(SpanId("00f067aa0ba902b7") == "00f067aa0ba902b7");
     CHECK(SpanId("00f067aa0ba902b").empty());
