@@ -42,6 +42,7 @@ struct StoredPlan {
     std::string state_reason;              // why it is in this state, for people
     std::string outcome;                   // JSON: what the executor reported, "" before
     std::string trace_parent;              // of the proposing call
+    std::uint64_t leaf = 0;                // of the audit log: the last one written about it here
     std::vector<StoredDecision> decisions; // in the order recorded
     /// Everybody who asked for these effects, the requester first: none of them may approve.
     std::vector<std::string> requesters;
@@ -60,6 +61,7 @@ struct SubmitResult {
     PlanState state = PlanState::pending;
     bool joined = false; // the same effects were already open: this is that plan
     std::string expires_at;
+    std::uint64_t leaf = 0; // of the audit log
 };
 
 /// Authority to run one plan, fenced. Every write of the executor names it.
@@ -118,7 +120,9 @@ public:
     /// Counts one verified decision: requester is not approver, one vote per person, nonce unused,
     /// digest equal to the stored bytes' own, not expired by the store's clock. Returns the new
     /// state.
-    base::Result<PlanState> decide(const SignedDecision& decision, const ApproverKeys& keys);
+    /// `leaf`, here and below: told the audit log's index of what was recorded.
+    base::Result<PlanState>
+    decide(const SignedDecision& decision, const ApproverKeys& keys, std::uint64_t* leaf = nullptr);
 
     // What anyone with access to the store may do.
     base::Result<StoredPlan> get(const std::string& plan_id);
@@ -145,10 +149,16 @@ public:
     base::Status renew(Claim& claim);
     /// Not for claim and lose_contact, which are claim() and take_over(). A final state releases
     /// the lease in the same transaction. `start` needs a live lease and an unexpired approval.
-    base::Result<PlanState> advance(const Claim& claim, PlanEvent event, const std::string& reason);
+    base::Result<PlanState> advance(
+        const Claim& claim,
+        PlanEvent event,
+        const std::string& reason,
+        std::uint64_t* leaf = nullptr
+    );
     /// One committed effect per step and direction: after DONE nothing is recorded. INTENT needs a
     /// live lease and EXECUTING (forward) or ROLLING_BACK (back).
-    base::Status record_step(const Claim& claim, const StepRun& step);
+    base::Status
+    record_step(const Claim& claim, const StepRun& step, std::uint64_t* leaf = nullptr);
     base::Result<std::vector<StepRun>> steps(const std::string& plan_id);
     /// Stores the outcome document and releases the lease. Only in a final state or in HOLD.
     base::Status finish(const Claim& claim, const std::string& outcome_json);

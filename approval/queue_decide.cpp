@@ -257,7 +257,8 @@ std::string reason_of(const VerifiedDecision& verified, PlanEvent event, int nee
 
 } // namespace
 
-base::Result<PlanState> Queue::decide(const SignedDecision& decision, const ApproverKeys& keys) {
+base::Result<PlanState>
+Queue::decide(const SignedDecision& decision, const ApproverKeys& keys, std::uint64_t* leaf) {
     INTERLOCK_TRY(
         const base::Time at,
         rows::look<base::Time>(
@@ -300,7 +301,7 @@ base::Result<PlanState> Queue::decide(const SignedDecision& decision, const Appr
         INTERLOCK_CHECK(check_assurance(verified, needs));
 
         INTERLOCK_CHECK(record(transaction, plan, decision, verified, keys));
-        return rows::move(
+        auto moved = rows::move(
             transaction,
             random_,
             plan,
@@ -313,6 +314,9 @@ base::Result<PlanState> Queue::decide(const SignedDecision& decision, const Appr
               {"assurance", runbooks::name(verified.assurance)},
               {"key_fingerprint", verified.key_fingerprint}}}
         );
+        if (leaf != nullptr)
+            *leaf = plan.leaf;
+        return moved;
     };
     return rows::settle<PlanState>(store_, body);
 }

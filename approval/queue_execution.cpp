@@ -148,8 +148,9 @@ base::Status Queue::renew(Claim& claim) {
     return base::done;
 }
 
-base::Result<PlanState>
-Queue::advance(const Claim& claim, PlanEvent event, const std::string& reason) {
+base::Result<PlanState> Queue::advance(
+    const Claim& claim, PlanEvent event, const std::string& reason, std::uint64_t* leaf
+) {
     const auto body = [&](db::StoreTransaction& transaction) -> base::Result<PlanState> {
         INTERLOCK_CHECK(lease::check_fence(transaction, claim));
         INTERLOCK_TRY(StoredPlan plan, rows::load(transaction, claim.plan_id));
@@ -171,6 +172,8 @@ Queue::advance(const Claim& claim, PlanEvent event, const std::string& reason) {
         );
         if (is_terminal(state))
             INTERLOCK_CHECK(lease::release(transaction, claim.plan_id));
+        if (leaf != nullptr)
+            *leaf = plan.leaf;
         return state;
     };
     return rows::settle<PlanState>(store_, body);

@@ -240,7 +240,7 @@ base::Result<PlanState> move(
 base::Status note(
     db::StoreTransaction& transaction,
     base::Random& random,
-    const StoredPlan& plan,
+    StoredPlan& plan,
     const std::string& type,
     const std::string& actor,
     const std::vector<std::pair<std::string, std::string>>& details
@@ -248,9 +248,12 @@ base::Status note(
     base::Json payload{{"plan_id", plan.id}, {"version", plan.version}};
     for (const auto& [key, value] : details)
         payload[key] = value;
-    INTERLOCK_CHECK(telemetry::append_audit(
-        transaction, random, {type, actor, plan.digest, base::render_json(payload)}
-    ));
+    INTERLOCK_TRY(
+        plan.leaf,
+        telemetry::append_audit(
+            transaction, random, {type, actor, plan.digest, base::render_json(payload)}
+        )
+    );
     return base::done;
 }
 

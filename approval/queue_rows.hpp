@@ -44,11 +44,11 @@ struct Change {
 base::Result<PlanState> move(
     db::StoreTransaction& transaction, base::Random& random, StoredPlan& plan, const Change& change
 );
-/// A leaf about a plan that does not change its state.
+/// A leaf about a plan that does not change its state; `plan.leaf` is its index.
 base::Status note(
     db::StoreTransaction& transaction,
     base::Random& random,
-    const StoredPlan& plan,
+    StoredPlan& plan,
     const std::string& type,
     const std::string& actor,
     const std::vector<std::pair<std::string, std::string>>& details

@@ -109,11 +109,11 @@ store(db::StoreTransaction& transaction, const StepRun& step, const Claim& claim
 
 } // namespace
 
-base::Status Queue::record_step(const Claim& claim, const StepRun& step) {
+base::Status Queue::record_step(const Claim& claim, const StepRun& step, std::uint64_t* leaf) {
     INTERLOCK_CHECK(check_step(claim, step));
     const auto body = [&](db::StoreTransaction& transaction) -> base::Status {
         INTERLOCK_CHECK(lease::check_fence(transaction, claim));
-        INTERLOCK_TRY(const StoredPlan plan, rows::load(transaction, claim.plan_id));
+        INTERLOCK_TRY(StoredPlan plan, rows::load(transaction, claim.plan_id));
         INTERLOCK_TRY(const auto before, recorded(transaction, step));
         INTERLOCK_CHECK(check_arrow(before, step, claim.fence));
         if (step.state == "INTENT")
@@ -124,7 +124,7 @@ base::Status Queue::record_step(const Claim& claim, const StepRun& step) {
                 "Plan " + plan.id + " is in state " + name(plan.state) + ": its steps are history.",
                 "Nothing more is recorded about them."};
         INTERLOCK_CHECK(store(transaction, step, claim, before.empty()));
-        return rows::note(
+        INTERLOCK_CHECK(rows::note(
             transaction,
             random_,
             plan,
@@ -134,7 +134,10 @@ base::Status Queue::record_step(const Claim& claim, const StepRun& step) {
              {"direction", step.forward ? "forward" : "back"},
              {"fence", std::to_string(claim.fence)},
              {"detail", step.detail}}
-        );
+        ));
+        if (leaf != nullptr)
+            *leaf = plan.leaf;
+        return base::done;
     };
     return rows::settle<base::Done>(store_, body);
 }

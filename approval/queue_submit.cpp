@@ -76,7 +76,7 @@ base::Status add_requester(
 base::Result<SubmitResult> join(
     db::StoreTransaction& transaction,
     base::Random& random,
-    const StoredPlan& plan,
+    StoredPlan& plan,
     const telemetry::Identity& requester
 ) {
     // Once people have decided, asking again is reading: it cannot unmake their decision.
@@ -90,7 +90,8 @@ base::Result<SubmitResult> join(
         requester.subject,
         {{"client", rows::plain(requester.client)}}
     ));
-    return SubmitResult{plan.id, plan.digest, plan.state, /*joined=*/true, plan.expires_at};
+    return SubmitResult{
+        plan.id, plan.digest, plan.state, /*joined=*/true, plan.expires_at, plan.leaf};
 }
 
 base::Status check_open_count(db::StoreTransaction& transaction, const std::string& subject) {
@@ -165,7 +166,7 @@ base::Result<SubmitResult> Queue::submit(const Submission& submission) {
     const std::string effects = effects_digest(submission.plan);
     const auto body = [&](db::StoreTransaction& transaction) -> base::Result<SubmitResult> {
         INTERLOCK_CHECK(rows::expire_due(transaction, random_));
-        INTERLOCK_TRY(const auto same, find_same(transaction, effects, blocked));
+        INTERLOCK_TRY(auto same, find_same(transaction, effects, blocked));
         if (same)
             return join(transaction, random_, *same, submission.requester);
         INTERLOCK_CHECK(check_open_count(transaction, submission.requester.subject));
@@ -203,7 +204,12 @@ base::Result<SubmitResult> Queue::submit(const Submission& submission) {
              {"expires_at", stored.expires_at}}
         ));
         return SubmitResult{
-            stored.id, stored.digest, stored.state, /*joined=*/false, stored.expires_at};
+            stored.id,
+            stored.digest,
+            stored.state,
+            /*joined=*/false,
+            stored.expires_at,
+            stored.leaf};
     };
     return rows::settle<SubmitResult>(store_, body);
 }

@@ -11,6 +11,8 @@
 #include "cli/people.hpp"
 #include "runbooks/plan.hpp"
 #include "runbooks/planner.hpp"
+#include "telemetry/redaction.hpp"
+#include "telemetry/span_file.hpp"
 
 #include <cstdio>
 #include <unistd.h>
@@ -179,6 +181,57 @@ Result<std::string> principal_of(const PlansOptions& options) {
     return user;
 }
 
+/// Where this program's spans go. Nothing about spans keeps a person from deciding.
+std::unique_ptr<telemetry::SpanSink>
+open_spans(const std::string& state_directory, OpenQueue& open) {
+    auto settings = telemetry::read_otlp_settings(telemetry::process_environment(), "interlock");
+    if (!settings.ok()) {
+        note("Spans stay in the local file. " + base::to_text(settings.error()));
+        settings = telemetry::OtlpSettings{};
+        settings->resource = telemetry::make_resource("interlock");
+    }
+    return telemetry::make_span_sink(
+        base::StateDirectory{state_directory}.spans(),
+        "interlock",
+        std::move(settings).value(),
+        *open.clock,
+        *open.random,
+        nullptr
+    );
+}
+
+/// Records a decision, as a span of the trace in which the plan was proposed.
+template <class Decide>
+Result<PlanState> record(
+    const PlansOptions& options,
+    OpenQueue& open,
+    const StoredPlan& stored,
+    const approval::DecisionStatement& statement,
+    const Decide& decide
+) {
+    const auto spans = open_spans(options.state_directory, open);
+    telemetry::Tracer tracer(*spans, *open.clock, *open.random);
+    auto span = tracer.start(
+        "decide_plan",
+        telemetry::SpanKind::internal,
+        telemetry::parse_traceparent(stored.trace_parent)
+    );
+    span.set("plan.id", stored.id);
+    span.set("plan.digest", statement.plan_digest);
+    span.set("approval.id", statement.nonce);
+    span.set("approval.verdict", approval::name(statement.verdict));
+    span.set("approval.approver", base::sanitize(statement.approver));
+    std::uint64_t leaf = 0;
+    auto state = decide(&leaf);
+    if (!state.ok()) {
+        span.fail(base::name(state.error().code), telemetry::safe_text(state.error().what));
+        return state;
+    }
+    span.set("plan.state", approval::name(*state));
+    span.set("audit.leaf_index", static_cast<std::int64_t>(leaf));
+    return state;
+}
+
 Result<Json> decide(const PlansOptions& options, DecisionVerdict verdict) {
     if (verdict != DecisionVerdict::approve && options.reason.empty()) {
         return Error{
@@ -227,7 +280,9 @@ Result<Json> decide(const PlansOptions& options, DecisionVerdict verdict) {
         read_approver_keys(options.allowed_signers, options.revoked_keys, options.people)
     );
     INTERLOCK_TRY(const auto signed_decision, approval::sign_decision(statement, options.key));
-    INTERLOCK_TRY(const PlanState state, open.queue->decide(signed_decision, keys));
+    INTERLOCK_TRY(const PlanState state, record(options, open, stored, statement, [&](auto* leaf) {
+                      return open.queue->decide(signed_decision, keys, leaf);
+                  }));
     return Json{
         {"plan_id", stored.id},
         {"digest", digest},

@@ -88,6 +88,15 @@ std::vector<Reading> joined(const Sample& sample) {
     return readings;
 }
 
+/// The decisions that an execution stands on, as their statements name themselves.
+std::string approval_ids(const approval::ApprovedPlan& approved) {
+    std::string ids;
+    for (const auto& decision : approved.approvals()) {
+        ids.append(ids.empty() ? "" : ",").append(decision.statement.nonce);
+    }
+    return ids;
+}
+
 const char* direction(bool forward) {
     return forward ? "forward" : "back";
 }
@@ -113,6 +122,7 @@ Execution::Execution(
     span_.set("plan.digest", approved.digest());
     span_.set("plan.runbook", plan_.runbook);
     span_.set("target", plan_.target.target);
+    span_.set("approval.id", approval_ids(approved));
     span_.set("exec.fence", static_cast<std::int64_t>(claim.fence));
     outcome_.plan_id = approved.id();
     outcome_.plan_digest = approved.digest();
@@ -171,6 +181,14 @@ long long Execution::since_ms(base::Ticks start) const {
 
 Status Execution::begin() {
     auto span = around_.tracer.start("check_target", telemetry::SpanKind::client, span_.context());
+    auto ready = prepare();
+    if (!ready.ok()) {
+        span.fail(base::name(ready.error().code), sentence(ready.error()));
+    }
+    return ready;
+}
+
+Status Execution::prepare() {
     INTERLOCK_CHECK(open_session(/*end_orphans=*/false));
     INTERLOCK_CHECK(check_fingerprint());
     INTERLOCK_CHECK(session_->check_ledger());
@@ -293,7 +311,9 @@ Result<StepFact> Execution::run_step(std::size_t index, bool forward) {
     const auto& step = plan_.steps[index];
     auto span = around_.tracer.start("run_step", telemetry::SpanKind::client, span_.context());
     span.set("step.id", step.id);
-    span.set("step.direction", std::string(direction(forward)));
+    span.set("step.direction", direction(forward));
+    span.set("plan.digest", approved_.digest());
+    span.set("exec.fence", static_cast<std::int64_t>(lease_.claim().fence));
     INTERLOCK_CHECK(lease_.hold());
     INTERLOCK_CHECK(record(index, forward, "INTENT", ""));
     crash_point("after_intent");
@@ -337,6 +357,8 @@ Result<StepFact> Execution::run_step(std::size_t index, bool forward) {
         static_cast<double>(report.elapsed_ms) / 1000.0
     );
     INTERLOCK_CHECK(record(index, forward, report.state.c_str(), report.problem));
+    span.set("step.state", report.state);
+    span.set("audit.leaf_index", static_cast<std::int64_t>(leaf_));
     return end;
 }
 
@@ -533,7 +555,14 @@ StepFact Execution::fact(std::size_t index, bool forward, StepFact recorded) {
 // Verification and rollback ---------------------------------------------------------------------
 
 Result<Ending> Execution::verify() {
+    auto verdict = judge(); // its span ends before what follows from it begins
+    return verdict.ok() ? act_on(*verdict) : Result<Ending>(verdict.error());
+}
+
+Result<Judgement> Execution::judge() {
     auto span = around_.tracer.start("verify", telemetry::SpanKind::client, span_.context());
+    span.set("plan.digest", approved_.digest());
+    span.set("exec.fence", static_cast<std::int64_t>(lease_.claim().fence));
     auto rules = plan_.verification;
     rules.interval_ms =
         std::max<long long>(rules.interval_ms, limits::verification_interval_min.count());
@@ -542,15 +571,16 @@ Result<Ending> Execution::verify() {
         INTERLOCK_CHECK(lease_.hold());
         auto sample = take_sample(since_ms(start));
         if (!sample.ok()) {
-            return act_on({Verdict::inconclusive, sentence(sample.error())});
+            span.fail(base::name(sample.error().code), sentence(sample.error()));
+            return Judgement{Verdict::inconclusive, sentence(sample.error())};
         }
         outcome_.samples.push_back(std::move(sample).value());
         crash_point("during_verify");
         const auto judgement = judge_samples(rules, outcome_.samples, since_ms(start));
         if (judgement.verdict != Verdict::undecided) {
-            span.set("verification.verdict", std::string(name(judgement.verdict)));
+            span.set("verification.verdict", name(judgement.verdict));
             span.set("verification.samples", static_cast<std::int64_t>(outcome_.samples.size()));
-            return act_on(judgement);
+            return judgement;
         }
         if (wait(milliseconds{rules.interval_ms})) {
             return Error{
@@ -634,6 +664,19 @@ Status Execution::same_target() {
 
 /// From ROLLING_BACK: inverses of the done steps in strict reverse order, or a person.
 Result<Ending> Execution::roll_back(const std::string& why) {
+    auto span = around_.tracer.start("roll_back", telemetry::SpanKind::internal, span_.context());
+    span.set("plan.digest", approved_.digest());
+    span.set("exec.fence", static_cast<std::int64_t>(lease_.claim().fence));
+    auto ending = undo(why);
+    if (!ending.ok()) {
+        span.fail(base::name(ending.error().code), sentence(ending.error()));
+    }
+    span.set("plan.state", outcome_.state);
+    span.set("audit.leaf_index", static_cast<std::int64_t>(leaf_));
+    return ending;
+}
+
+Result<Ending> Execution::undo(const std::string& why) {
     if (const auto stuck = without_inverse(plan_, known_.forward); !stuck.empty()) {
         std::string text = why + " It cannot be undone:";
         for (const auto& step : plan_.steps) {
@@ -694,12 +737,12 @@ Execution::record(std::size_t index, bool forward, const char* state, const std:
     run.fence = lease_.claim().fence;
     run.detail =
         step_detail(detail, index == 0 && forward ? outcome_.baseline : std::vector<Reading>{});
-    return around_.queue.record_step(lease_.claim(), run);
+    return around_.queue.record_step(lease_.claim(), run, &leaf_);
 }
 
 Status Execution::go(PlanEvent event, const std::string& reason) {
     INTERLOCK_CHECK(lease_.hold());
-    INTERLOCK_TRY(const auto next, around_.queue.advance(lease_.claim(), event, reason));
+    INTERLOCK_TRY(const auto next, around_.queue.advance(lease_.claim(), event, reason, &leaf_));
     tell_transition(around_, approved_.id(), state_, next, reason);
     state_ = next;
     return base::done;
@@ -708,7 +751,8 @@ Status Execution::go(PlanEvent event, const std::string& reason) {
 Result<Ending> Execution::conclude(PlanEvent event, const std::string& reason) {
     INTERLOCK_CHECK(lease_.hold());
     outcome_.reason = reason;
-    INTERLOCK_CHECK(record_end(around_, lease_.claim(), state_, event, outcome_));
+    INTERLOCK_CHECK(record_end(around_, lease_.claim(), state_, event, outcome_, &leaf_));
+    span_.set("audit.leaf_index", static_cast<std::int64_t>(leaf_));
     span_.set("plan.state", outcome_.state);
     span_.set("verification.verdict", outcome_.verdict);
     return outcome_.state == approval::name(PlanState::succeeded) ? Ending::succeeded
@@ -720,7 +764,8 @@ Status record_end(
     const approval::Claim& claim,
     PlanState from,
     PlanEvent event,
-    Outcome& outcome
+    Outcome& outcome,
+    std::uint64_t* leaf
 ) {
     INTERLOCK_TRY(const auto state, approval::next_state(from, event));
     outcome.state = approval::name(state);
@@ -728,7 +773,7 @@ Status record_end(
     INTERLOCK_TRY(outcome.log_position, around.queue.log_position());
     const auto document = sign_outcome(outcome, around.key);
     INTERLOCK_CHECK(around.journal.keep(claim, document));
-    INTERLOCK_CHECK(around.queue.advance(claim, event, outcome.reason));
+    INTERLOCK_CHECK(around.queue.advance(claim, event, outcome.reason, leaf));
     tell_transition(around, claim.plan_id, from, state, outcome.reason);
     crash_point("after_verify_before_finish");
     INTERLOCK_CHECK(around.queue.finish(claim, document));

@@ -68,6 +68,7 @@ private:
     };
 
     base::Status begin();
+    base::Status prepare();
     base::Status open_session(bool end_orphans);
     base::Status reopen_session();
     base::Status check_fingerprint();
@@ -88,9 +89,11 @@ private:
     Sample read_sample(long long at_ms);
     std::vector<Reading> read_all(const std::vector<runbooks::Check>& checks);
     bool wait(std::chrono::milliseconds duration);
+    base::Result<Judgement> judge();
     base::Result<Ending> act_on(const Judgement& judgement);
     base::Status same_target();
     base::Result<Ending> roll_back(const std::string& why);
+    base::Result<Ending> undo(const std::string& why);
 
     base::Status
     record(std::size_t index, bool forward, const char* state, const std::string& detail);
@@ -103,6 +106,7 @@ private:
     const approval::ApprovedPlan& approved_;
     const runbooks::Plan& plan_;
     telemetry::Span span_;
+    std::uint64_t leaf_ = 0; // of the audit log: what was recorded last
     Lease lease_;
     approval::PlanState state_ = approval::PlanState::claimed;
     std::unique_ptr<TargetSession> session_;
@@ -117,7 +121,8 @@ base::Status record_end(
     const approval::Claim& claim,
     approval::PlanState from,
     approval::PlanEvent event,
-    Outcome& outcome
+    Outcome& outcome,
+    std::uint64_t* leaf = nullptr // of the audit log: the end
 );
 
 /// Ends a claimed plan that may not be executed at all (its approval does not verify any more):

@@ -1,6 +1,7 @@
 #include "approval/queue.hpp"
 #include "base/clock.hpp"
 #include "base/db/store.hpp"
+#include "base/json.hpp"
 #include "base/process.hpp"
 #include "base/state_directory.hpp"
 #include "cli/plans.hpp"
@@ -12,6 +13,7 @@
 #include <fstream>
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 namespace interlock::cli {
 
@@ -55,6 +57,7 @@ public:
         submission.plan = admitted.value();
         submission.presentation.title = "Release pid 4242";
         submission.requester.subject = requester;
+        submission.trace_parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         auto submitted = queue_->submit(submission);
         REQUIRE(submitted.ok());
         plan_ = submitted.value();
@@ -112,6 +115,33 @@ TEST_CASE("an allowed signer approves a plan at the shell", "[cli]") {
     desk.submit("os:agent");
     CHECK(approve_plan(desk.options("alice")) == Exit::ok);
     CHECK(desk.state() == approval::PlanState::approved);
+}
+
+TEST_CASE("a decision is a span of the trace in which the plan was proposed", "[cli]") {
+    Desk desk;
+    desk.submit("os:agent");
+    CHECK(approve_plan(desk.options("mallory")) == Exit::refused);
+    CHECK(approve_plan(desk.options("alice")) == Exit::ok);
+    std::ifstream file(base::StateDirectory{desk.file("")}.spans() + "/interlock.jsonl");
+    std::vector<base::Json> spans;
+    for (std::string line; std::getline(file, line);) {
+        const auto request = base::parse_json(line);
+        REQUIRE(request.ok());
+        spans.push_back((*request)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]);
+    }
+    REQUIRE(spans.size() == 2);
+    for (const auto& span : spans) {
+        CHECK(span["name"] == "decide_plan");
+        CHECK(span["traceId"] == "4bf92f3577b34da6a3ce929d0e0e4736");
+        CHECK(span["parentSpanId"] == "00f067aa0ba902b7");
+    }
+    CHECK(spans[0]["status"]["code"] == 2);
+    CHECK_FALSE(spans[1]["status"].contains("code"));
+    const std::string told = spans[1].dump();
+    for (const char* key :
+         {"plan.digest", "approval.id", "audit.leaf_index", "approval.approver"}) {
+        CHECK_THAT(told, Catch::Contains(key));
+    }
 }
 
 TEST_CASE("a key that is not listed decides nothing", "[cli]") {

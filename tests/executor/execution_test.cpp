@@ -2,6 +2,8 @@
 #include "executor/execution.hpp"
 #include "tests/executor/scene.hpp"
 
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -51,6 +53,42 @@ TEST_CASE("an approved plan is run once and verified over the hold window", "[ex
     REQUIRE(scene.script.names.size() == 1);
     CHECK(scene.script.names[0] == "interlock-exec/" + id + "/1");
     CHECK(must(scene.queue.steps(id)).at(0).state == "DONE");
+}
+
+TEST_CASE("one trace goes on from the proposing call to the verdict", "[executor]") {
+    Scene scene;
+    const auto id = scene.approved(undoable_plan());
+    const auto machine = scene.machine();
+    scene.script.answers["unharmed"] = series({"1", "1", "0"});
+    (void)machine->pass();
+    const auto stored = scene.plan(id);
+    const auto parent = telemetry::parse_traceparent(stored.trace_parent);
+    REQUIRE(parent);
+    const auto whole = machine->spans().find("execute_plan");
+    REQUIRE(whole);
+    CHECK(whole->parent_span_id == parent->span_id);
+    CHECK(text_of(*whole, "plan.digest") == stored.digest);
+    CHECK(text_of(*whole, "approval.id") == stored.decisions.at(0).statement.nonce);
+    CHECK(number_of(*whole, "exec.fence") == 1);
+    const auto leaves = must(telemetry::read_audit(*scene.store, 0, 1'000, stored.digest));
+    for (const auto& span : machine->spans().all()) {
+        CAPTURE(span.name);
+        CHECK(span.context.trace_id == parent->trace_id);
+        if (const auto leaf = number_of(span, "audit.leaf_index")) {
+            CHECK(std::any_of(leaves.begin(), leaves.end(), [&](const auto& record) {
+                return record.index == static_cast<std::uint64_t>(*leaf);
+            }));
+        }
+    }
+    for (const char* name : {"check_target", "run_step", "verify", "roll_back"}) {
+        CAPTURE(name);
+        const auto span = machine->spans().find(name);
+        REQUIRE(span);
+        CHECK(span->parent_span_id == whole->context.span_id);
+    }
+    CHECK(text_of(*machine->spans().find("run_step"), "step.direction") == "back");
+    CHECK(number_of(*machine->spans().find("run_step"), "audit.leaf_index"));
+    CHECK(text_of(*machine->spans().find("roll_back"), "plan.state") == "ROLLED_BACK");
 }
 
 TEST_CASE("several steps run in order, each once", "[executor]") {

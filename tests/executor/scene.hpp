@@ -10,6 +10,7 @@
 #include "telemetry/audit_log.hpp"
 #include "tests/executor/script.hpp"
 #include "tests/support/fakes.hpp"
+#include "tests/support/spans.hpp"
 
 #include <map>
 #include <memory>
@@ -208,7 +209,7 @@ public:
         std::function<bool()> stop = [] { return false; }
     )
         : queue_(store, random),
-          tracer_(telemetry::null_span_sink(), clock, random),
+          tracer_(spans_, clock, random),
           journal_(directory + "/outcomes"),
           key_(must(
               base::load_or_create_signing_key(directory + "/executor.ed25519", random.bytes(32))
@@ -233,9 +234,11 @@ public:
     const executor::Surroundings& around() const { return around_; }
     const base::SigningKey& key() const { return key_; }
     const telemetry::Metrics& metrics() const { return metrics_; }
+    const KeptSpans& spans() const { return spans_; }
 
 private:
     approval::Queue queue_;
+    KeptSpans spans_;
     telemetry::Tracer tracer_;
     telemetry::Metrics metrics_;
     executor::OutcomeJournal journal_;
@@ -283,6 +286,7 @@ struct Scene {
         submission.presentation.title = "Test";
         submission.presentation.hypothesis = "Because of a test.";
         submission.requester = {"loopback:agent", "loopback", "none", "test/1", "", {}};
+        submission.trace_parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         return must(queue.submit(submission)).id;
     }
     std::string approved(const runbooks::Plan& plan) {
