@@ -4,6 +4,9 @@
 #include "base/http_exchange.hpp"
 #include "base/log.hpp"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 namespace interlock::base {
 namespace {
 
@@ -21,6 +24,21 @@ void release(std::string& text) {
     std::string().swap(text); // clear() would keep the memory
 }
 
+/// 0 when it cannot be told.
+unsigned short port_of_peer(int descriptor) {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+        return 0;
+    }
+    if (address.ss_family == AF_INET6) {
+        return ntohs(reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port);
+    }
+    return address.ss_family == AF_INET
+               ? ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port)
+               : static_cast<unsigned short>(0);
+}
+
 } // namespace
 
 HttpConnection::HttpConnection(
@@ -29,6 +47,7 @@ HttpConnection::HttpConnection(
     : core_(core),
       socket_(core.loop, descriptor, std::move(tls)),
       peer_(std::move(peer)),
+      peer_port_(port_of_peer(descriptor)),
       refused_(refused) {}
 
 Ticks HttpConnection::in(std::chrono::milliseconds duration) const {
@@ -155,6 +174,8 @@ bool HttpConnection::pass_gate() {
     http_1_0_ = reader_->http_1_0();
     head_only_ = reader_->request().method == "HEAD";
     reader_->request().peer = peer_;
+    reader_->request().peer_port = peer_port_;
+    reader_->request().http_1_0 = http_1_0_;
     if (core_.options.gate) {
         if (const auto refusal = core_.options.gate(reader_->request())) {
             answer_and_close(*refusal);

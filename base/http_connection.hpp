@@ -92,6 +92,7 @@ private:
     HttpCore& core_;
     HttpSocket socket_;
     std::string peer_;
+    const unsigned short peer_port_;
     const bool refused_;
     Phase phase_ = Phase::idle;
     bool watching_ = false;

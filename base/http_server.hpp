@@ -30,6 +30,8 @@ struct HttpRequest {
     HttpHeaders headers; // in order; names as sent
     std::string body;    // empty in the header gate
     std::string peer;    // numeric address
+    unsigned short peer_port = 0;
+    bool http_1_0 = false; // else 1.1
 
     /// The single value of a header, case-insensitive; nullopt when absent, or sent twice.
     std::optional<std::string> header(std::string_view name) const;

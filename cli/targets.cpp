@@ -135,7 +135,7 @@ Exit run_diagnose(const TargetsOptions& options) {
         "os:" + base::current_user(), "os", "os_user", "interlock " INTERLOCK_VERSION, "", {}};
     const tools::Tool tool = tools::diagnose();
     const tools::CallRequest request{
-        identity, std::stop_token{}, std::nullopt, base::new_id(random, "call")};
+        identity, std::stop_token{}, nullptr, base::new_id(random, "call")};
     Exit worst = Exit::ok;
     for (const db::TargetAddress& address : *addresses) {
         const tools::Output output =

@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "server/offered_tools.hpp"
+#include "server/operation_span.hpp"
 #include "server/requests.hpp"
 #include "server/results.hpp"
 #include "tools/tool.hpp"
@@ -164,7 +165,7 @@ CallRunner::run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& o
     Ending ending;
     try {
         const std::string call_id = base::new_id(parts_.random, "call");
-        job.span.set("interlock.call.id", call_id);
+        describe_call(job.span, job, call_id);
         std::shared_ptr<const Recording> begun;
         std::shared_ptr<Outlet> way = outlet;
         std::function<bool()> may_leave;
@@ -395,12 +396,15 @@ bool CallRunner::recorded(const base::Status& status) {
 }
 
 void CallRunner::close(Job& job, const Ending& ending) {
-    if (ending.said && std::holds_alternative<RpcError>(*ending.said)) {
+    const auto* refusal = ending.said ? std::get_if<RpcError>(&*ending.said) : nullptr;
+    if (refusal != nullptr) {
         parts_.metrics.count(telemetry::Counter::protocol_errors, {ending.error});
-        job.span.set("rpc.response.status_code", ending.error);
-    }
-    if (!ending.error.empty()) {
+        describe_error(job.span, *refusal);
+    } else if (!ending.error.empty()) {
         job.span.fail(ending.error, ending.message);
+    }
+    if (const auto* result = ending.said ? std::get_if<std::string>(&*ending.said) : nullptr) {
+        job.span.set("mcp.payload_bytes", static_cast<std::int64_t>(result->size()));
     }
     job.span.end();
     const bool ours =

@@ -138,7 +138,14 @@ private:
     void post(const std::shared_ptr<HttpExchange>& exchange, Access access, const Access& whole) {
         const HttpRequest& request = exchange->request();
         const Arrival arrival{
-            Transport::http, std::move(access), request_headers(request), nullptr};
+            Transport::http,
+            std::move(access),
+            request_headers(request),
+            nullptr,
+            request.peer,
+            request.peer_port,
+            request.http_1_0,
+            request.header("traceparent").value_or("")};
         parts_.handler.handle(
             request.body,
             arrival,

@@ -22,7 +22,7 @@ run(tools::Context& context,
     const tools::CallRequest request{
         .identity = conversation.identity(),
         .stop = conversation.stop(),
-        .parent = conversation.span().context(),
+        .span = &conversation.span(),
         .id = conversation.call_id(),
         .progress = [&](double done, double total, std::string_view message) {
             conversation.progress(done, total, message);

@@ -201,8 +201,23 @@ Result<Output> propose_plan(const PlanningParts& parts, Context& context, const 
     auto plan = runbooks::make_plan(
         contract->second, {with.cause, given.object("parameters")}, fingerprint
     );
+    const auto began = context.clock.ticks();
     auto admitted = plan ? runbooks::admit(std::move(plan).value(), contract->second)
                          : Result<runbooks::Plan>(plan.error());
+    if (plan && call.span.recording()) {
+        auto span = context.tracer.past(
+            "evaluate_policy",
+            telemetry::SpanKind::internal,
+            call.span.context(),
+            began,
+            context.clock.ticks()
+        );
+        span.set("plan.runbook", contract->second.id);
+        span.set(
+            "plan.policy_verdict",
+            admitted ? admitted->policy_verdict : base::name(admitted.error().code)
+        );
+    }
     if (!admitted && admitted.error().code == Errc::refused) {
         return refused({admitted.error().what});
     }
@@ -219,6 +234,9 @@ Result<Output> propose_plan(const PlanningParts& parts, Context& context, const 
     submission.requester = call.identity;
     submission.trace_parent = telemetry::format_traceparent(call.span.context());
     INTERLOCK_TRY(const auto result, parts.queue.submit(submission));
+    call.span.set("plan.id", result.id);
+    call.span.set("plan.digest", result.digest);
+    call.span.set("audit.leaf_index", static_cast<std::int64_t>(result.leaf));
     return proposed(result, submission, parts.desk_url);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "server/operation_span.hpp"
 #include "server/protocol_operation.hpp"
 
 #include <algorithm>
@@ -315,23 +316,30 @@ Protocol::receive_batch(const Packet& packet, const Arrival& arrival, base::Tick
 
 telemetry::Span Protocol::start_span(const Operation& operation) {
     const Message& message = operation.message;
-    const std::string label(method_label(message.method));
+    const std::string_view label = method_label(message.method);
     const std::string name = base::string_member(operation.params(), "name").value_or("");
     // Only names of ours become names of spans: what a caller makes up has no bound.
     const bool tool = message.method == "tools/call" &&
                       operation.offer->tool(name, operation.arrival.access) != nullptr;
     const bool prompt = message.method == "prompts/get" && operation.offer->prompt(name) != nullptr;
+    const auto given = trace_parent(message);
+    const auto ambient = telemetry::parse_traceparent(operation.arrival.traceparent);
     auto span = parts_.tracer.start(
-        tool || prompt ? label + " " + name : label,
+        tool || prompt ? std::string(label) + " " + name : label,
         telemetry::SpanKind::server,
-        trace_parent(message)
+        given ? given : ambient
     );
-    span.set("mcp.method.name", label);
-    span.set("jsonrpc.request.id", base::sanitize(plain_id(message.id)));
-    span.set("network.transport", std::string(operation.on_http() ? "tcp" : "pipe"));
-    if (operation.on_http()) {
-        span.set("network.protocol.name", std::string("http"));
+    if (!span.recording()) {
+        return span;
     }
+    if (given && ambient) {
+        span.link(*ambient);
+    }
+    span.set("mcp.method.name", label);
+    if (!message.id.empty()) {
+        span.set("jsonrpc.request.id", base::sanitize(plain_id(message.id)));
+    }
+    describe_arrival(span, operation.arrival);
     if (!operation.version.empty()) {
         span.set("mcp.protocol.version", operation.version);
     }
@@ -339,7 +347,7 @@ telemetry::Span Protocol::start_span(const Operation& operation) {
         span.set("mcp.session.id", operation.session->id());
     }
     if (message.method == "tools/call") {
-        span.set("gen_ai.operation.name", std::string("execute_tool"));
+        span.set("gen_ai.operation.name", "execute_tool");
     }
     if (tool) {
         span.set("gen_ai.tool.name", name);
@@ -365,7 +373,8 @@ void Protocol::understood(const Operation& operation) {
 }
 
 Reaction Protocol::answer(const Operation& operation, std::string_view result) {
-    const auto span = start_span(operation);
+    auto span = start_span(operation);
+    span.set("mcp.payload_bytes", static_cast<std::int64_t>(result.size()));
     Reaction reaction;
     reaction.parts.emplace_back(render_result(operation.message.id, result));
     understood(operation);
@@ -382,8 +391,7 @@ Reaction Protocol::refuse(const Operation& operation, const RpcError& error, uns
     reaction.status = status;
     if (operation.message.kind == MessageKind::request) {
         auto span = start_span(operation);
-        span.set("rpc.response.status_code", code);
-        span.fail(code, error.message);
+        describe_error(span, error);
         const std::string label(method_label(operation.message.method));
         const std::chrono::duration<double> took = parts_.clock.ticks() - operation.received;
         parts_.metrics.observe(

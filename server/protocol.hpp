@@ -35,6 +35,11 @@ struct Arrival {
     Access access;
     RequestHeaders headers; // HTTP only
     SessionPointer process; // stdio only: what `initialize` agreed on with this process
+    // HTTP only, for the spans.
+    std::string peer = {};
+    unsigned short peer_port = 0;
+    bool http_1_0 = false;
+    std::string traceparent = {}; // of the request's headers; "" = none
 };
 
 /// A request that was understood and waits for a worker.

@@ -1,5 +1,6 @@
 #include "base/json.hpp"
 #include "server/header_parameters.hpp"
+#include "server/operation_span.hpp"
 #include "server/protocol_operation.hpp"
 
 #include <chrono>
@@ -256,10 +257,10 @@ Reaction Protocol::defer(const Operation& operation, std::function<Found()> look
         if (const auto* error = std::get_if<RpcError>(&found)) {
             code = std::to_string(error->code);
             parts_.metrics.count(telemetry::Counter::protocol_errors, {code});
-            span->set("rpc.response.status_code", code);
-            span->fail(code, error->message);
+            describe_error(*span, *error);
             found = render_error(id, *error);
         } else if (const auto* result = std::get_if<std::string>(&found)) {
+            span->set("mcp.payload_bytes", static_cast<std::int64_t>(result->size()));
             found = render_result(id, *result);
         }
         span->end();

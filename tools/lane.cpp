@@ -1,6 +1,9 @@
 #include "tools/lane.hpp"
 
-#include "base/text.hpp"
+#include "telemetry/redaction.hpp"
+
+#include <algorithm>
+#include <utility>
 
 namespace interlock::tools {
 namespace {
@@ -44,6 +47,62 @@ Source source_of(
     return source;
 }
 
+/// A statement that was sent with others: what it did is known when all are done, so its span is
+/// made then, where it ran in the order of the read.
+void tell_statement(
+    telemetry::Span& span,
+    const LaneRequest& request,
+    const std::string& role,
+    const db::ReaderConnection& connection
+) {
+    span.set("db.system.name", "postgresql");
+    span.set("db.namespace", connection.facts().database);
+    span.set("interlock.target", request.target);
+    span.set("interlock.db.role", role.empty() ? connection.facts().login_role : role);
+    span.set("interlock.db.backend_pid", static_cast<std::int64_t>(connection.backend_pid()));
+}
+
+void tell_failure(telemetry::Span& span, const base::Error& error) {
+    span.fail(base::name(error.code), telemetry::safe_text(error.what));
+}
+
+void tell_statements(
+    const Context& context,
+    const Call& call,
+    const LaneRequest& request,
+    const std::string& role,
+    const db::ReaderConnection& connection,
+    const std::vector<db::Query>& queries,
+    const db::ReadResults& results,
+    base::Ticks began
+) {
+    auto unknown = context.clock.ticks() - began; // what failed took what the others did not
+    for (const auto& result : results) {
+        unknown -= result ? base::Ticks::duration(result->elapsed) : base::Ticks::duration(0);
+    }
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        const auto& result = results[i];
+        const auto took = result ? base::Ticks::duration(result->elapsed)
+                                 : std::exchange(unknown, base::Ticks::duration(0));
+        auto span = context.tracer.past(
+            queries[i].sql.name,
+            telemetry::SpanKind::client,
+            call.span.context(),
+            began,
+            began + std::max(took, base::Ticks::duration(0))
+        );
+        began += std::max(took, base::Ticks::duration(0));
+        tell_statement(span, request, role, connection);
+        if (!result) {
+            tell_failure(span, result.error());
+            continue;
+        }
+        const auto rows = result->table.rows.size();
+        span.set("db.response.returned_rows", static_cast<std::int64_t>(rows));
+        span.set("interlock.db.bytes", static_cast<std::int64_t>(result->bytes));
+    }
+}
+
 /// One read on one connection. A standby is asked how fresh it is; a primary is, and no session of
 /// a primary can find itself on a standby, so that it need not be asked.
 base::Result<LaneRead> read_on(
@@ -58,7 +117,23 @@ base::Result<LaneRead> read_on(
     if (standby) {
         queries.push_back({.sql = freshness, .parameters = {}, .rows_max = 1});
     }
+    const auto began = context.clock.ticks();
     auto results = connection.read(settings, queries, call.stop);
+    if (call.span.recording() && results) {
+        tell_statements(
+            context, call, request, settings.role, connection, queries, *results, began
+        );
+    } else if (call.span.recording()) {
+        auto span = context.tracer.past(
+            queries.empty() ? freshness.name : queries.front().sql.name,
+            telemetry::SpanKind::client,
+            call.span.context(),
+            began,
+            context.clock.ticks()
+        );
+        tell_statement(span, request, settings.role, connection);
+        tell_failure(span, results.error());
+    }
     if (standby) {
         queries.pop_back();
     }
@@ -77,15 +152,34 @@ base::Result<LaneRead> read_on(
     return out;
 }
 
+/// The wait for a connection, and a connect where none lay idle, is a span of its own.
+base::Result<std::unique_ptr<BorrowedConnection>>
+borrow(Context& context, const Call& call, const LaneRequest& request) {
+    const auto began = context.clock.ticks();
+    auto loan = context.targets.borrow(request.target, request.lane, call.stop);
+    if (call.span.recording()) {
+        auto span = context.tracer.past(
+            "borrow_connection",
+            telemetry::SpanKind::internal,
+            call.span.context(),
+            began,
+            context.clock.ticks()
+        );
+        span.set("interlock.target", request.target);
+        if (!loan) {
+            tell_failure(span, loan.error());
+        }
+    }
+    return loan;
+}
+
 /// A connection may have died while it lay idle (a restarted server): such a read is safe to do
 /// again, once, on a new one.
 base::Result<LaneRead> read_replacing_dead(
     Context& context, const Call& call, const LaneRequest& request, std::vector<db::Query>& queries
 ) {
     for (bool again = false;; again = true) {
-        INTERLOCK_TRY(
-            const auto loan, context.targets.borrow(request.target, request.lane, call.stop)
-        );
+        INTERLOCK_TRY(const auto loan, borrow(context, call, request));
         db::ReaderConnection& connection = loan->connection();
         auto read = read_on(connection, context, call, request, queries);
         if (read || again || !connection.broken() ||
@@ -104,19 +198,7 @@ std::string short_version(const std::string& version) {
 base::Result<LaneRead> read_lane(
     Context& context, const Call& call, const LaneRequest& request, std::vector<db::Query> queries
 ) {
-    auto span = context.tracer.start(
-        std::string{queries.empty() ? freshness.name : queries.front().sql.name},
-        telemetry::SpanKind::client,
-        call.span.context()
-    );
-    span.set("db.system.name", std::string{"postgresql"});
-    span.set("interlock.target", request.target);
-    span.set("db.operation.batch.size", static_cast<std::int64_t>(queries.size()));
-    auto result = read_replacing_dead(context, call, request, queries);
-    if (!result) {
-        span.fail(base::name(result.error().code), result.error().what);
-    }
-    return result;
+    return read_replacing_dead(context, call, request, queries);
 }
 
 NotExamined failed_check(std::string what, const base::Error& error, std::string would_tell) {

@@ -1,11 +1,14 @@
 #include "tools/run.hpp"
 
 #include "base/log.hpp"
+#include "telemetry/redaction.hpp"
 #include "tools/evidence_store.hpp"
 #include "tools/render.hpp"
 #include "tools/schema.hpp"
 
+#include <chrono>
 #include <exception>
+#include <optional>
 #include <utility>
 
 namespace interlock::tools {
@@ -19,6 +22,32 @@ bool is_checked(const Context& context, const Tool& tool) {
     return context.checks == AnswerChecks::all || before % sampled_one_in == 0;
 }
 
+/// Text of an error as a span may hold it: it can quote a database.
+std::string shown(const base::Error& error) {
+    return telemetry::safe_text(error.what);
+}
+
+base::Result<Arguments>
+validate(Context& context, const Tool& tool, const base::Json& arguments, telemetry::Span& span) {
+    const auto began = context.clock.ticks();
+    std::size_t misfits = 0;
+    auto accepted = validate_arguments(tool, arguments, &misfits);
+    if (span.recording()) {
+        span.set("mcp.schema_validation_errors", static_cast<std::int64_t>(misfits));
+        auto step = context.tracer.past(
+            "validate_arguments",
+            telemetry::SpanKind::internal,
+            span.context(),
+            began,
+            context.clock.ticks()
+        );
+        if (!accepted) {
+            step.set("error.type", base::name(accepted.error().code));
+        }
+    }
+    return accepted;
+}
+
 base::Result<Output> run_checked(
     Context& context,
     const Tool& tool,
@@ -26,7 +55,7 @@ base::Result<Output> run_checked(
     const CallRequest& request,
     telemetry::Span& span
 ) {
-    auto accepted = validate_arguments(tool, arguments);
+    auto accepted = validate(context, tool, arguments, span);
     if (!accepted) {
         context.metrics.count(telemetry::Counter::schema_errors, {std::string{tool.name}});
         return std::move(accepted).error();
@@ -41,7 +70,13 @@ base::Result<Output> run_checked(
         .span = span,
         .id = request.id,
         .progress = request.progress};
-    INTERLOCK_TRY(Output output, tool.run(context, call));
+    const auto began = context.clock.ticks();
+    auto answer = tool.run(context, call);
+    const std::chrono::duration<double> took = context.clock.ticks() - began;
+    context.metrics.observe(
+        telemetry::Histogram::execution_seconds, {std::string{tool.name}}, took.count()
+    );
+    INTERLOCK_TRY(Output output, std::move(answer));
     if (!is_checked(context, tool)) {
         return output;
     }
@@ -76,39 +111,51 @@ base::Result<Output> run_fenced(
     }
 }
 
+struct Ended {
+    Output output;
+    std::string outcome = "ok"; // or the stable code of what went wrong
+    std::string problem = {};
+};
+
+Ended end(base::Result<Output> result) {
+    if (!result) {
+        return {
+            error_output(result.error()), base::name(result.error().code), shown(result.error())};
+    }
+    Ended ended{std::move(result).value()};
+    if (ended.output.is_error) {
+        ended.outcome = ended.output.error_code.empty() ? "tool_error" : ended.output.error_code;
+    }
+    return ended;
+}
+
 } // namespace
 
 Output run_tool(
     Context& context, const Tool& tool, const base::Json& arguments, const CallRequest& request
 ) {
     const std::string tool_name{tool.name};
-    auto span =
-        context.tracer.start("tool " + tool_name, telemetry::SpanKind::internal, request.parent);
-    span.set("gen_ai.tool.name", tool_name);
-    span.set("interlock.call.id", request.id);
-    auto result = run_fenced(context, tool, arguments, request, span);
-    std::string outcome = "ok";
-    Output output;
-    if (!result) {
-        outcome = base::name(result.error().code);
-        span.fail(outcome, result.error().what);
-        output = error_output(result.error());
-    } else {
-        output = std::move(result).value();
-        if (output.is_error) {
-            outcome = output.error_code.empty() ? "tool_error" : output.error_code;
-            span.fail(outcome, "");
-        }
+    std::optional<telemetry::Span> own;
+    if (request.span == nullptr) {
+        own.emplace(
+            context.tracer.start("tool " + tool_name, telemetry::SpanKind::internal, std::nullopt)
+        );
+        own->set("gen_ai.tool.name", tool_name);
+        own->set("interlock.call.id", request.id);
     }
-    span.set("interlock.result.bytes", static_cast<std::int64_t>(output.structured.size()));
-    span.end();
-    context.metrics.count(telemetry::Counter::tool_calls, {tool_name, outcome});
+    telemetry::Span& span = own ? *own : *request.span;
+    Ended ended = end(run_fenced(context, tool, arguments, request, span));
+    span.set("interlock.tool.outcome", ended.outcome);
+    if (own && ended.output.is_error) {
+        own->fail(ended.outcome, ended.problem);
+    }
+    context.metrics.count(telemetry::Counter::tool_calls, {tool_name, ended.outcome});
     context.metrics.observe(
         telemetry::Histogram::payload_bytes,
         {tool_name, "out"},
-        static_cast<double>(output.structured.size() + output.text.size())
+        static_cast<double>(ended.output.structured.size() + ended.output.text.size())
     );
-    return output;
+    return std::move(ended.output);
 }
 
 std::string
@@ -129,6 +176,7 @@ keep_whole(Context& context, const Call& call, const Evidence& evidence, const s
 }
 
 Output publish(Context& context, const Call& call, Evidence evidence) {
+    const auto began = context.clock.ticks();
     evidence.id = base::new_id(context.random, "ev");
     if (evidence.source.at.empty()) {
         evidence.source.at = base::format_time(context.clock.now());
@@ -149,6 +197,16 @@ Output publish(Context& context, const Call& call, Evidence evidence) {
             telemetry::Counter::cut_bytes,
             {evidence.tool},
             static_cast<double>(rendered.whole.size() - shown)
+        );
+    }
+    if (call.span.recording()) {
+        call.span.set("mcp.payload_bytes_uncut", static_cast<std::int64_t>(rendered.whole.size()));
+        (void)context.tracer.past(
+            "render_result",
+            telemetry::SpanKind::internal,
+            call.span.context(),
+            began,
+            context.clock.ticks()
         );
     }
     return std::move(rendered.output);

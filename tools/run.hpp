@@ -15,8 +15,10 @@ namespace interlock::tools {
 struct CallRequest {
     const telemetry::Identity& identity;
     std::stop_token stop;
-    std::optional<telemetry::TraceContext> parent; // the server's span
-    std::string id;                                // call id, also in the audit
+    /// Of the operation that the call serves: what the tool tells becomes its attributes and
+    /// children. Null: the call has a span of its own.
+    telemetry::Span* span = nullptr;
+    std::string id; // call id, also in the audit
     Progress progress = {};
 };
 

@@ -239,7 +239,7 @@ public:
         add(std::move(problem));
         examples_[std::string{input.name}] = example_value(input);
     }
-    bool any() const { return !problems_.empty(); }
+    std::size_t count() const { return problems_.size() + more_; }
     base::Error error(const Tool& tool) const {
         std::string what =
             "The arguments of " + std::string{tool.name} + " do not fit its schema: ";
@@ -336,11 +336,18 @@ std::string input_schema(const Tool& tool) {
     return base::render_json(schema);
 }
 
-base::Result<Arguments> validate_arguments(const Tool& tool, const base::Json& arguments) {
+base::Result<Arguments>
+validate_arguments(const Tool& tool, const base::Json& arguments, std::size_t* misfits) {
     Problems problems;
+    const auto refuse = [&] {
+        if (misfits != nullptr) {
+            *misfits = problems.count();
+        }
+        return problems.error(tool);
+    };
     if (!arguments.is_object() && !arguments.is_null()) {
         problems.add("arguments: expected an object, found " + found(arguments));
-        return problems.error(tool);
+        return refuse();
     }
     for (const auto& [key, value] : arguments.items()) {
         const bool known = std::any_of(tool.inputs.begin(), tool.inputs.end(), [&](const Input& i) {
@@ -377,8 +384,8 @@ base::Result<Arguments> validate_arguments(const Tool& tool, const base::Json& a
             accepted.set(std::string{input.name}, base::render_json(*value));
         }
     }
-    if (problems.any()) {
-        return problems.error(tool);
+    if (problems.count() > 0) {
+        return refuse();
     }
     return accepted;
 }

@@ -120,7 +120,9 @@ std::string input_schema(const Tool& tool);
 /// Checks `arguments` (a JSON object) against the declarations. invalid_arguments names every path
 /// that does not fit (the first few, and how many more), what was expected and what was found, and
 /// its remedy shows arguments that fit.
-base::Result<Arguments> validate_arguments(const Tool& tool, const base::Json& arguments);
+/// `misfits`, when given, is told how many there were.
+base::Result<Arguments>
+validate_arguments(const Tool& tool, const base::Json& arguments, std::size_t* misfits = nullptr);
 
 /// Every tool of this room, in the order of tools/list.
 const std::vector<Tool>& catalog();

@@ -25,7 +25,7 @@ struct Planning {
                     bench.context,
                     tool,
                     arguments,
-                    {.identity = identity, .stop = {}, .parent = std::nullopt, .id = "call_test"}
+                    {.identity = identity, .stop = {}, .span = nullptr, .id = "call_test"}
                 );
                 text = output.text;
                 return interlock::test::json_of(output.structured);

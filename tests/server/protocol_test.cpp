@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "server/protocol.hpp"
 #include "tests/server/protocol_fixture.hpp"
+#include "tests/support/spans.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -321,7 +322,8 @@ TEST_CASE("a refusal makes one failed span, and names of strangers are in none",
     (void)room.protocol.receive(request("made/up", modern_meta()), room.stdio());
     REQUIRE(room.spans.spans.size() == 1);
     CHECK(room.spans.spans.back().name == "other");
-    CHECK(room.spans.spans.back().error);
+    CHECK_FALSE(room.spans.spans.back().error); // the caller's mistake, not the server's failure
+    CHECK(has(room.spans.spans.back(), "rpc.response.status_code", "-32601"));
     CHECK(has(room.spans.spans.back(), "error.type", "-32601"));
     (void)room.protocol.receive(
         request("tools/call", R"("name":"echo","requestState":"forged",)" + modern_meta()),
@@ -338,6 +340,52 @@ TEST_CASE("a refusal makes one failed span, and names of strangers are in none",
     CHECK(metrics.find(R"(interlock_protocol_errors_total{code="-32601"} 1)") != std::string::npos);
     CHECK(metrics.find("made/up") == std::string::npos);
     CHECK(metrics.find(R"(mcp_method_name="tools/call")") != std::string::npos);
+}
+
+TEST_CASE("the trace of an HTTP request is linked, or the parent where no other is", "[server]") {
+    Room room;
+    const std::string outer = "00-11111111111111111111111111111111-2222222222222222-01";
+    const std::string inner = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const auto call = [&](const std::string& meta) {
+        auto arrival = Room::http(modern_headers("server/discover"));
+        arrival.traceparent = outer;
+        (void)room.protocol.receive(request("server/discover", meta), arrival);
+        return room.spans.spans.back();
+    };
+    const auto both = call(modern_meta("2026-07-28", "{}", R"("traceparent":")" + inner + "\""));
+    CHECK(both.parent_span_id == "b7ad6b7169203331");
+    REQUIRE(both.links.size() == 1);
+    CHECK(both.links[0].trace_id == "11111111111111111111111111111111");
+    CHECK(both.links[0].span_id == "2222222222222222");
+    const auto only = call(modern_meta());
+    CHECK(only.context.trace_id == "11111111111111111111111111111111");
+    CHECK(only.parent_span_id == "2222222222222222");
+    CHECK(only.links.empty());
+}
+
+TEST_CASE("a span says who asked, from where and how much was answered", "[server]") {
+    Room room;
+    auto arrival = Room::http(modern_headers("server/discover"));
+    arrival.peer = "192.0.2.7";
+    arrival.peer_port = 4711;
+    arrival.access.identity = {"alice", "https://issuer.example", "jwt", "", "diag_ro", {}};
+    (void)room.protocol.receive(request("server/discover", modern_meta()), arrival);
+    const auto& span = room.spans.spans.back();
+    CHECK(has(span, "client.address", "192.0.2.7"));
+    CHECK(has(span, "network.protocol.name", "http"));
+    CHECK(has(span, "network.protocol.version", "1.1"));
+    CHECK(
+        has(span,
+            "mcp.identity_context",
+            R"({"subject":"alice","issuer":"https://issuer.example","proof":"jwt",)"
+            R"("database_role":"diag_ro"})")
+    );
+    CHECK(interlock::test::number_of(span, "client.port") == 4711);
+    CHECK(interlock::test::number_of(span, "mcp.payload_bytes") > 0);
+    (void)room.protocol.receive(request("server/discover", modern_meta()), room.stdio());
+    CHECK(has(room.spans.spans.back(), "network.transport", "pipe"));
+    CHECK_FALSE(interlock::test::text_of(room.spans.spans.back(), "client.address"));
+    CHECK_FALSE(interlock::test::text_of(room.spans.spans.back(), "network.protocol.name"));
 }
 
 TEST_CASE("sessions show in legacy spans only", "[server]") {

@@ -5,6 +5,7 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "tests/support/fakes.hpp"
+#include "tests/support/spans.hpp"
 #include "tools/evidence_store.hpp"
 #include "tools/run.hpp"
 #include "tools/targets.hpp"
@@ -39,13 +40,15 @@ public:
     telemetry::Metrics& metrics() { return metrics_; }
     telemetry::Identity& identity() { return identity_; }
     std::stop_source& stop() { return stop_; }
+    const KeptSpans& spans() const { return spans_; }
 
 private:
     TemporaryDirectory directory_;
     base::SystemClock clock_;
     base::SystemRandom random_;
     telemetry::Metrics metrics_;
-    telemetry::Tracer tracer_{telemetry::null_span_sink(), clock_, random_};
+    KeptSpans spans_;
+    telemetry::Tracer tracer_{spans_, clock_, random_};
     tools::Targets targets_;
     std::unique_ptr<tools::EvidenceStore> store_;
     telemetry::Identity identity_;

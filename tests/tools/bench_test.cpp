@@ -25,7 +25,7 @@ tools::Output ToolBench::call(const std::string& name, const std::string& argume
     tools::Context context{targets_, *store_, metrics_, tracer_, clock_, random_};
     const tools::Tool& tool = find_tool(name);
     const tools::CallRequest request{
-        .identity = identity_, .stop = stop_.get_token(), .parent = std::nullopt, .id = "c1"};
+        .identity = identity_, .stop = stop_.get_token(), .span = nullptr, .id = "c1"};
     auto output = tools::run_tool(context, tool, nlohmann::json::parse(arguments), request);
     const auto conforms = tools::check_schema(tool.output_schema(), output.structured);
     INFO(output.structured);

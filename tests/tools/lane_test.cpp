@@ -1,3 +1,4 @@
+#include "tests/support/spans.hpp"
 #include "tests/tools/shop.hpp"
 #include "tools/lane.hpp"
 
@@ -60,4 +61,59 @@ TEST_CASE("a call survives that its idle connection died", "[tools][live]") {
                ) == "0";
     }));
     shop.bench().ask("get_activity");
+}
+
+TEST_CASE("each statement of a read is a span under the call's", "[tools][live]") {
+    using interlock::test::number_of;
+    using interlock::test::text_of;
+    Shop shop;
+    const Session client{shop.app()};
+    shop.bench().ask("get_activity");
+    const auto call = shop.bench().spans().find("tool get_activity");
+    REQUIRE(call);
+    int statements = 0;
+    for (const auto& span : shop.bench().spans().all()) {
+        if (span.kind != interlock::telemetry::SpanKind::client) {
+            continue;
+        }
+        ++statements;
+        CHECK(span.context.trace_id == call->context.trace_id);
+        CHECK(span.parent_span_id == call->context.span_id);
+        CHECK(text_of(span, "db.system.name") == "postgresql");
+        CHECK(text_of(span, "db.namespace"));
+        CHECK(text_of(span, "interlock.db.role") == "interlock_diag");
+        CHECK(number_of(span, "interlock.db.backend_pid") > 0);
+        CHECK(number_of(span, "db.response.returned_rows") >= 0);
+        CHECK(number_of(span, "interlock.db.bytes") >= 0);
+        CHECK(span.start >= call->start);
+        CHECK(span.end >= span.start);
+        CHECK(span.end <= call->end + std::chrono::milliseconds{1});
+    }
+    CHECK(statements >= 1);
+    CHECK(shop.bench().spans().find("borrow_connection"));
+}
+
+TEST_CASE("a read that fails is a failed span with its reason", "[tools][live]") {
+    Shop shop;
+    shop.bench().identity().database_role = "shop_app";
+    CHECK(shop.bench().call("get_activity").is_error);
+    int failed = 0;
+    for (const auto& span : shop.bench().spans().all()) {
+        if (span.kind == interlock::telemetry::SpanKind::client && span.error) {
+            ++failed;
+            CHECK(interlock::test::text_of(span, "error.type") == "permission_denied");
+            CHECK(interlock::test::text_of(span, "interlock.db.role") == "shop_app");
+        }
+    }
+    CHECK(failed == 1);
+}
+
+TEST_CASE("a target that cannot be had is a failed span too", "[tools]") {
+    interlock::test::ToolBench bench{{{"gone", "host=127.0.0.1 port=1 dbname=x user=y", ""}}};
+    CHECK(bench.call("get_activity").is_error);
+    const auto span = bench.spans().find("borrow_connection");
+    REQUIRE(span);
+    CHECK(span->error);
+    CHECK(interlock::test::text_of(*span, "interlock.target") == "gone");
+    CHECK(interlock::test::text_of(*span, "error.type") == "target_unreachable");
 }

@@ -1,3 +1,4 @@
+#include "tests/support/spans.hpp"
 #include "tests/tools/bench.hpp"
 #include "tools/run.hpp"
 #include "tools/schema.hpp"
@@ -22,7 +23,8 @@ struct Pipeline {
     interlock::test::ManualClock clock;
     interlock::test::CountingRandom random;
     interlock::telemetry::Metrics metrics;
-    interlock::telemetry::Tracer tracer{interlock::telemetry::null_span_sink(), clock, random};
+    interlock::test::KeptSpans spans;
+    interlock::telemetry::Tracer tracer{spans, clock, random};
     tools::Targets targets{{}, clock, metrics};
     std::unique_ptr<tools::EvidenceStore> store =
         tools::open_evidence_directory(directory.path(), clock).value();
@@ -44,7 +46,7 @@ struct Pipeline {
             context,
             tool,
             json::parse(arguments),
-            {.identity = identity, .stop = {}, .parent = std::nullopt, .id = "c"}
+            {.identity = identity, .stop = {}, .span = nullptr, .id = "c"}
         );
     }
 };
@@ -108,7 +110,7 @@ TEST_CASE("a sample of checks takes each tool's first answer and then one in 64"
             pipeline.context,
             tools::Tool(tool), // as each reload makes copies
             json::object(),
-            {.identity = pipeline.identity, .stop = {}, .parent = std::nullopt, .id = "c"}
+            {.identity = pipeline.identity, .stop = {}, .span = nullptr, .id = "c"}
         );
         if (output.is_error) {
             caught.push_back(i);
@@ -207,7 +209,7 @@ TEST_CASE("steps are told to who listens, and to nobody otherwise", "[tools]") {
     tools::CallRequest request{
         .identity = pipeline.identity,
         .stop = {},
-        .parent = std::nullopt,
+        .span = nullptr,
         .id = "c",
         .progress = [&](double done, double total, std::string_view message) {
             heard = std::to_string(done / total) + std::string{message};
@@ -216,4 +218,70 @@ TEST_CASE("steps are told to who listens, and to nobody otherwise", "[tools]") {
     CHECK(heard == "0.500000half");
     request.progress = {};
     CHECK_FALSE(tools::run_tool(pipeline.context, tool, json::object(), request).is_error);
+}
+
+TEST_CASE("what a tool tells is told in the span of its operation", "[tools]") {
+    Pipeline pipeline;
+    const tools::Tool tool{
+        .name = "sample",
+        .title = "",
+        .summary = "",
+        .domain = "postgres",
+        .inputs = {},
+        .output_schema = schema,
+        .run = [](auto& context, auto& call) -> base::Result<tools::Output> {
+            tools::Evidence evidence;
+            evidence.tool = "sample";
+            evidence.summary = "All well.";
+            (void)tools::publish(context, call, evidence);
+            return tools::Output{.structured = R"({"n":1})", .text = "", .is_error = false};
+        }};
+    auto span = pipeline.tracer.start(
+        "tools/call sample", interlock::telemetry::SpanKind::server, std::nullopt
+    );
+    const auto asked = [&](const char* arguments) {
+        (void)tools::run_tool(
+            pipeline.context,
+            tool,
+            json::parse(arguments),
+            {.identity = pipeline.identity, .stop = {}, .span = &span, .id = "c"}
+        );
+    };
+    asked("{}");
+    const auto validated = pipeline.spans.find("validate_arguments");
+    REQUIRE(validated);
+    CHECK(validated->parent_span_id == span.context().span_id);
+    CHECK_FALSE(interlock::test::text_of(*validated, "error.type"));
+    const auto rendered = pipeline.spans.find("render_result");
+    REQUIRE(rendered);
+    CHECK(rendered->parent_span_id == span.context().span_id);
+    CHECK_FALSE(pipeline.spans.find("tool sample"));
+    asked(R"({"surprise":1,"another":2})");
+    CHECK(
+        interlock::test::text_of(*pipeline.spans.find("validate_arguments"), "error.type") ==
+        "invalid_arguments"
+    );
+    span.end();
+    const auto whole = pipeline.spans.find("tools/call sample");
+    CHECK(interlock::test::text_of(*whole, "interlock.tool.outcome") == "invalid_arguments");
+    CHECK(interlock::test::number_of(*whole, "mcp.schema_validation_errors") == 2);
+    CHECK(interlock::test::number_of(*whole, "mcp.payload_bytes_uncut") > 0);
+    CHECK_FALSE(whole->error); // whether that is the server's failure is its own to say
+    CHECK_THAT(
+        pipeline.metrics.render(),
+        Catch::Contains("interlock_execution_duration_seconds_count{gen_ai_tool_name=\"sample\"} 1")
+    );
+}
+
+TEST_CASE("a call outside an operation has a span of its own", "[tools]") {
+    Pipeline pipeline;
+    (void)pipeline.run([](auto&, auto&) -> base::Result<tools::Output> {
+        return base::Error{base::Errc::timeout, "It took \x1b[31mlong.", "Wait."};
+    });
+    const auto span = pipeline.spans.find("tool sample");
+    REQUIRE(span);
+    CHECK(span->error);
+    CHECK(span->status_message == "It took long.");
+    CHECK(interlock::test::text_of(*span, "error.type") == "timeout");
+    CHECK(interlock::test::text_of(*span, "interlock.call.id") == "c");
 }
