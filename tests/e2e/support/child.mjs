@@ -21,7 +21,8 @@ export async function until(condition, what, patience = 30_000) {
 
 /** A program that serves MCP over HTTP on a loopback port of its choice. */
 export class Listening {
-    static async start(program, args, directory) {
+    /** `env`: variables besides those of this process. */
+    static async start(program, args, directory, env = {}) {
         mkdirSync(directory, { recursive: true });
         const portFile = join(directory, 'port');
         const listening = new Listening();
@@ -29,7 +30,7 @@ export class Listening {
         listening.child = spawn(
             program,
             ['--listen', '127.0.0.1:0', '--port-file', portFile, ...args],
-            { stdio: ['ignore', 'ignore', 'pipe'] },
+            { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } },
         );
         listening.child.stderr.on('data', (bytes) => (listening.log += bytes));
         try {
