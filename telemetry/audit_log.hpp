@@ -10,9 +10,11 @@
 #include "base/limits.hpp"
 #include "base/result.hpp"
 #include "telemetry/checkpoint.hpp"
+#include "telemetry/merkle.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -89,15 +91,30 @@ struct AuditRecord {
 struct AuditVerification {
     std::uint64_t size = 0;
     base::Digest root;
-    std::uint64_t erased_payloads = 0;
+    std::uint64_t erased_payloads = 0;     // all that are missing
+    std::uint64_t unrecorded_erasures = 0; // of these, those no record accounts for: problems
+    std::uint64_t erasure_records = 0;
     std::uint64_t checkpoints_checked = 0;
+    Frontier tree;                     // of the leaves as recomputed
     std::vector<std::string> problems; // one sentence each, with the leaf index
 };
 
+/// How much is verified. By default everything, and up to a bound every problem is told.
+struct AuditScope {
+    /// A beginning that was verified before: only what follows is read, and only checkpoints that
+    /// are not older can be compared.
+    Frontier from;
+    /// Reading ends when so many problems are found: one is enough to refuse.
+    std::size_t problems_max = base::limits::audit_problems_max;
+    /// Told of every leaf in order: index, plan digest ("" = none), recomputed hash.
+    std::function<void(std::uint64_t, const std::string&, const base::Digest&)> on_leaf;
+};
+
 /// Recomputes every leaf, payload hash, sequence number and the root; proves that each of
-/// `checkpoints` (already signature-checked) is a prefix of this log.
+/// `checkpoints` (already signature-checked) is a prefix of this log; holds every missing payload
+/// against the recorded erasures.
 base::Result<AuditVerification>
-verify_audit(db::Store& store, const std::vector<Checkpoint>& checkpoints);
+verify_audit(db::Store& store, const std::vector<Checkpoint>& checkpoints, AuditScope scope = {});
 /// Records from `first`, at most `count`, optionally of one plan.
 base::Result<std::vector<AuditRecord>> read_audit(
     db::Store& store, std::uint64_t first, std::size_t count, const std::string& plan_digest = {}

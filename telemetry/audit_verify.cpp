@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "telemetry/audit_format.hpp"
 #include "telemetry/audit_log.hpp"
+#include "telemetry/index_ranges.hpp"
 #include "telemetry/merkle.hpp"
 
 #include <algorithm>
@@ -16,8 +17,14 @@ namespace {
 /// Walks the log once, in order, with a few rows in memory at a time.
 class Verification {
 public:
-    explicit Verification(std::vector<Checkpoint> checkpoints)
-        : checkpoints_(std::move(checkpoints)) {
+    Verification(std::vector<Checkpoint> checkpoints, AuditScope scope)
+        : checkpoints_(std::move(checkpoints)),
+          scope_(std::move(scope)),
+          tree_(scope_.from),
+          next_(scope_.from.size()) {
+        std::erase_if(checkpoints_, [this](const auto& checkpoint) {
+            return checkpoint.size < scope_.from.size();
+        });
         std::sort(
             checkpoints_.begin(),
             checkpoints_.end(),
@@ -29,8 +36,19 @@ public:
         INTERLOCK_CHECK(load_state(transaction));
         compare_checkpoints();
         INTERLOCK_CHECK(walk(transaction));
-        INTERLOCK_CHECK(look_for_orphans(transaction));
-        finish();
+        if (!enough())
+            INTERLOCK_CHECK(look_for_orphans(transaction));
+        if (!enough())
+            compare_erasures();
+        if (!enough())
+            finish();
+        found_.size = tree_.size();
+        found_.root = tree_.root();
+        found_.tree = tree_;
+        if (problems_ > scope_.problems_max)
+            found_.problems.push_back(
+                std::to_string(problems_ - scope_.problems_max) + " more problems are not listed."
+            );
         return base::done;
     }
 
@@ -39,8 +57,13 @@ public:
 private:
     void problem(std::string sentence) {
         ++problems_;
-        if (problems_ <= base::limits::audit_problems_max)
+        if (problems_ <= scope_.problems_max)
             found_.problems.push_back(std::move(sentence));
+    }
+    /// Asked for less than everything, and found it. A whole verification counts on.
+    bool enough() const {
+        return scope_.problems_max < base::limits::audit_problems_max &&
+               problems_ >= scope_.problems_max;
     }
     void problem(std::uint64_t leaf, const std::string& what) {
         problem("Leaf " + std::to_string(leaf) + ": " + what + ".");
@@ -67,10 +90,17 @@ private:
     }
 
     base::Status walk(db::StoreTransaction& transaction) {
+        // Nothing stands below 0: a verification of everything counts what is not an index, too.
+        const auto first = std::to_string(scope_.from.size());
         INTERLOCK_TRY(
-            const auto total, transaction.run("select count(*) as records from audit_log")
+            const auto total,
+            scope_.from.size() == 0
+                ? transaction.run("select count(*) as records from audit_log")
+                : transaction.run(
+                      "select count(*) as records from audit_log where leaf_index >= $1", {first}
+                  )
         );
-        for (std::string after = "-1";;) {
+        for (auto after = std::to_string(static_cast<long long>(next_) - 1); !enough();) {
             INTERLOCK_TRY(
                 const auto table,
                 transaction.run(
@@ -83,14 +113,15 @@ private:
             );
             if (table.empty())
                 break;
-            for (std::size_t row = 0; row < table.rows.size(); ++row)
+            for (std::size_t row = 0; row < table.rows.size() && !enough(); ++row)
                 check_row(table, row);
             after = table.text(table.rows.size() - 1, "leaf_index");
         }
+        const auto counted = tree_.size() - scope_.from.size();
         const auto records = total.text(0, "records");
-        if (records != std::to_string(tree_.size()))
+        if (!enough() && records != std::to_string(counted))
             problem(
-                "The log has " + records + " records, of which " + std::to_string(tree_.size()) +
+                "The log has " + records + " records, of which " + std::to_string(counted) +
                 " stand at the index of a leaf."
             );
         return base::done;
@@ -111,14 +142,19 @@ private:
                 "it and all before leaf " + std::to_string(leaf) + " are missing from the log"
             );
         next_ = leaf + 1;
-        check_header(leaf, table, row);
-        tree_.append(leaf_hash(table.text(row, "header")));
+        const auto hash = leaf_hash(table.text(row, "header"));
+        check_header(leaf, hash, table, row);
+        tree_.append(hash);
+        if (scope_.on_leaf)
+            scope_.on_leaf(leaf, table.text(row, "plan_digest"), hash);
         compare_checkpoints();
     }
 
-    void check_header(std::uint64_t leaf, const db::Table& table, std::size_t row) {
+    void check_header(
+        std::uint64_t leaf, const base::Digest& hash, const db::Table& table, std::size_t row
+    ) {
         const auto header_text = table.text(row, "header");
-        if (base::hex(leaf_hash(header_text)) != table.text(row, "leaf_hash"))
+        if (base::hex(hash) != table.text(row, "leaf_hash"))
             problem(leaf, "its header does not hash to the recorded leaf hash");
         const auto header = base::parse_json(header_text);
         if (!header || !header->is_object()) {
@@ -135,6 +171,24 @@ private:
         if (base::string_member(*header, "plan_digest") != table.at(row, "plan_digest"))
             problem(leaf, "its plan column names another plan than its header");
         check_payload(leaf, base::string_member(*header, "payload_hash"), table, row);
+        if (base::string_member(*header, "type") == erasure_type)
+            read_erasure(leaf, table.at(row, "payload"));
+    }
+
+    /// A record that tells which payloads before it were erased.
+    void read_erasure(std::uint64_t leaf, const db::Cell& payload) {
+        ++found_.erasure_records;
+        if (!payload)
+            return; // nothing accounts for it, nor for those it told of
+        const auto content = base::parse_json(*payload, base::limits::audit_payload_bytes_max);
+        const auto* list = content ? base::member(*content, erasure_ranges) : nullptr;
+        const auto ranges = list != nullptr ? IndexRanges::from_json(*list) : std::nullopt;
+        if (!ranges || ranges->empty() || ranges->ranges().back().last >= leaf) {
+            problem(leaf, "it does not say which payloads before it were erased");
+            return;
+        }
+        for (const auto& range : ranges->ranges())
+            recorded_erasures_.add(range);
     }
 
     void check_payload(
@@ -146,6 +200,7 @@ private:
         const auto& payload = table.at(row, "payload");
         if (!payload) {
             ++found_.erased_payloads;
+            missing_.add(leaf);
             return;
         }
         const auto salt = base::from_hex(table.text(row, "salt"));
@@ -178,14 +233,45 @@ private:
         }
     }
 
+    void compare_erasures() {
+        const auto unrecorded = missing_.without(recorded_erasures_);
+        found_.unrecorded_erasures = unrecorded.count();
+        const auto told = [this](const IndexRange& range, const std::string& what) {
+            problem(
+                range.first == range.last
+                    ? "Leaf " + std::to_string(range.first) + ": its payload " + what + "."
+                    : "Leaves " + std::to_string(range.first) + " to " +
+                          std::to_string(range.last) + ": their payloads " + what + "."
+            );
+        };
+        for (const auto& range : unrecorded.ranges())
+            told(
+                range,
+                range.first == range.last ? "is missing, and no record tells of its erasure"
+                                          : "are missing, and no record tells of their "
+                                            "erasure"
+            );
+        IndexRanges read;
+        if (tree_.size() > scope_.from.size())
+            read.add({scope_.from.size(), tree_.size() - 1});
+        for (const auto& range : recorded_erasures_.within(read).without(missing_).ranges())
+            told(
+                range,
+                range.first == range.last ? "is recorded as erased and is still there"
+                                          : "are recorded as erased and are still there"
+            );
+    }
+
     base::Status look_for_orphans(db::StoreTransaction& transaction) {
         INTERLOCK_TRY(
             const auto table,
             transaction.run(
                 "select p.leaf_index from audit_payload p where not exists "
-                "(select 1 from audit_log l where l.leaf_index = p.leaf_index) "
-                "order by p.leaf_index limit " +
-                std::to_string(base::limits::audit_problems_max)
+                "(select 1 from audit_log l where l.leaf_index = p.leaf_index) " +
+                    std::string(scope_.from.size() == 0 ? "" : "and p.leaf_index >= $1 ") +
+                    "order by p.leaf_index limit " +
+                    std::to_string(base::limits::audit_problems_max),
+                {std::to_string(scope_.from.size())}
             )
         );
         for (std::size_t row = 0; row < table.rows.size(); ++row)
@@ -194,8 +280,6 @@ private:
     }
 
     void finish() {
-        found_.size = tree_.size();
-        found_.root = tree_.root();
         if (recorded_ && recorded_->size() != tree_.size())
             problem(
                 "The log holds " + std::to_string(tree_.size()) +
@@ -218,19 +302,17 @@ private:
                 " was signed, and the log ends before it."
             );
         }
-        if (problems_ > base::limits::audit_problems_max)
-            found_.problems.push_back(
-                std::to_string(problems_ - base::limits::audit_problems_max) +
-                " more problems are not listed."
-            );
     }
 
     std::vector<Checkpoint> checkpoints_; // by size
+    const AuditScope scope_;
     std::size_t next_checkpoint_ = 0;
     std::string origin_;
     std::optional<Frontier> recorded_;
     Frontier tree_;          // recomputed from the headers
     std::uint64_t next_ = 0; // the index that must come next
+    IndexRanges missing_;    // payloads
+    IndexRanges recorded_erasures_;
     std::size_t problems_ = 0;
     AuditVerification found_;
 };
@@ -238,8 +320,8 @@ private:
 } // namespace
 
 base::Result<AuditVerification>
-verify_audit(db::Store& store, const std::vector<Checkpoint>& checkpoints) {
-    Verification verification(checkpoints);
+verify_audit(db::Store& store, const std::vector<Checkpoint>& checkpoints, AuditScope scope) {
+    Verification verification(checkpoints, std::move(scope));
     INTERLOCK_CHECK(store.read([&](db::StoreTransaction& transaction) {
         return verification.run(transaction);
     }));

@@ -65,14 +65,47 @@ TEST_CASE("an empty log verifies", "[telemetry]") {
     CHECK(found.checkpoints_checked == 1);
 }
 
-TEST_CASE("an erased payload is counted and breaks nothing", "[telemetry]") {
+TEST_CASE("a log is verified on from where it was verified before", "[telemetry]") {
     AuditFixture f;
-    f.fill(size);
-    const auto head = f.head();
-    f.tamper({"delete from audit_payload where leaf_index in (17, 40)"});
-    const auto found = f.verify({head});
+    f.fill(50);
+    AuditScope on;
+    on.from = f.verify().tree;
+    const auto middle = f.head();
+    f.fill(50);
+    std::uint64_t told = 0;
+    on.on_leaf = [&](std::uint64_t index, const std::string& plan, const base::Digest&) {
+        CHECK(index == 50 + told++);
+        CHECK(plan.empty());
+    };
+    const auto verify = [&](const std::vector<Checkpoint>& checkpoints) {
+        auto found = verify_audit(*f.store, checkpoints, on);
+        REQUIRE(found);
+        return *found;
+    };
+    const auto found = verify({middle, f.head()});
     CHECK(found.problems.empty());
-    CHECK(found.erased_payloads == 2);
+    CHECK(found.size == size);
+    CHECK(found.root == f.head().root);
+    CHECK(found.checkpoints_checked == 2);
+    CHECK(told == 50);
+    on.on_leaf = nullptr;
+    SECTION("a record in the new part is edited") {
+        f.tamper({"update audit_log set header = replace(header, 'alice', 'mallo') "
+                  "where leaf_index = 77"});
+        CHECK(names(verify({}), "Leaf 77"));
+    }
+    SECTION("the log ends before that place") {
+        f.tamper(
+            {"delete from audit_log where leaf_index >= 30",
+             "delete from audit_payload where leaf_index >= 30"}
+        );
+        CHECK_FALSE(verify({}).problems.empty());
+    }
+    SECTION("one problem is enough") {
+        f.tamper({"update audit_log set leaf_hash = 'x'"});
+        on.problems_max = 1;
+        CHECK(verify({}).problems.size() == 1);
+    }
 }
 
 TEST_CASE("a flipped byte is told with its leaf", "[telemetry]") {
