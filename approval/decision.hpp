@@ -64,6 +64,8 @@ struct VerifiedDecision {
     DecisionStatement statement;
     runbooks::Assurance assurance = runbooks::Assurance::ssh_key;
     std::string key_fingerprint; // SHA256:...
+    /// The lines of allowed_signers that let this key speak for the approver, as of this look.
+    std::vector<std::string> signer_lines;
 };
 /// The approver must be written literally in allowed_signers, on a line with the key that signed:
 /// patterns there name nobody, or one key could vote under many names. hardware_key needs an sk-

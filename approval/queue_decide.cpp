@@ -255,6 +255,14 @@ std::string reason_of(const VerifiedDecision& verified, PlanEvent event, int nee
     return text + (statement.reason.empty() ? "." : ": " + statement.reason);
 }
 
+/// What an auditor needs to verify the signature years later: the file may have changed by then.
+std::string joined_lines(const std::vector<std::string>& lines) {
+    std::string text;
+    for (const std::string& line : lines)
+        text += line + "\n";
+    return text;
+}
+
 } // namespace
 
 base::Result<PlanState>
@@ -312,7 +320,8 @@ Queue::decide(const SignedDecision& decision, const ApproverKeys& keys, std::uin
              {{"statement", decision.statement},
               {"signature", decision.signature},
               {"assurance", runbooks::name(verified.assurance)},
-              {"key_fingerprint", verified.key_fingerprint}}}
+              {"key_fingerprint", verified.key_fingerprint},
+              {"allowed_signers", joined_lines(verified.signer_lines)}}}
         );
         if (leaf != nullptr)
             *leaf = plan.leaf;

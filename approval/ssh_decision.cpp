@@ -263,6 +263,7 @@ verify_decision(const SignedDecision& decision, const ApproverKeys& keys, base::
         std::move(statement),
         hardware ? runbooks::Assurance::hardware_key : runbooks::Assurance::ssh_key,
         signature.fingerprint,
+        lines,
     };
 }
 
