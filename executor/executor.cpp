@@ -38,7 +38,6 @@ Executor::Executor(
       guard_(guard) {}
 
 Status Executor::start() {
-    INTERLOCK_CHECK(guard_.check());
     return guard_.remember();
 }
 
@@ -98,7 +97,7 @@ void Executor::consider(const approval::StoredPlan& stored, Pass& pass) {
         refuse(stored, approved.error(), pass);
         return;
     }
-    if (!is_for_us(stored, pass) || !log_is_sound(pass)) {
+    if (!is_for_us(stored, pass) || !log_is_sound(stored.digest, pass)) {
         return;
     }
     execute(stored, *approved, pass);
@@ -142,7 +141,7 @@ void Executor::take_over(const std::string& plan_id, Pass& pass) {
         return;
     }
     const auto approved = approval::verify_approvals(*stored, approvers_, around_.clock.now());
-    if ((approved.ok() && !is_for_us(*stored, pass)) || !log_is_sound(pass)) {
+    if ((approved.ok() && !is_for_us(*stored, pass)) || !log_is_sound(stored->digest, pass)) {
         return;
     }
     const auto claim = around_.queue.take_over(plan_id, around_.executor);
@@ -191,8 +190,8 @@ bool Executor::is_for_us(const approval::StoredPlan& stored, Pass& pass) {
     return false;
 }
 
-bool Executor::log_is_sound(Pass& pass) {
-    const auto sound = guard_.check();
+bool Executor::log_is_sound(const std::string& plan_digest, Pass& pass) {
+    const auto sound = guard_.check(plan_digest);
     if (sound.ok()) {
         return true;
     }

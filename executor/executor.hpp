@@ -51,7 +51,7 @@ private:
     void
     execute(const approval::StoredPlan& stored, const approval::ApprovedPlan& approved, Pass& pass);
     bool is_for_us(const approval::StoredPlan& stored, Pass& pass);
-    bool log_is_sound(Pass& pass);
+    bool log_is_sound(const std::string& plan_digest, Pass& pass);
     void refuse(const approval::StoredPlan& stored, const base::Error& why, Pass& pass);
     void count(Ending ending, Pass& pass);
     void fail(const char* what, const std::string& plan_id, const base::Error& error, Pass& pass);

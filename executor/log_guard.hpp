@@ -5,6 +5,7 @@
 #include "base/db/store.hpp"
 #include "base/digest.hpp"
 #include "base/result.hpp"
+#include "telemetry/log_memory.hpp"
 
 #include <string>
 
@@ -17,15 +18,16 @@ class LogGuard {
 public:
     LogGuard(db::Store& store, std::string note_path, base::SigningKey key);
     /// The stored log is whole and continues the last note. corrupt: it does not, and only a person
-    /// can say what happened. Any other error: it could not be read now.
-    base::Status check();
-    /// Signs the log's present head into the note. Call after check().
+    /// can say what happened. Any other error: it could not be read now. The first time every
+    /// record is read, later those that are new and those of `plan_digest`.
+    base::Status check(const std::string& plan_digest = {});
+    /// Signs the log's present head into the note, once what is new verifies too.
     base::Status remember();
 
 private:
     db::Store& store_;
-    std::string note_path_;
-    base::SigningKey key_;
+    telemetry::LogMemory memory_;
+    bool verified_ = false; // the whole log, by this program
 };
 
 } // namespace interlock::executor

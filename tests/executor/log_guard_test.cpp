@@ -56,6 +56,31 @@ TEST_CASE("a log that was cut, changed or replaced is noticed", "[executor]") {
     CHECK(memory.check().error().code == base::Errc::corrupt);
 }
 
+TEST_CASE("an edited record of the plan that is to be run is noticed, however old", "[executor]") {
+    Scene scene;
+    auto memory = guard(scene);
+    const auto plan = scene.approved(bounded_plan());
+    const auto digest = scene.plan(plan).digest;
+    CHECK(memory.check(digest).ok()); // the whole log
+    CHECK(memory.check(digest).ok()); // what is new, and this plan
+    scene.sql("update audit_log set header = replace(header, 'plan.submitted', 'plan.resubmitted')"
+    );
+    CHECK(memory.check(digest).error().code == base::Errc::corrupt);
+}
+
+TEST_CASE("after a doubt the whole log is read again", "[executor]") {
+    Scene scene;
+    auto memory = guard(scene);
+    scene.approved(bounded_plan());
+    REQUIRE(memory.remember().ok());
+    scene.sql("update audit_log set header = replace(header, 'plan.', 'nalp.') where leaf_index = 0"
+    );
+    CHECK(memory.check().ok()); // nothing is new
+    scene.sql("update audit_state set frontier = '0'");
+    CHECK(memory.check().error().code == base::Errc::corrupt);
+    CHECK(memory.check().error().code == base::Errc::corrupt);
+}
+
 TEST_CASE("a note that is not our own is no memory", "[executor]") {
     Scene scene;
     REQUIRE(guard(scene, 'x').remember().ok());
