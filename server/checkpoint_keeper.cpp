@@ -1,7 +1,7 @@
 #include "server/checkpoint_keeper.hpp"
 
 #include "base/file.hpp"
-#include "telemetry/audit_log.hpp"
+#include "base/log.hpp"
 #include "telemetry/checkpoint.hpp"
 
 #include <utility>
@@ -11,12 +11,28 @@ namespace {
 
 constexpr const char* program = "interlock-server";
 
+class GuardedWriter final : public telemetry::AuditWriter {
+public:
+    GuardedWriter(std::unique_ptr<telemetry::AuditWriter> writer, CheckpointKeeper& keeper)
+        : writer_(std::move(writer)), keeper_(keeper) {}
+    base::Result<std::shared_ptr<telemetry::AuditTicket>> enqueue(telemetry::AuditEntry entry
+    ) override {
+        if (auto broken = keeper_.broken())
+            return std::move(*broken);
+        return writer_->enqueue(std::move(entry));
+    }
+
+private:
+    const std::unique_ptr<telemetry::AuditWriter> writer_;
+    CheckpointKeeper& keeper_;
+};
+
 } // namespace
 
 CheckpointKeeper::CheckpointKeeper(std::string path, base::SigningKey key)
-    : path_(std::move(path)), key_(std::move(key)) {}
+    : memory_(std::move(path), program, std::move(key)) {}
 
-base::Result<CheckpointKeeper>
+base::Result<std::unique_ptr<CheckpointKeeper>>
 CheckpointKeeper::open(const base::StateDirectory& state, base::Random& random) {
     INTERLOCK_CHECK(base::make_private_directory(state.keys()));
     INTERLOCK_CHECK(base::make_private_directory(state.checkpoints()));
@@ -33,18 +49,46 @@ CheckpointKeeper::open(const base::StateDirectory& state, base::Random& random) 
     if (!present || present.value() != verifier) {
         INTERLOCK_CHECK(base::write_file_atomically(beside + ".vkey", verifier, 0644));
     }
-    return CheckpointKeeper(beside + ".note", std::move(key));
+    return std::unique_ptr<CheckpointKeeper>(new CheckpointKeeper(beside + ".note", std::move(key))
+    );
 }
 
-base::Status CheckpointKeeper::keep(db::Store& store) const {
-    telemetry::Checkpoint head;
-    INTERLOCK_CHECK(store.read([&](db::StoreTransaction& transaction) -> base::Status {
-        INTERLOCK_TRY(head, telemetry::audit_head(transaction));
-        return base::done;
-    }));
-    return base::write_file_atomically(
-        path_, telemetry::sign_checkpoint(head, program, key_), 0644
-    );
+base::Status CheckpointKeeper::follow_locked(db::Store& store) {
+    if (const auto known = broken()) {
+        return *known;
+    }
+    const auto followed = memory_.follow(store, telemetry::Scrutiny::hashes);
+    if (!followed && followed.error().code == base::Errc::corrupt) {
+        base::log_error("audit.not_continued", {{"why", base::to_text(followed.error())}});
+        const std::lock_guard lock(mutex_);
+        broken_ = followed.error();
+        is_broken_.store(true);
+    }
+    return followed;
+}
+
+base::Status CheckpointKeeper::follow(db::Store& store) {
+    const std::lock_guard lock(looking_);
+    return follow_locked(store);
+}
+
+base::Status CheckpointKeeper::keep(db::Store& store) {
+    const std::lock_guard lock(looking_);
+    INTERLOCK_CHECK(follow_locked(store));
+    return memory_.keep();
+}
+
+std::optional<base::Error> CheckpointKeeper::broken() const {
+    if (!is_broken_.load()) {
+        return std::nullopt;
+    }
+    const std::lock_guard lock(mutex_);
+    return broken_;
+}
+
+std::unique_ptr<telemetry::AuditWriter>
+recording_in_a_sound_log(std::unique_ptr<telemetry::AuditWriter> writer, CheckpointKeeper& keeper) {
+    return std::make_unique<GuardedWriter>(std::move(writer), keeper);
 }
 
 } // namespace interlock::server

@@ -1,5 +1,6 @@
-// Keeps this program's signed view of the audit log outside the store, so that a log that was cut
-// or replaced by an older copy is noticed by `interlock audit verify`.
+// Keeps this program's signed view of the audit log outside the store, and demands that the log
+// continues it: one that was cut or replaced by an older copy is signed no more, and no call is
+// recorded in it.
 #pragma once
 
 #include "base/db/store.hpp"
@@ -7,23 +8,45 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/state_directory.hpp"
+#include "telemetry/audit_log.hpp"
+#include "telemetry/log_memory.hpp"
 
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 
 namespace interlock::server {
 
+/// Thread-safe.
 class CheckpointKeeper {
 public:
     /// Reads or makes the program's key, and writes its public half beside the checkpoint.
-    static base::Result<CheckpointKeeper>
+    static base::Result<std::unique_ptr<CheckpointKeeper>>
     open(const base::StateDirectory& state, base::Random& random);
-    /// Signs size and root as they stand now; replaces the last checkpoint.
-    base::Status keep(db::Store& store) const;
+    /// Holds what is new in the log against what was seen last. corrupt is remembered: from then on
+    /// nothing is signed or recorded by this process.
+    base::Status follow(db::Store& store);
+    /// The same, and signs size and root as they stand then; replaces the last checkpoint.
+    base::Status keep(db::Store& store);
+    /// Why the log is not what it was; nullopt while nothing is known against it.
+    std::optional<base::Error> broken() const;
 
 private:
     CheckpointKeeper(std::string path, base::SigningKey key);
-    std::string path_;
-    base::SigningKey key_;
+    base::Status follow_locked(db::Store& store);
+
+    std::mutex looking_; // of who reads the log; held while it does
+    telemetry::LogMemory memory_;
+    mutable std::mutex mutex_;
+    std::optional<base::Error> broken_;
+    std::atomic<bool> is_broken_{false}; // asked before every call
 };
+
+/// The same writer as long as `keeper` knows nothing against the log; then it takes no leaf. The
+/// keeper outlives it.
+std::unique_ptr<telemetry::AuditWriter>
+recording_in_a_sound_log(std::unique_ptr<telemetry::AuditWriter> writer, CheckpointKeeper& keeper);
 
 } // namespace interlock::server

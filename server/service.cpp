@@ -64,7 +64,7 @@ struct Service::State {
         base::Random& used_random,
         std::unique_ptr<db::Store> opened_store,
         std::unique_ptr<tools::EvidenceStore> opened_evidence,
-        CheckpointKeeper opened_keeper,
+        std::unique_ptr<CheckpointKeeper> opened_keeper,
         telemetry::OtlpSettings spans_settings
     )
         : options(chosen),
@@ -92,7 +92,7 @@ struct Service::State {
     const base::StateDirectory directory;
     std::unique_ptr<db::Store> store;
     std::unique_ptr<tools::EvidenceStore> evidence;
-    CheckpointKeeper keeper;
+    std::unique_ptr<CheckpointKeeper> keeper;
     approval::Queue queue;
     telemetry::Metrics metrics;
     std::unique_ptr<telemetry::SpanSink> spans;
@@ -153,7 +153,13 @@ Service::open(const Options& options, base::Clock& clock, base::Random& random) 
         std::move(spans_settings)
     );
     INTERLOCK_CHECK(state->queue.create_tables());
-    state->audit = telemetry::AuditWriter::start(*state->store, random);
+    // A log that does not continue what this program saw is told by /readyz, and takes no call.
+    if (const auto sound = state->keeper->follow(*state->store); !sound) {
+        base::log_error("checkpoint.not_compared", {{"what", base::to_text(sound.error())}});
+    }
+    state->audit = recording_in_a_sound_log(
+        telemetry::AuditWriter::start(*state->store, random), *state->keeper
+    );
     INTERLOCK_TRY(auto offer, state->compile_offer(options.toolsets));
     state->catalogue.emplace(std::move(offer));
     state->catalogue->on_change([hub = &state->hub](const OfferChange& change) {
@@ -244,11 +250,14 @@ std::string Service::unready() const {
     if (!state_->checked.load()) {
         return "the targets' credentials are not checked yet";
     }
+    if (const auto broken = state_->keeper->broken()) {
+        return "the audit log does not continue the last checkpoint: " + broken->what;
+    }
     return state_->runner->audit_works() ? "" : "the audit log cannot be written";
 }
 
 void Service::keep_checkpoint() {
-    if (const auto kept = state_->keeper.keep(*state_->store); !kept) {
+    if (const auto kept = state_->keeper->keep(*state_->store); !kept) {
         base::log_error("checkpoint.not_kept", {{"what", base::to_text(kept.error())}});
     }
 }
