@@ -1,4 +1,4 @@
-// What the writer and the verifier of the audit log must agree on. Nobody else needs it.
+// What those who write, verify and export the audit log must agree on.
 #pragma once
 
 #include "telemetry/audit_log.hpp"
