@@ -7,11 +7,10 @@
 #include "base/ids.hpp"
 #include "base/state_directory.hpp"
 #include "base/text.hpp"
+#include "cli/audit_bundle.hpp"
+#include "cli/audit_checkpoints.hpp"
 #include "telemetry/audit_log.hpp"
 #include "telemetry/checkpoint.hpp"
-
-#include <algorithm>
-#include <filesystem>
 
 #include <nlohmann/json.hpp>
 
@@ -25,36 +24,12 @@ using telemetry::Checkpoint;
 
 namespace {
 
-constexpr std::size_t note_bytes_max = 4096; // a checkpoint is about 200 bytes
 constexpr std::size_t records_shown_max = 10'000;
 
-struct KeptCheckpoint {
-    std::string path;
-    std::string verifier_key;
-};
-
-/// <state>/checkpoints/<program>.note beside <program>.vkey.
-std::vector<KeptCheckpoint> checkpoints_of_state(const base::StateDirectory& state) {
-    std::vector<KeptCheckpoint> found;
-    std::error_code problem;
-    for (const auto& entry : std::filesystem::directory_iterator(state.checkpoints(), problem)) {
-        if (entry.path().extension() != ".note") {
-            continue;
-        }
-        auto key_path = entry.path();
-        key_path.replace_extension(".vkey");
-        auto key = base::read_file(key_path.string(), note_bytes_max);
-        found.push_back({entry.path().string(), key ? std::string(base::trim(*key)) : ""});
-    }
-    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
-        return a.path < b.path;
-    });
-    return found;
-}
-
-Result<std::vector<KeptCheckpoint>> wanted_checkpoints(const AuditOptions& options) {
+/// Those that were given, or those of the state directory. What does not hold is a problem.
+Result<KeptCheckpoints> wanted_checkpoints(const AuditOptions& options) {
     if (options.checkpoints.empty()) {
-        return checkpoints_of_state(base::StateDirectory{options.state_directory});
+        return kept_checkpoints(base::StateDirectory{options.state_directory});
     }
     if (options.checkpoints.size() != options.verifier_keys.size()) {
         return Error{
@@ -62,43 +37,190 @@ Result<std::vector<KeptCheckpoint>> wanted_checkpoints(const AuditOptions& optio
             "Every --checkpoint needs its --verifier-key.",
             "Give both, in the same order."};
     }
-    std::vector<KeptCheckpoint> wanted;
+    KeptCheckpoints wanted;
     for (std::size_t i = 0; i < options.checkpoints.size(); ++i) {
-        wanted.push_back({options.checkpoints[i], options.verifier_keys[i]});
+        auto note = read_checkpoint(options.checkpoints[i], options.verifier_keys[i]);
+        if (note) {
+            wanted.notes.push_back(std::move(note).value());
+        } else {
+            wanted.problems.push_back(
+                "Checkpoint " + options.checkpoints[i] + ": " + note.error().what
+            );
+        }
     }
     return wanted;
-}
-
-/// The checkpoint, if its signature holds; what it says is compared with the log afterwards.
-Result<Checkpoint> signed_checkpoint(const KeptCheckpoint& kept) {
-    INTERLOCK_TRY(const std::string note, base::read_file(kept.path, note_bytes_max));
-    INTERLOCK_TRY(const auto key, telemetry::parse_verifier_key(kept.verifier_key));
-    return telemetry::verify_checkpoint(note, key.name, key.public_key);
 }
 
 Result<telemetry::AuditVerification> verify(const AuditOptions& options) {
     base::SystemClock clock;
     INTERLOCK_TRY(const auto kept, wanted_checkpoints(options));
     std::vector<Checkpoint> checkpoints;
-    std::vector<std::string> problems;
-    for (const KeptCheckpoint& each : kept) {
-        auto checkpoint = signed_checkpoint(each);
-        if (checkpoint) {
-            checkpoints.push_back(checkpoint.value());
-        } else {
-            problems.push_back("Checkpoint " + each.path + ": " + checkpoint.error().what);
-        }
+    for (const SignedNote& note : kept.notes) {
+        checkpoints.push_back(note.checkpoint);
     }
     const std::string path = base::StateDirectory{options.state_directory}.queue();
     INTERLOCK_TRY(const auto store, db::open_sqlite_store(path, db::StoreMode::read_only, clock));
     INTERLOCK_TRY(auto verification, telemetry::verify_audit(*store, checkpoints));
-    verification.problems.insert(verification.problems.begin(), problems.begin(), problems.end());
+    verification.problems.insert(
+        verification.problems.begin(), kept.problems.begin(), kept.problems.end()
+    );
     return verification;
+}
+
+Result<BundleReport> verify_bundle(const AuditOptions& options) {
+    if (options.checkpoints.size() > 1 || options.verifier_keys.size() > 1 ||
+        options.checkpoints.size() > options.verifier_keys.size()) {
+        return Error{
+            Errc::invalid_arguments,
+            "A bundle is held against one --verifier-key, and against one --checkpoint with it.",
+            "Verify it again for another."};
+    }
+    BundleTrust trust;
+    trust.allowed_signers = options.allowed_signers;
+    if (!options.verifier_keys.empty()) {
+        trust.verifier_key = options.verifier_keys.front();
+    }
+    if (!options.checkpoints.empty()) {
+        INTERLOCK_TRY(
+            trust.earlier, read_checkpoint(options.checkpoints.front(), trust.verifier_key)
+        );
+    }
+    INTERLOCK_TRY(
+        const auto bytes, base::read_file(options.bundle, base::limits::audit_bundle_bytes_max)
+    );
+    INTERLOCK_TRY(const auto files, read_tar(bytes));
+    return check_bundle(files, trust);
+}
+
+Json plan_json(const PlanReport& plan) {
+    Json decisions = Json::array();
+    for (const DecisionReport& decision : plan.decisions) {
+        decisions.push_back({
+            {"record", decision.leaf},
+            {"verdict", decision.verdict},
+            {"approver", decision.approver},
+            {"recorded_at", decision.recorded_at},
+            {"key", decision.key},
+            {"assurance", decision.assurance},
+            {"signature_holds", decision.signature},
+            {"same_bytes", decision.same_bytes},
+        });
+    }
+    const auto known = [](const std::optional<bool>& value) {
+        return value ? Json(*value) : Json(nullptr);
+    };
+    return {
+        {"plan_id", plan.plan_id},
+        {"digest", plan.digest},
+        {"runbook", plan.runbook},
+        {"target", plan.target},
+        {"requested_by", plan.requested_by},
+        {"requested_at", plan.requested_at},
+        {"decisions", std::move(decisions)},
+        {"approved_until", plan.approved_until},
+        {"started_at", plan.started_at},
+        {"executor", plan.executor},
+        {"expiry_kept", known(plan.expiry_kept)},
+        {"same_bytes_ran", known(plan.same_bytes_ran)},
+        {"outcome_signed", plan.outcome_signed},
+        {"state", plan.state},
+        {"problems", plan.problems},
+    };
+}
+
+/// Everything in a bundle was written by others.
+std::string shown(std::string_view text) {
+    return base::cut_middle(base::escape_non_ascii(base::sanitize(text)), 200);
+}
+
+std::string yes_or_no(const std::optional<bool>& value) {
+    return !value ? "-" : *value ? "yes" : coloured(Colour::red, "NO");
+}
+
+void print_plan(const PlanReport& plan) {
+    print_line(coloured(Colour::bold, "plan       " + shown(plan.plan_id)));
+    print_line("digest     " + shown(plan.digest));
+    print_line("what       " + shown(plan.runbook) + " on " + shown(plan.target));
+    print_line("requested  " + shown(plan.requested_at) + "  " + shown(plan.requested_by));
+    for (const DecisionReport& decision : plan.decisions) {
+        print_line(
+            "decided    " + shown(decision.recorded_at) + "  " + shown(decision.verdict) + " by " +
+            shown(decision.approver) + "  key " + shown(decision.key) + " (" +
+            shown(decision.assurance) + ")  signature holds: " + yes_or_no(decision.signature) +
+            "  these bytes: " + yes_or_no(decision.same_bytes) + "  record " +
+            std::to_string(decision.leaf)
+        );
+    }
+    if (plan.started_at.empty()) {
+        print_line("run        never");
+    } else {
+        print_line(
+            "run        " + shown(plan.started_at) + "  by " + shown(plan.executor) +
+            "  these bytes: " + yes_or_no(plan.same_bytes_ran) +
+            "  outcome signed: " + yes_or_no(plan.outcome_signed)
+        );
+        print_line(
+            "expiry     approved until " +
+            (plan.approved_until.empty() ? "never" : shown(plan.approved_until)) +
+            "  kept: " + yes_or_no(plan.expiry_kept)
+        );
+    }
+    print_line("state      " + shown(plan.state) + "\n");
+}
+
+Exit report_bundle(const AuditOptions& options) {
+    const auto found = verify_bundle(options);
+    if (!found) {
+        return report(found.error(), options.json);
+    }
+    const bool whole = found->problems.empty();
+    if (options.json) {
+        Json plans = Json::array();
+        for (const PlanReport& plan : found->plans) {
+            plans.push_back(plan_json(plan));
+        }
+        print_json({
+            {"whole", whole},
+            {"origin", found->origin},
+            {"log_size", found->log_size},
+            {"verifier_key", found->verifier_key},
+            {"verifier_key_was_given", found->key_was_given},
+            {"records", found->records},
+            {"erased_payloads", found->erased},
+            {"earlier_checkpoints", found->earlier_checkpoints},
+            {"plans", std::move(plans)},
+            {"problems", found->problems},
+        });
+        return whole ? Exit::ok : Exit::check_failed;
+    }
+    for (const PlanReport& plan : found->plans) {
+        print_plan(plan);
+    }
+    for (const std::string& problem : found->problems) {
+        print_line(coloured(Colour::red, "problem    ") + shown(problem));
+    }
+    print_line(
+        (whole ? coloured(Colour::green, "whole      ") : coloured(Colour::red, "NOT WHOLE  ")) +
+        std::to_string(found->records) + " records, each proven in the log " +
+        shown(found->origin) + " of " + std::to_string(found->log_size) + " records; " +
+        std::to_string(found->earlier_checkpoints) + " earlier checkpoints continued, " +
+        std::to_string(found->erased) + " payloads erased"
+    );
+    print_line(
+        "signed by  " + shown(found->verifier_key) +
+        (found->key_was_given
+             ? " (the key you gave)"
+             : " (the bundle's own word: compare it with the key you know, or give --verifier-key)")
+    );
+    return whole ? Exit::ok : Exit::check_failed;
 }
 
 } // namespace
 
 Exit verify_audit_log(const AuditOptions& options) {
+    if (!options.bundle.empty()) {
+        return report_bundle(options);
+    }
     const auto verification = verify(options);
     if (!verification) {
         return report(verification.error(), options.json);
@@ -110,6 +232,8 @@ Exit verify_audit_log(const AuditOptions& options) {
             {"size", verification->size},
             {"root", base::hex(verification->root)},
             {"erased_payloads", verification->erased_payloads},
+            {"unrecorded_erasures", verification->unrecorded_erasures},
+            {"erasure_records", verification->erasure_records},
             {"checkpoints_checked", verification->checkpoints_checked},
             {"problems", verification->problems},
         });
@@ -122,7 +246,8 @@ Exit verify_audit_log(const AuditOptions& options) {
             std::to_string(verification->size) + " records, root " + base::hex(verification->root) +
             ", " + std::to_string(verification->checkpoints_checked) +
             " signed checkpoints agree, " + std::to_string(verification->erased_payloads) +
-            " payloads erased"
+            " payloads erased, " + std::to_string(verification->unrecorded_erasures) +
+            " of them without a record"
         );
     }
     return whole ? Exit::ok : Exit::check_failed;

@@ -14,7 +14,9 @@ struct AuditOptions {
     /// `verifier_keys`. Both empty: those the programs of this machine keep in their state.
     std::vector<std::string> checkpoints;
     std::vector<std::string> verifier_keys;
-    std::string plan_id; // show: only this plan's records
+    std::string bundle;          // verify: this file instead of the store
+    std::string allowed_signers; // verify a bundle: whose keys may approve; "" = as recorded
+    std::string plan_id;         // show: only this plan's records
     bool json = false;
 };
 

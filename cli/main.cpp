@@ -3,6 +3,10 @@
 #include "base/log.hpp"
 #include "base/signals.hpp"
 #include "cli/audit.hpp"
+#include "cli/audit_erase.hpp"
+#include "cli/audit_export.hpp"
+#include "cli/audit_report.hpp"
+#include "cli/audit_search.hpp"
 #include "cli/demo/demo.hpp"
 #include "cli/output.hpp"
 #include "cli/plans.hpp"
@@ -97,23 +101,104 @@ void add_plans(CLI::App& app, interlock::cli::PlansOptions& options, Run& run) {
     );
 }
 
-void add_audit(CLI::App& app, interlock::cli::AuditOptions& options, Run& run) {
-    CLI::App* audit = app.add_subcommand("audit", "The tamper-evident log");
-    audit->require_subcommand(1);
-    CLI::App* verify =
-        audit->add_subcommand("verify", "Recompute the log and hold it against signed checkpoints");
+struct AuditCommands {
+    interlock::cli::AuditOptions log;
+    interlock::cli::ExportOptions bundle;
+    interlock::cli::SearchOptions search;
+    interlock::cli::ReportOptions report;
+    interlock::cli::EraseOptions erase;
+};
+
+void add_audit_log(CLI::App& audit, interlock::cli::AuditOptions& options, Run& run) {
+    CLI::App* verify = audit.add_subcommand(
+        "verify", "Recompute the log, or check a bundle, and hold it against signed checkpoints"
+    );
     add_state(*verify, options.state_directory);
     add_json(*verify, options.json);
+    verify->add_option("BUNDLE", options.bundle, "A bundle of `audit export`; needs no store");
     verify->add_option("--checkpoint", options.checkpoints, "A signed checkpoint kept elsewhere");
     verify->add_option(
         "--verifier-key", options.verifier_keys, "The key that checkpoint must be signed with"
     );
+    verify->add_option(
+        "--allowed-signers",
+        options.allowed_signers,
+        "A bundle's approvers (default: the lines recorded with each decision)"
+    );
     verify->callback([&] { run = [&] { return interlock::cli::verify_audit_log(options); }; });
-    CLI::App* show = audit->add_subcommand("show", "The records, oldest first");
+    CLI::App* show = audit.add_subcommand("show", "The records, oldest first");
     add_state(*show, options.state_directory);
     add_json(*show, options.json);
     show->add_option("--plan", options.plan_id, "Only records of this plan");
     show->callback([&] { run = [&] { return interlock::cli::show_audit_log(options); }; });
+}
+
+void add_audit_export(CLI::App& audit, interlock::cli::ExportOptions& options, Run& run) {
+    CLI::App* command =
+        audit.add_subcommand("export", "Write a bundle that can be checked without the store");
+    add_state(*command, options.state_directory);
+    add_json(*command, options.json);
+    command->add_option("--plan", options.plan_id, "Everything of this plan");
+    command->add_option("--from", options.from, "Everything from this time on (RFC 3339)");
+    command->add_option("--to", options.to, "Everything before this time");
+    command->add_option(
+        "--since-checkpoint",
+        options.since_checkpoint,
+        "A checkpoint kept from before, which the bundle shall prove to be continued"
+    );
+    command->add_option("--since-key", options.since_key, "The verifier key of that checkpoint");
+    command->add_option("--out", options.out, "The file to write")->required();
+    command->callback([&] { run = [&] { return interlock::cli::export_audit(options); }; });
+}
+
+void add_audit_search(CLI::App& audit, interlock::cli::SearchOptions& options, Run& run) {
+    CLI::App* command = audit.add_subcommand("search", "The records that match, page by page");
+    add_state(*command, options.state_directory);
+    add_json(*command, options.json);
+    command->add_option("--actor", options.actor, "Who did it");
+    command->add_option("--type", options.type, "The record's type, as tool.begin");
+    command->add_option("--tool", options.tool, "The tool that was called");
+    command->add_option("--target", options.target, "The target it was about");
+    command->add_option("--plan", options.plan_id, "Plan id");
+    command->add_option("--from", options.from, "Not before this time (RFC 3339)");
+    command->add_option("--to", options.to, "Before this time");
+    command->add_option("--text", options.text, "Text in the payload");
+    command->add_option("--after", options.after, "Records after this index: the next page");
+    command->add_option("--limit", options.limit, "Records of a page")->capture_default_str();
+    command->callback([&] { run = [&] { return interlock::cli::search_audit(options); }; });
+}
+
+void add_audit_report(CLI::App& audit, interlock::cli::ReportOptions& options, Run& run) {
+    CLI::App* command = audit.add_subcommand("report", "What an audit asks of a period, counted");
+    add_state(*command, options.state_directory);
+    add_json(*command, options.json);
+    command->add_option("--from", options.from, "Not before this time (RFC 3339)");
+    command->add_option("--to", options.to, "Before this time");
+    command->callback([&] { run = [&] { return interlock::cli::report_audit(options); }; });
+}
+
+void add_audit_erase(CLI::App& audit, interlock::cli::EraseOptions& options, Run& run) {
+    CLI::App* command =
+        audit.add_subcommand("erase", "Erase payloads on the record; the records themselves stay");
+    add_state(*command, options.state_directory);
+    add_json(*command, options.json);
+    command->add_option("--index", options.indexes, "One record, 17, or several, 17-40");
+    command->add_option("--plan", options.plan_id, "The records of this plan, once it has ended");
+    command->add_option("--actor", options.actor, "What this subject did, with --before");
+    command->add_option("--before", options.before, "Only records before this time (RFC 3339)");
+    command->add_option("--reason", options.reason, "Why; it stays in the log")->required();
+    command->add_flag("--yes", options.yes, "Do it, instead of telling what would be erased");
+    command->callback([&] { run = [&] { return interlock::cli::erase_audit_payloads(options); }; });
+}
+
+void add_audit(CLI::App& app, AuditCommands& options, Run& run) {
+    CLI::App* audit = app.add_subcommand("audit", "The tamper-evident log");
+    audit->require_subcommand(1);
+    add_audit_log(*audit, options.log, run);
+    add_audit_export(*audit, options.bundle, run);
+    add_audit_search(*audit, options.search, run);
+    add_audit_report(*audit, options.report, run);
+    add_audit_erase(*audit, options.erase, run);
 }
 
 void add_targets(
@@ -170,12 +255,15 @@ int main(int argc, char** argv) {
                "7 a check found a problem.");
 
     interlock::cli::PlansOptions plans;
-    interlock::cli::AuditOptions audit;
+    AuditCommands audit;
     interlock::cli::TargetsOptions targets;
     interlock::tools::InitOptions init;
     interlock::cli::DemoOptions demo;
-    plans.state_directory = audit.state_directory = targets.state_directory =
-        interlock::base::default_state_directory();
+    const std::string state = interlock::base::default_state_directory();
+    plans.state_directory = targets.state_directory = state;
+    audit.log.state_directory = audit.bundle.state_directory = state;
+    audit.search.state_directory = audit.report.state_directory = state;
+    audit.erase.state_directory = state;
     Run run;
     add_demo(app, demo, run);
     add_targets(app, targets, init, run);

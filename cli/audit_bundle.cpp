@@ -1,0 +1,363 @@
+#include "cli/audit_bundle.hpp"
+
+#include "base/digest.hpp"
+#include "base/json.hpp"
+#include "base/limits.hpp"
+#include "base/text.hpp"
+#include "telemetry/audit_format.hpp"
+#include "telemetry/audit_scan.hpp"
+#include "telemetry/index_ranges.hpp"
+#include "telemetry/merkle.hpp"
+#include "telemetry/tlog_proof.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <map>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+namespace interlock::cli {
+
+namespace {
+
+using base::Errc;
+using base::Error;
+using base::Json;
+using base::Result;
+using base::Status;
+
+constexpr std::string_view records_prefix = "records/";
+constexpr std::string_view plans_prefix = "plans/";
+constexpr std::string_view checkpoints_prefix = "checkpoints/";
+constexpr const char* executor_name = "interlock-executor";
+
+Error no_bundle(const std::string& why) {
+    return {
+        Errc::invalid_input,
+        "This is not an audit bundle: " + why + ".",
+        "Use the file exactly as `interlock audit export` wrote it."};
+}
+
+class BundleCheck {
+public:
+    BundleCheck(const Files& files, const BundleTrust& trust) : files_(files), trust_(trust) {}
+
+    Result<BundleReport> run() {
+        INTERLOCK_CHECK(read_manifest());
+        INTERLOCK_CHECK(read_checkpoint());
+        for (const auto& [path, content] : files_)
+            account_for(path);
+        for (const auto index : indexes_)
+            check_record(index);
+        check_gaps();
+        check_erasures();
+        check_earlier();
+        check_plans();
+        return std::move(report_);
+    }
+
+private:
+    void problem(const std::string& sentence) {
+        if (report_.problems.size() < base::limits::audit_problems_max)
+            report_.problems.push_back(base::sanitize(sentence));
+    }
+    const std::string* file(const std::string& path) const {
+        const auto found = files_.find(path);
+        return found == files_.end() ? nullptr : &found->second;
+    }
+
+    Status read_manifest() {
+        const auto* text = file(bundle_manifest);
+        if (text == nullptr)
+            return no_bundle("it has no " + std::string(bundle_manifest));
+        const auto parsed = base::parse_json(*text);
+        if (!parsed || base::string_member(*parsed, "format") != bundle_format)
+            return no_bundle("its manifest does not name the format " + std::string(bundle_format));
+        manifest_ = *parsed;
+        return base::done;
+    }
+
+    Status read_checkpoint() {
+        const auto* note = file(bundle_note);
+        const auto* own_key = file(bundle_key);
+        if (note == nullptr || own_key == nullptr)
+            return no_bundle("it has no signed checkpoint");
+        report_.key_was_given = !trust_.verifier_key.empty();
+        report_.verifier_key =
+            report_.key_was_given ? trust_.verifier_key : std::string(base::trim(*own_key));
+        INTERLOCK_TRY(key_, telemetry::parse_verifier_key(report_.verifier_key));
+        const auto checkpoint = telemetry::verify_checkpoint(*note, key_.name, key_.public_key);
+        if (!checkpoint)
+            problem("The checkpoint that all proofs lead to: " + checkpoint.error().what);
+        else
+            checkpoint_ = *checkpoint;
+        report_.origin = checkpoint_.origin;
+        report_.log_size = checkpoint_.size;
+        note_ = *note;
+        return base::done;
+    }
+
+    /// Every file has its place: what stands elsewhere is not vouched for by anything.
+    void account_for(const std::string& path) {
+        const std::string_view view = path;
+        if (view.starts_with(records_prefix)) {
+            const auto rest = view.substr(records_prefix.size());
+            const auto slash = rest.find('/');
+            std::uint64_t index = 0;
+            const auto* const end = rest.data() + std::min(slash, rest.size());
+            const auto [stop, error] = std::from_chars(rest.data(), end, index);
+            const bool known = error == std::errc{} && stop == end &&
+                               (path == bundle_record(index, "header.json") ||
+                                path == bundle_record(index, "payload.json") ||
+                                path == bundle_record(index, "salt") ||
+                                path == bundle_record(index, "proof.tlog-proof"));
+            if (known)
+                indexes_.insert(index);
+            else
+                problem("The file " + path + " belongs to no record.");
+            return;
+        }
+        const bool known = path == bundle_manifest || path == bundle_note || path == bundle_key ||
+                           view.starts_with(plans_prefix) || view.starts_with(checkpoints_prefix);
+        if (!known)
+            problem("The file " + path + " is no part of a bundle.");
+    }
+
+    void check_record(std::uint64_t index) {
+        ++report_.records;
+        const auto number = std::to_string(index);
+        const auto* header_text = file(bundle_record(index, "header.json"));
+        const auto* proof_text = file(bundle_record(index, "proof.tlog-proof"));
+        if (header_text == nullptr || proof_text == nullptr) {
+            problem("Record " + number + ": its header or its proof is missing.");
+            return;
+        }
+        const auto proof = telemetry::parse_tlog_proof(*proof_text);
+        if (!proof) {
+            problem("Record " + number + ": " + proof.error().what);
+            return;
+        }
+        if (proof->index != index || proof->checkpoint != note_)
+            problem(
+                "Record " + number + ": its proof is of another record or of another checkpoint."
+            );
+        else if (!telemetry::verify_inclusion(
+                     telemetry::leaf_hash(*header_text),
+                     index,
+                     checkpoint_.size,
+                     proof->hashes,
+                     checkpoint_.root
+                 ))
+            problem(
+                "Record " + number +
+                ": it is not the one over which the checkpoint was signed; it was changed."
+            );
+        const auto header = telemetry::read_leaf_header(*header_text);
+        if (!header || header->seq != index) {
+            problem("Record " + number + ": its header is not that of a record at this place.");
+            return;
+        }
+        take(index, *header);
+    }
+
+    void take(std::uint64_t index, const telemetry::LeafHeader& header) {
+        PlanRecord record{index, header.time, header.type, header.actor, {}};
+        const auto* payload = file(bundle_record(index, "payload.json"));
+        const auto* salt = file(bundle_record(index, "salt"));
+        if (payload == nullptr || salt == nullptr) {
+            ++report_.erased;
+            missing_.add(index);
+        } else if (salt->size() != telemetry::audit_salt_bytes ||
+                   base::hex(telemetry::payload_hash(*salt, *payload)) != header.payload_hash) {
+            problem(
+                "Record " + std::to_string(index) +
+                ": its payload is not what the record commits to; it was changed."
+            );
+        } else {
+            record.payload = *payload;
+        }
+        if (header.type == telemetry::erasure_type && record.payload)
+            read_erasure(index, *record.payload);
+        if (!header.plan_digest.empty())
+            plans_[header.plan_digest].push_back(std::move(record));
+    }
+
+    void read_erasure(std::uint64_t index, const std::string& payload) {
+        const auto content = base::parse_json(payload, base::limits::audit_payload_bytes_max);
+        const auto* list = content ? base::member(*content, telemetry::erasure_ranges) : nullptr;
+        const auto ranges =
+            list != nullptr ? telemetry::IndexRanges::from_json(*list) : std::nullopt;
+        if (!ranges || ranges->empty() || ranges->ranges().back().last >= index)
+            return;
+        for (const auto& range : ranges->ranges())
+            recorded_erasures_.add(range);
+    }
+
+    /// A bundle of a period holds what is between its first and its last record; of a plan, the
+    /// plan's own check looks for gaps.
+    void check_gaps() {
+        const auto* asked = base::member(manifest_, "asked_for");
+        const bool whole_log = asked != nullptr && base::string_member(*asked, "plan") == "" &&
+                               base::string_member(*asked, "from") == "" &&
+                               base::string_member(*asked, "to") == "";
+        const auto counted = base::integer_member(manifest_, "records");
+        if (counted != static_cast<long long>(indexes_.size()))
+            problem(
+                "The manifest counts " + std::to_string(counted.value_or(-1)) +
+                " records, and the bundle holds " + std::to_string(indexes_.size()) + "."
+            );
+        if (whole_log && indexes_.size() != checkpoint_.size)
+            problem("The bundle was to hold every record, and some are missing.");
+        if (asked == nullptr || base::string_member(*asked, "plan").value_or("") != "")
+            return;
+        check_period(*asked);
+    }
+
+    void check_period(const Json& asked) {
+        const auto from = base::string_member(asked, "from").value_or("");
+        const auto to = base::string_member(asked, "to").value_or("");
+        std::optional<std::uint64_t> last;
+        for (const auto index : indexes_) {
+            const auto* header_text = file(bundle_record(index, "header.json"));
+            const auto header =
+                header_text ? telemetry::read_leaf_header(*header_text) : std::nullopt;
+            if (!header || header->time < from || (!to.empty() && header->time >= to))
+                continue; // of a plan whose story begins or ends outside
+            if (last && index != *last + 1)
+                problem(
+                    "Between the records " + std::to_string(*last) + " and " +
+                    std::to_string(index) + " of the period, " + std::to_string(index - *last - 1) +
+                    " are missing."
+                );
+            last = index;
+        }
+    }
+
+    void check_erasures() {
+        for (const auto& range : missing_.without(recorded_erasures_).ranges())
+            problem(
+                "Records " + std::to_string(range.first) + " to " + std::to_string(range.last) +
+                ": payloads are missing, and no record in the bundle tells of their erasure."
+            );
+    }
+
+    void check_earlier() {
+        for (const auto& [path, content] : files_) {
+            if (!path.starts_with(checkpoints_prefix))
+                continue;
+            const auto beside = path.substr(0, path.rfind('.'));
+            if (file(beside + ".note") == nullptr)
+                problem("The file " + path + " belongs to no checkpoint.");
+            if (!path.ends_with(".note"))
+                continue;
+            const auto* key_text = file(beside + ".vkey");
+            const auto* proof = file(beside + ".consistency");
+            const auto held = check_one_earlier(content, key_text, proof);
+            if (held)
+                ++report_.earlier_checkpoints;
+            else
+                problem("The earlier checkpoint " + path + ": " + held.error().what);
+        }
+        check_trusted_checkpoint();
+    }
+
+    Status check_one_earlier(
+        const std::string& note, const std::string* key_text, const std::string* proof_text
+    ) {
+        if (key_text == nullptr || proof_text == nullptr)
+            return no_bundle("its key or the proof of consistency is missing");
+        INTERLOCK_TRY(const auto key, telemetry::parse_verifier_key(base::trim(*key_text)));
+        INTERLOCK_TRY(const auto old, telemetry::verify_checkpoint(note, key.name, key.public_key));
+        INTERLOCK_TRY(const auto proof, telemetry::parse_consistency_proof(*proof_text));
+        if (proof.checkpoint != note_)
+            return no_bundle("its proof leads to another checkpoint");
+        INTERLOCK_CHECK(telemetry::verify_consistency_proof(proof, old, key_));
+        if (key.name == executor_name)
+            executor_key_ = std::string(base::trim(*key_text));
+        return base::done;
+    }
+
+    /// The checkpoint that the reader kept: of the same size, or one that the bundle proves from.
+    void check_trusted_checkpoint() {
+        if (!trust_.earlier)
+            return;
+        const auto& kept = trust_.earlier->checkpoint;
+        const bool same = kept.origin == checkpoint_.origin && kept.size == checkpoint_.size &&
+                          kept.root == checkpoint_.root;
+        if (same) {
+            ++report_.earlier_checkpoints;
+            return;
+        }
+        const auto* text = file(std::string(checkpoints_prefix) + "since.consistency");
+        const auto proof = text != nullptr
+                               ? telemetry::parse_consistency_proof(*text)
+                               : Result<telemetry::ConsistencyProof>(no_bundle("there is none"));
+        if (!proof || !telemetry::verify_consistency_proof(*proof, kept, key_))
+            problem(
+                "Nothing in the bundle proves that its log continues the checkpoint that you kept, "
+                "of size " +
+                std::to_string(kept.size) +
+                "; ask for an export with --since-checkpoint, and if that fails, the log was cut."
+            );
+        else
+            ++report_.earlier_checkpoints;
+    }
+
+    void check_plans() {
+        if (key_.name == executor_name)
+            executor_key_ = report_.verifier_key;
+        std::map<std::string, Files> files;
+        for (const auto& [path, content] : files_) {
+            if (!path.starts_with(plans_prefix))
+                continue;
+            const auto rest = path.substr(plans_prefix.size());
+            const auto slash = rest.find('/');
+            const auto digest = rest.substr(0, slash);
+            if (slash == std::string::npos || !plans_.contains(digest))
+                problem("The file " + path + " belongs to no plan of which there is a record.");
+            else
+                files[digest][rest.substr(slash + 1)] = content;
+        }
+        for (auto& [digest, records] : plans_) {
+            auto checked = check_plan(
+                {digest, files[digest], std::move(records), executor_key_, trust_.allowed_signers}
+            );
+            for (const auto& sentence : checked.problems)
+                problem(sentence);
+            report_.plans.push_back(std::move(checked));
+        }
+    }
+
+    const Files& files_;
+    const BundleTrust& trust_;
+    BundleReport report_;
+    Json manifest_;
+    std::string note_;
+    telemetry::VerifierKey key_;
+    telemetry::Checkpoint checkpoint_;
+    std::set<std::uint64_t> indexes_;
+    std::map<std::string, std::vector<PlanRecord>> plans_;
+    telemetry::IndexRanges missing_;
+    telemetry::IndexRanges recorded_erasures_;
+    std::string executor_key_;
+};
+
+} // namespace
+
+std::string bundle_record(std::uint64_t index, const char* part) {
+    char number[24];
+    std::snprintf(number, sizeof number, "%012llu", static_cast<unsigned long long>(index));
+    return std::string(records_prefix) + number + "/" + part;
+}
+
+std::string bundle_plan(const std::string& digest, const std::string& part) {
+    return std::string(plans_prefix) + digest + "/" + part;
+}
+
+base::Result<BundleReport> check_bundle(const Files& files, const BundleTrust& trust) {
+    return BundleCheck(files, trust).run();
+}
+
+} // namespace interlock::cli

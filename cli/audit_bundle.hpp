@@ -1,0 +1,59 @@
+// The audit bundle: what is exported of the log, so that somebody without the store, the network or
+// trust in us can check it. How its files are named, and its verification.
+//
+//   manifest.json                       what it is, and what was asked for
+//   checkpoint.note, checkpoint.vkey    the signed checkpoint that every proof leads to
+//   checkpoints/NAME.{note,vkey,consistency}  earlier ones that it continues
+//   records/INDEX/header.json           the leaf's bytes
+//   records/INDEX/{salt,payload.json}   what it commits to; absent when erased
+//   records/INDEX/proof.tlog-proof      c2sp.org/tlog-proof@v1
+//   plans/DIGEST/plan.json              the exact bytes of a plan
+//   plans/DIGEST/{presentation,about,steps,outcome}.json
+//   plans/DIGEST/decisions/NN.json      what a person signed, NN.json.sig how, and
+//                                       NN.signers whose key it was, as of then
+#pragma once
+
+#include "base/result.hpp"
+#include "cli/audit_checkpoints.hpp"
+#include "cli/audit_plan_check.hpp"
+#include "cli/tar.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace interlock::cli {
+
+inline constexpr const char* bundle_format = "interlock-audit-bundle@1";
+inline constexpr const char* bundle_manifest = "manifest.json";
+inline constexpr const char* bundle_note = "checkpoint.note";
+inline constexpr const char* bundle_key = "checkpoint.vkey";
+
+/// "records/000000000042/" and the part's name.
+std::string bundle_record(std::uint64_t index, const char* part);
+/// "plans/<digest>/" and the part's name.
+std::string bundle_plan(const std::string& digest, const std::string& part);
+
+/// What the reader brings along instead of taking it from the bundle.
+struct BundleTrust {
+    std::optional<SignedNote> earlier; // a checkpoint kept from before
+    std::string verifier_key;          // the only one that may sign; "" = the bundle's own
+    std::string allowed_signers;       // file of approvers' keys; "" = as recorded in the log
+};
+
+struct BundleReport {
+    std::string origin;
+    std::uint64_t log_size = 0;
+    std::string verifier_key; // what the checkpoint was held against
+    bool key_was_given = false;
+    std::uint64_t records = 0;
+    std::uint64_t erased = 0;
+    std::uint64_t earlier_checkpoints = 0;
+    std::vector<PlanReport> plans;
+    std::vector<std::string> problems; // one sentence each
+};
+/// Reads nothing but the files and what `trust` names. An Error when it is no bundle at all.
+base::Result<BundleReport> check_bundle(const Files& files, const BundleTrust& trust);
+
+} // namespace interlock::cli

@@ -1,0 +1,51 @@
+#include "cli/audit_checkpoints.hpp"
+
+#include "base/file.hpp"
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+namespace interlock::cli {
+
+namespace {
+
+constexpr std::size_t note_bytes_max = 4096; // a checkpoint is about 200 bytes
+
+} // namespace
+
+base::Result<SignedNote> read_checkpoint(const std::string& path, const std::string& verifier_key) {
+    INTERLOCK_TRY(std::string note, base::read_file(path, note_bytes_max));
+    INTERLOCK_TRY(const auto key, telemetry::parse_verifier_key(verifier_key));
+    INTERLOCK_TRY(
+        const auto checkpoint, telemetry::verify_checkpoint(note, key.name, key.public_key)
+    );
+    return SignedNote{
+        std::filesystem::path(path).stem().string(), std::move(note), verifier_key, checkpoint};
+}
+
+KeptCheckpoints kept_checkpoints(const base::StateDirectory& state) {
+    KeptCheckpoints kept;
+    std::vector<std::filesystem::path> paths;
+    std::error_code problem;
+    for (const auto& entry : std::filesystem::directory_iterator(state.checkpoints(), problem)) {
+        if (entry.path().extension() == ".note") {
+            paths.push_back(entry.path());
+        }
+    }
+    std::sort(paths.begin(), paths.end());
+    for (const auto& path : paths) {
+        auto key_path = path;
+        key_path.replace_extension(".vkey");
+        const auto key = base::read_file(key_path.string(), note_bytes_max);
+        auto note = read_checkpoint(path.string(), key ? std::string(base::trim(*key)) : "");
+        if (note) {
+            kept.notes.push_back(std::move(note).value());
+        } else {
+            kept.problems.push_back("Checkpoint " + path.string() + ": " + note.error().what);
+        }
+    }
+    return kept;
+}
+
+} // namespace interlock::cli

@@ -1,0 +1,30 @@
+// The signed checkpoints that programs keep beside the store, or that a person kept elsewhere.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/state_directory.hpp"
+#include "telemetry/checkpoint.hpp"
+
+#include <string>
+#include <vector>
+
+namespace interlock::cli {
+
+/// A checkpoint whose signature holds.
+struct SignedNote {
+    std::string program; // the name of its file
+    std::string note;    // as it is
+    std::string key;     // the verifier key it was held against
+    telemetry::Checkpoint checkpoint;
+};
+/// `verifier_key`: the text of the key. The Error says what is wrong with the note or the key.
+base::Result<SignedNote> read_checkpoint(const std::string& path, const std::string& verifier_key);
+
+struct KeptCheckpoints {
+    std::vector<SignedNote> notes;
+    std::vector<std::string> problems; // of those that do not hold, one sentence each
+};
+/// <state>/checkpoints/<program>.note, each with <program>.vkey beside it.
+KeptCheckpoints kept_checkpoints(const base::StateDirectory& state);
+
+} // namespace interlock::cli

@@ -1,0 +1,447 @@
+#include "cli/audit_export.hpp"
+
+#include "approval/queue.hpp"
+#include "base/clock.hpp"
+#include "base/db/store.hpp"
+#include "base/file.hpp"
+#include "base/ids.hpp"
+#include "base/limits.hpp"
+#include "base/text.hpp"
+#include "cli/audit_bundle.hpp"
+#include "telemetry/audit_format.hpp"
+#include "telemetry/audit_scan.hpp"
+#include "telemetry/index_ranges.hpp"
+#include "telemetry/merkle_proofs.hpp"
+#include "telemetry/tlog_proof.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+namespace interlock::cli {
+
+namespace {
+
+using base::Errc;
+using base::Error;
+using base::Json;
+using base::Result;
+using base::Status;
+using telemetry::Scan;
+using telemetry::ScannedRecord;
+
+/// Gathers a bundle's files, in the order of what depends on what.
+class Export {
+public:
+    Export(const ExportOptions& options, db::Store& store, SignedNote note)
+        : options_(options), store_(store), note_(std::move(note)) {}
+
+    Result<Files> run(std::vector<SignedNote> others) {
+        others_ = std::move(others);
+        INTERLOCK_CHECK(options_.plan_id.empty() ? choose_period() : choose_plan());
+        INTERLOCK_CHECK(take_records());
+        INTERLOCK_CHECK(take_erasures());
+        INTERLOCK_CHECK(prove());
+        for (const auto& [digest, plan_id] : plans_)
+            INTERLOCK_CHECK(take_plan(digest, plan_id));
+        write_manifest();
+        return std::move(files_);
+    }
+
+    Json summary() const { return manifest_; }
+
+private:
+    std::uint64_t size() const { return note_.checkpoint.size; }
+
+    Error not_covered(const std::string& what) const {
+        return {
+            Errc::refused,
+            what + " is newer than the newest signed checkpoint, which covers " +
+                std::to_string(size()) + " records, so it cannot be proven yet.",
+            "Wait: the server signs every minute and when it stops, the executor after every "
+            "plan."};
+    }
+
+    Status choose_plan() {
+        base::SystemRandom random;
+        approval::Queue queue(store_, random);
+        INTERLOCK_TRY(const auto plan, queue.get(options_.plan_id));
+        plans_[plan.digest] = plan.id;
+        return choose_records_of(plan.digest);
+    }
+
+    Status choose_records_of(const std::string& digest) {
+        telemetry::AuditScan of_plan;
+        of_plan.plan_digest = digest;
+        return telemetry::scan_audit(store_, of_plan, [&](ScannedRecord& record) -> Result<Scan> {
+            if (record.index >= size())
+                return not_covered("Record " + std::to_string(record.index) + " of the plan");
+            return choose(record.index);
+        });
+    }
+
+    Result<Scan> choose(std::uint64_t index) {
+        chosen_.insert(index);
+        if (chosen_.size() > base::limits::audit_export_records_max)
+            return Error{
+                Errc::limit_exceeded,
+                "More than " + std::to_string(base::limits::audit_export_records_max) +
+                    " records would be exported.",
+                "Export a shorter period, or one plan."};
+        return Scan::go_on;
+    }
+
+    /// The period's records, and for every plan in it all of that plan's: its story is whole.
+    Status choose_period() {
+        std::set<std::string> digests;
+        telemetry::AuditScan covered;
+        covered.end = size();
+        INTERLOCK_CHECK(telemetry::scan_audit(
+            store_,
+            covered,
+            [&](ScannedRecord& record) -> Result<Scan> {
+                const auto header = telemetry::read_leaf_header(record.header);
+                if (!header || header->time < options_.from ||
+                    (!options_.to.empty() && header->time >= options_.to))
+                    return Scan::go_on;
+                if (!header->plan_digest.empty())
+                    digests.insert(header->plan_digest);
+                return choose(record.index);
+            }
+        ));
+        for (const auto& digest : digests) {
+            INTERLOCK_CHECK(choose_records_of(digest));
+            plans_[digest]; // the id is found in a payload
+        }
+        return base::done;
+    }
+
+    Status take_records() {
+        if (chosen_.empty())
+            return Error{
+                Errc::not_found,
+                "No record up to the newest signed checkpoint belongs to what was asked for.",
+                "Widen the period, or wait for the next checkpoint."};
+        return take({chosen_.begin(), chosen_.end()});
+    }
+
+    Status take(const std::vector<std::uint64_t>& indexes) {
+        // Stretches of neighbours are read at once.
+        for (std::size_t at = 0; at < indexes.size();) {
+            std::size_t last = at;
+            while (last + 1 < indexes.size() && indexes[last + 1] == indexes[last] + 1)
+                ++last;
+            telemetry::AuditScan stretch;
+            stretch.first = indexes[at];
+            stretch.end = indexes[last] + 1;
+            stretch.payloads = true;
+            INTERLOCK_CHECK(telemetry::scan_audit(
+                store_, stretch, [&](ScannedRecord& record) -> Result<Scan> { return keep(record); }
+            ));
+            at = last + 1;
+        }
+        return base::done;
+    }
+
+    Result<Scan> keep(const ScannedRecord& record) {
+        files_[bundle_record(record.index, "header.json")] = record.header;
+        if (!record.payload || !record.salt) {
+            erased_.add(record.index);
+        } else {
+            INTERLOCK_TRY(
+                files_[bundle_record(record.index, "salt")], base::from_hex(*record.salt)
+            );
+            files_[bundle_record(record.index, "payload.json")] = *record.payload;
+            learn_plan_id(record);
+        }
+        bytes_ += record.header.size() + (record.payload ? record.payload->size() : 0);
+        if (bytes_ > base::limits::audit_bundle_bytes_max)
+            return Error{
+                Errc::limit_exceeded,
+                "The payloads alone are more than a bundle may hold.",
+                "Export a shorter period, or one plan."};
+        return Scan::go_on;
+    }
+
+    void learn_plan_id(const ScannedRecord& record) {
+        const auto header = telemetry::read_leaf_header(record.header);
+        const auto plan = header ? plans_.find(header->plan_digest) : plans_.end();
+        if (plan == plans_.end() || !plan->second.empty())
+            return;
+        const auto payload =
+            base::parse_json(*record.payload, base::limits::audit_payload_bytes_max);
+        if (payload)
+            plan->second = base::string_member(*payload, "plan_id").value_or("");
+    }
+
+    /// The records that tell of what is missing here.
+    Status take_erasures() {
+        if (erased_.empty())
+            return base::done;
+        telemetry::AuditScan of_type;
+        of_type.type = telemetry::erasure_type;
+        of_type.payloads = true;
+        of_type.end = size();
+        std::vector<std::uint64_t> telling;
+        INTERLOCK_CHECK(telemetry::scan_audit(
+            store_,
+            of_type,
+            [&](ScannedRecord& record) -> Result<Scan> {
+                const auto payload = base::parse_json(
+                    record.payload.value_or(""), base::limits::audit_payload_bytes_max
+                );
+                const auto* list =
+                    payload ? base::member(*payload, telemetry::erasure_ranges) : nullptr;
+                const auto ranges =
+                    list != nullptr ? telemetry::IndexRanges::from_json(*list) : std::nullopt;
+                if (ranges && !erased_.within(*ranges).empty() &&
+                    chosen_.insert(record.index).second)
+                    telling.push_back(record.index);
+                return Scan::go_on;
+            }
+        ));
+        return take(telling);
+    }
+
+    /// One pass over all leaf hashes: every proof, and that the checkpoint is of this log.
+    Status prove() {
+        std::vector<std::uint64_t> old_sizes;
+        for (const auto& other : others_)
+            old_sizes.push_back(other.checkpoint.size);
+        telemetry::ProofBuilder builder({chosen_.begin(), chosen_.end()}, std::move(old_sizes));
+        telemetry::AuditScan covered;
+        covered.end = size();
+        INTERLOCK_CHECK(telemetry::scan_audit(
+            store_,
+            covered,
+            [&](ScannedRecord& record) -> Result<Scan> {
+                INTERLOCK_TRY(const auto hash, base::digest_from_hex(record.leaf_hash));
+                if (record.index != builder.size())
+                    return Scan::enough;
+                builder.append(hash);
+                return Scan::go_on;
+            }
+        ));
+        builder.finish();
+        if (builder.size() != size() || !(builder.root() == note_.checkpoint.root))
+            return Error{
+                Errc::corrupt,
+                "The log does not lead to the checkpoint of " + note_.program + " over " +
+                    std::to_string(size()) + " records, so nothing was exported.",
+                "Run `interlock audit verify` and find out who changed the log."};
+        for (const auto index : chosen_)
+            files_[bundle_record(index, "proof.tlog-proof")] =
+                telemetry::render_tlog_proof({index, builder.inclusion(index), note_.note, {}});
+        for (const auto& other : others_) {
+            const auto beside = "checkpoints/" + other.program;
+            const auto& old = other.checkpoint;
+            files_[beside + ".note"] = other.note;
+            files_[beside + ".vkey"] = other.key + "\n";
+            files_[beside + ".consistency"] = telemetry::render_consistency_proof(
+                {old.size, builder.consistency(old.size), note_.note}
+            );
+        }
+        files_[bundle_note] = note_.note;
+        files_[bundle_key] = note_.key + "\n";
+        return base::done;
+    }
+
+    Status take_plan(const std::string& digest, const std::string& plan_id) {
+        if (plan_id.empty()) // every payload that names it is erased
+            return base::done;
+        base::SystemRandom random;
+        approval::Queue queue(store_, random);
+        INTERLOCK_TRY(const auto plan, queue.get(plan_id));
+        const auto put = [&](const std::string& part, std::string content) {
+            files_[bundle_plan(digest, part)] = std::move(content);
+        };
+        put("plan.json", plan.bytes);
+        put("presentation.json", plan.presentation);
+        put("about.json",
+            base::render_json_pretty(
+                {{"plan_id", plan.id},
+                 {"state", approval::name(plan.state)},
+                 {"state_reason", plan.state_reason},
+                 {"requesters", plan.requesters},
+                 {"requester_client", plan.requester_client},
+                 {"created_at", plan.created_at},
+                 {"trace_parent", plan.trace_parent}}
+            ) + "\n");
+        if (!plan.outcome.empty())
+            put("outcome.json", plan.outcome);
+        INTERLOCK_TRY(const auto steps, queue.steps(plan_id));
+        if (!steps.empty())
+            put("steps.json", steps_json(steps));
+        for (std::size_t i = 0; i < plan.decisions.size(); ++i) {
+            const auto number = std::to_string(i + 1);
+            const auto name =
+                "decisions/" + std::string(number.size() < 2 ? "0" : "") + number + ".json";
+            put(name, plan.decisions[i].signed_decision.statement);
+            put(name + ".sig", plan.decisions[i].signed_decision.signature);
+            const auto lines = signers_of(digest, plan.decisions[i].signed_decision.statement);
+            if (!lines.empty())
+                put(name.substr(0, name.size() - std::string_view(".json").size()) + ".signers",
+                    lines);
+        }
+        return base::done;
+    }
+
+    static std::string steps_json(const std::vector<approval::StepRun>& steps) {
+        Json list = Json::array();
+        for (const auto& step : steps)
+            list.push_back(
+                {{"index", step.index},
+                 {"direction", step.forward ? "forward" : "back"},
+                 {"state", step.state},
+                 {"fence", step.fence},
+                 {"at", step.at},
+                 {"detail", step.detail}}
+            );
+        return base::render_json_pretty(list) + "\n";
+    }
+
+    /// The lines of allowed_signers that were recorded with this statement.
+    std::string signers_of(const std::string& digest, const std::string& statement) const {
+        for (const auto index : chosen_) {
+            const auto file = files_.find(bundle_record(index, "payload.json"));
+            const auto header_file = files_.find(bundle_record(index, "header.json"));
+            if (file == files_.end() || header_file == files_.end() ||
+                header_file->second.find(digest) == std::string::npos)
+                continue;
+            const auto payload =
+                base::parse_json(file->second, base::limits::audit_payload_bytes_max);
+            if (payload && base::string_member(*payload, "statement") == statement)
+                return base::string_member(*payload, "allowed_signers").value_or("");
+        }
+        return {};
+    }
+
+    void write_manifest() {
+        Json plans = Json::array();
+        for (const auto& [digest, plan_id] : plans_)
+            plans.push_back({{"digest", digest}, {"plan_id", plan_id}});
+        manifest_ = {
+            {"format", bundle_format},
+            {"origin", note_.checkpoint.origin},
+            {"size", size()},
+            {"root", base::hex(note_.checkpoint.root)},
+            {"signed_by", note_.key},
+            {"asked_for",
+             {{"plan", options_.plan_id}, {"from", options_.from}, {"to", options_.to}}},
+            {"plans", plans},
+            {"records", chosen_.size()},
+            {"erased", erased_.count()},
+        };
+        files_[bundle_manifest] = base::render_json_pretty(manifest_) + "\n";
+    }
+
+    const ExportOptions& options_;
+    db::Store& store_;
+    const SignedNote note_;
+    std::vector<SignedNote> others_;
+    std::set<std::uint64_t> chosen_;
+    std::map<std::string, std::string> plans_; // digest -> id
+    telemetry::IndexRanges erased_;
+    Files files_;
+    std::size_t bytes_ = 0;
+    Json manifest_;
+};
+
+Status check_options(ExportOptions& options) {
+    const bool period = !options.from.empty() || !options.to.empty();
+    if (period == !options.plan_id.empty())
+        return Error{
+            Errc::invalid_arguments,
+            "Say what to export: one plan, or a period.",
+            "Give --plan, or --from and --to."};
+    if (options.since_checkpoint.empty() != options.since_key.empty())
+        return Error{
+            Errc::invalid_arguments,
+            "A checkpoint kept from before needs the key it was signed with.",
+            "Give --since-checkpoint and --since-key together."};
+    for (std::string* time : {&options.from, &options.to}) {
+        if (time->empty())
+            continue;
+        INTERLOCK_TRY(const auto parsed, base::parse_time(*time));
+        *time = base::format_time(parsed); // the form of the log, which sorts as text
+    }
+    return base::done;
+}
+
+/// The newest first; of one size, the first by name.
+Result<std::vector<SignedNote>> notes_of(const base::StateDirectory& state) {
+    auto kept = kept_checkpoints(state);
+    for (const auto& problem : kept.problems)
+        note("interlock: " + base::sanitize(problem));
+    if (kept.notes.empty())
+        return Error{
+            Errc::not_found,
+            "No signed checkpoint is kept in " + state.checkpoints() +
+                ", so nothing could be proven.",
+            "Start the server or the executor on this state directory; they sign and keep one."};
+    std::stable_sort(kept.notes.begin(), kept.notes.end(), [](const auto& left, const auto& right) {
+        return left.checkpoint.size > right.checkpoint.size;
+    });
+    return std::move(kept.notes);
+}
+
+Result<Json> run_export(ExportOptions options) {
+    INTERLOCK_CHECK(check_options(options));
+    base::SystemClock clock;
+    const base::StateDirectory state{options.state_directory};
+    INTERLOCK_TRY(
+        const auto store, db::open_sqlite_store(state.queue(), db::StoreMode::read_only, clock)
+    );
+    INTERLOCK_TRY(auto notes, notes_of(state));
+    const SignedNote newest = notes.front();
+    notes.erase(notes.begin());
+    if (!options.since_checkpoint.empty()) {
+        INTERLOCK_TRY(auto since, read_checkpoint(options.since_checkpoint, options.since_key));
+        since.program = "since";
+        if (since.checkpoint.size > newest.checkpoint.size)
+            return Error{
+                Errc::corrupt,
+                "The checkpoint kept from before covers " + std::to_string(since.checkpoint.size) +
+                    " records, and the newest of this log " +
+                    std::to_string(newest.checkpoint.size) + ".",
+                "The log may have been cut; run `interlock audit verify` with that checkpoint."};
+        notes.push_back(std::move(since));
+    }
+    Export exporting(options, *store, newest);
+    INTERLOCK_TRY(const auto files, exporting.run(std::move(notes)));
+    INTERLOCK_TRY(const auto tar, write_tar(files));
+    INTERLOCK_CHECK(base::write_file_atomically(options.out, tar, 0600));
+    auto summary = exporting.summary();
+    summary["out"] = options.out;
+    summary["bytes"] = tar.size();
+    summary["digest"] = base::hex(base::sha256(tar));
+    return summary;
+}
+
+} // namespace
+
+Exit export_audit(const ExportOptions& options) {
+    const auto done = run_export(options);
+    if (!done) {
+        return report(done.error(), options.json);
+    }
+    if (options.json) {
+        print_json(*done);
+        return Exit::ok;
+    }
+    const auto number = [&](const char* key) {
+        return std::to_string(base::integer_member(*done, key).value_or(0));
+    };
+    print_line(
+        "exported  " + number("records") + " records, each proven in the log " +
+        base::sanitize(base::string_member(*done, "origin").value_or("")) + " of " +
+        number("size") + " records, " + number("erased") + " payloads erased"
+    );
+    print_line("file      " + options.out + " (" + number("bytes") + " bytes)");
+    print_line("sha256    " + base::string_member(*done, "digest").value_or(""));
+    return Exit::ok;
+}
+
+} // namespace interlock::cli

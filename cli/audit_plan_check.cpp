@@ -1,0 +1,408 @@
+#include "cli/audit_plan_check.hpp"
+
+#include "approval/decision.hpp"
+#include "approval/ssh_signature.hpp"
+#include "approval/state.hpp"
+#include "base/digest.hpp"
+#include "base/file.hpp"
+#include "base/json.hpp"
+#include "base/limits.hpp"
+#include "base/text.hpp"
+#include "runbooks/plan.hpp"
+#include "telemetry/checkpoint.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace interlock::cli {
+
+namespace {
+
+using approval::PlanState;
+using base::Json;
+
+/// What the executor signs an outcome as.
+constexpr const char* outcome_type = "application/vnd.interlock.outcome.v1+json";
+constexpr std::string_view plan_prefix = "plan.";
+
+std::optional<PlanState> state_of(std::string_view type) {
+    if (!type.starts_with(plan_prefix))
+        return std::nullopt;
+    for (const PlanState state : approval::all_states())
+        if (type.substr(plan_prefix.size()) == base::lower_ascii(approval::name(state)))
+            return state;
+    return std::nullopt;
+}
+
+/// A file of our own that is removed again.
+class TemporaryFile {
+public:
+    static base::Result<TemporaryFile> with(const std::string& content) {
+        INTERLOCK_TRY(TemporaryFile made, make());
+        INTERLOCK_CHECK(base::write_file_atomically(made.path(), content));
+        return made;
+    }
+    TemporaryFile(TemporaryFile&& other) noexcept : directory_(std::move(other.directory_)) {
+        other.directory_.clear();
+    }
+    TemporaryFile& operator=(TemporaryFile&&) = delete;
+    ~TemporaryFile() {
+        if (!directory_.empty())
+            (void)base::remove_recursively(directory_);
+    }
+    std::string path() const { return directory_ + "/allowed_signers"; }
+
+private:
+    static base::Result<TemporaryFile> make() {
+        INTERLOCK_TRY(auto directory, base::make_temporary_directory("interlock-audit"));
+        return TemporaryFile(std::move(directory));
+    }
+    explicit TemporaryFile(std::string directory) : directory_(std::move(directory)) {}
+    std::string directory_;
+};
+
+/// The payload as JSON; an empty object when it is erased or no JSON.
+Json content_of(const PlanRecord& record) {
+    const auto parsed =
+        base::parse_json(record.payload.value_or(""), base::limits::audit_payload_bytes_max);
+    return parsed && parsed->is_object() ? *parsed : Json::object();
+}
+
+class PlanCheck {
+public:
+    explicit PlanCheck(const PlanEvidence& evidence) : evidence_(evidence) {}
+
+    PlanReport run() {
+        report_.digest = evidence_.digest;
+        read_plan();
+        for (const auto& record : evidence_.records)
+            follow(record);
+        if (!state_)
+            problem("no record tells of its submission");
+        else
+            report_.state = approval::name(*state_);
+        compare_files();
+        check_quorum();
+        check_run();
+        return std::move(report_);
+    }
+
+private:
+    void problem(const std::string& what) {
+        report_.problems.push_back(
+            "Plan " + base::sanitize(report_.plan_id.empty() ? report_.digest : report_.plan_id) +
+            ": " + base::sanitize(what) + "."
+        );
+    }
+    void problem(const PlanRecord& record, const std::string& what) {
+        problem("record " + std::to_string(record.index) + ", " + what);
+    }
+    const std::string* file(const std::string& name) const {
+        const auto found = evidence_.files.find(name);
+        return found == evidence_.files.end() ? nullptr : &found->second;
+    }
+
+    void read_plan() {
+        if (const auto* about = file("about.json")) {
+            if (const auto parsed = base::parse_json(*about))
+                report_.plan_id = base::string_member(*parsed, "plan_id").value_or("");
+        }
+        const auto* bytes = file("plan.json");
+        if (bytes == nullptr) {
+            problem("its bytes are not in the bundle");
+            return;
+        }
+        if (base::hex(runbooks::plan_digest(*bytes)) != evidence_.digest)
+            problem("its bytes do not have the digest that its records name");
+        auto plan = runbooks::parse_plan(*bytes);
+        if (!plan) {
+            problem("its bytes are no plan: " + plan.error().what);
+            return;
+        }
+        plan_ = std::move(plan).value();
+        report_.runbook = plan_->runbook;
+        report_.target = plan_->target.target;
+    }
+
+    // --- The story ---------------------------------------------------------------------------
+
+    void follow(const PlanRecord& record) {
+        const Json content = content_of(record);
+        check_version(record, content);
+        if (record.type == "plan.submitted" || record.type == "plan.blocked") {
+            if (state_)
+                problem(record, "it was submitted twice");
+            state_ = record.type == "plan.blocked" ? PlanState::blocked : PlanState::pending;
+            report_.requested_by = record.actor;
+            report_.requested_at = record.time;
+            requesters_.push_back(record.actor);
+            pending_until_ = base::string_member(content, "expires_at").value_or("");
+            return;
+        }
+        if (record.type == "plan.joined" && state_ == PlanState::pending)
+            requesters_.push_back(record.actor);
+        const bool approves =
+            record.type == "plan.approved" || record.type == "plan.approve_counted";
+        const bool denies = record.type == "plan.rejected" || record.type == "plan.revoked";
+        if (approves || content.contains("statement") || (denies && !record.payload))
+            decide(record, content);
+        if (const auto next = state_of(record.type))
+            move_to(*next, record, content);
+        if (record.type == "plan.finished")
+            finished_ = content;
+    }
+
+    void move_to(PlanState next, const PlanRecord& record, const Json& content) {
+        const auto from = base::string_member(content, "from");
+        if (!state_ || (from && *from != approval::name(*state_)))
+            problem(
+                record,
+                std::string("it went on from ") + (from ? *from : "an unknown state") +
+                    ", and the records before leave it " +
+                    (state_ ? std::string("in ") + approval::name(*state_) : "unsubmitted") +
+                    ": one is missing"
+            );
+        state_ = next;
+        if (next == PlanState::approved)
+            approved_at_ = record.time;
+        if (next == PlanState::executing && report_.started_at.empty()) {
+            report_.started_at = record.time;
+            report_.executor = record.actor;
+        }
+    }
+
+    /// Every change of a plan has the next number, so that a record left out shows.
+    void check_version(const PlanRecord& record, const Json& content) {
+        const auto version = base::integer_member(content, "version");
+        const bool changes = content.contains("event") || record.type == "plan.submitted" ||
+                             record.type == "plan.blocked" || record.type == "plan.finished";
+        if (version && version_known_ && *version != version_ + (changes ? 1 : 0))
+            problem(
+                record,
+                "it has the version " + std::to_string(*version) + " after " +
+                    std::to_string(version_) + ": a record is missing or was put elsewhere"
+            );
+        version_known_ = version.has_value();
+        version_ = version.value_or(0);
+    }
+
+    // --- Decisions -----------------------------------------------------------------------------
+
+    void decide(const PlanRecord& record, const Json& content) {
+        DecisionReport decision;
+        decision.leaf = record.index;
+        decision.approver = record.actor;
+        decision.recorded_at = record.time;
+        decision.verdict = record.type.substr(plan_prefix.size());
+        const auto text = [&](const char* name) {
+            return base::string_member(content, name).value_or("");
+        };
+        if (!record.payload) {
+            problem(record, "its payload was erased, so the decision cannot be verified");
+            report_.decisions.push_back(decision);
+            return;
+        }
+        const approval::SignedDecision signed_decision{text("statement"), text("signature")};
+        recorded_[signed_decision.statement] = {signed_decision.signature, text("allowed_signers")};
+        decision.key = text("key_fingerprint");
+        decision.assurance = text("assurance");
+        const auto verified = verify(record, signed_decision, text("allowed_signers"));
+        if (verified) {
+            decision.signature = true;
+            compare(record, *verified, decision);
+        } else {
+            problem(record, "the decision does not verify: " + verified.error().what);
+        }
+        report_.decisions.push_back(decision);
+    }
+
+    base::Result<approval::VerifiedDecision> verify(
+        const PlanRecord& record,
+        const approval::SignedDecision& decision,
+        const std::string& recorded_signers
+    ) const {
+        INTERLOCK_TRY(const auto at, base::parse_time(record.time));
+        approval::ApproverKeys keys;
+        keys.allowed_signers = evidence_.allowed_signers;
+        if (!keys.allowed_signers.empty())
+            return approval::verify_decision(decision, keys, at);
+        INTERLOCK_TRY(const auto file, TemporaryFile::with(recorded_signers));
+        keys.allowed_signers = file.path();
+        return approval::verify_decision(decision, keys, at);
+    }
+
+    /// What was signed against what was recorded and shown.
+    void compare(
+        const PlanRecord& record,
+        const approval::VerifiedDecision& verified,
+        DecisionReport& decision
+    ) {
+        const auto& statement = verified.statement;
+        decision.verdict = approval::name(statement.verdict);
+        decision.same_bytes = statement.plan_digest == evidence_.digest;
+        if (!decision.same_bytes)
+            problem(record, "the decision is about other bytes");
+        if (verified.key_fingerprint != decision.key)
+            problem(record, "the decision was signed by another key than is recorded");
+        if (statement.approver != record.actor)
+            problem(record, "the decision was signed by somebody else than is recorded");
+        const bool yes = statement.verdict == approval::DecisionVerdict::approve;
+        if (yes != (record.type == "plan.approved" || record.type == "plan.approve_counted"))
+            problem(record, "the person decided otherwise than is recorded");
+        const auto* shown = file("presentation.json");
+        if (shown == nullptr ||
+            approval::presentation_digest(*shown) != statement.presentation_digest)
+            problem(record, "what the person was shown is not what the bundle holds");
+        if (!yes)
+            return;
+        approvals_.push_back(statement.approver);
+        if (const auto signed_at = base::parse_time(statement.decided_at))
+            oldest_approval_ = std::min(oldest_approval_.value_or(*signed_at), *signed_at);
+        for (const auto& requester : requesters_)
+            if (approval::same_person({}, requester, statement.approver))
+                problem(record, statement.approver + " approved what was requested by the same");
+        if (!pending_until_.empty() && record.time >= pending_until_)
+            problem(record, "it was approved after its time was up at " + pending_until_);
+    }
+
+    /// The files beside the plan are copies of what the records commit to.
+    void compare_files() {
+        for (const auto& [name, content] : evidence_.files) {
+            if (!name.starts_with("decisions/") || !name.ends_with(".json"))
+                continue;
+            const auto recorded = recorded_.find(content);
+            if (recorded == recorded_.end()) {
+                problem("no record holds the decision " + name);
+                continue;
+            }
+            const auto beside = name.substr(0, name.size() - std::string_view(".json").size());
+            const auto* signature = file(name + ".sig");
+            const auto* signers = file(beside + ".signers");
+            if ((signature != nullptr && *signature != recorded->second.first) ||
+                (signers != nullptr && *signers != recorded->second.second))
+                problem("the files beside " + name + " are not those that its record holds");
+        }
+    }
+
+    void check_quorum() {
+        if (!approved_at_ || !plan_)
+            return;
+        const auto needs = approval::required_approvals(*plan_);
+        std::set<std::string> people;
+        for (const auto& approver : approvals_)
+            people.insert(approval::person({}, approver));
+        if (static_cast<int>(people.size()) < needs.approvals)
+            problem(
+                "it was approved by " + std::to_string(people.size()) + " of " +
+                std::to_string(needs.approvals) + " people"
+            );
+        const auto lifetime = approval::approval_lifetime(*plan_);
+        auto until = base::parse_time(*approved_at_);
+        if (!until)
+            return;
+        auto ends = *until + lifetime;
+        if (oldest_approval_)
+            ends = std::min(ends, *oldest_approval_ + lifetime);
+        report_.approved_until = base::format_time(ends);
+    }
+
+    // --- What ran ------------------------------------------------------------------------------
+
+    void check_run() {
+        if (report_.started_at.empty()) {
+            if (file("outcome.json") != nullptr && state_ == PlanState::succeeded)
+                problem("it has an outcome, and no record tells that it began");
+            return;
+        }
+        report_.expiry_kept =
+            !report_.approved_until.empty() && report_.started_at < report_.approved_until;
+        if (!*report_.expiry_kept)
+            problem(
+                "it began at " + report_.started_at + ", and " +
+                (report_.approved_until.empty() ? "was never approved"
+                                                : "its approval ended at " + report_.approved_until)
+            );
+        if (state_ && approval::is_running(*state_) && finished_.is_null()) {
+            problem("it began, and no record tells how it ended (it may still be running)");
+            return;
+        }
+        check_outcome();
+    }
+
+    void check_outcome() {
+        report_.same_bytes_ran = false;
+        const auto* text = file("outcome.json");
+        if (text == nullptr) {
+            problem("it ran, and its outcome is not in the bundle");
+            return;
+        }
+        const auto outcome = base::parse_json(*text);
+        if (!outcome || !outcome->is_object()) {
+            problem("its outcome cannot be read");
+            return;
+        }
+        if (finished_.is_null())
+            problem("no record holds its outcome");
+        else if (base::string_member(finished_, "outcome_digest").value_or("") != base::hex(base::sha256(*text)))
+            problem("its outcome is not the one that was recorded");
+        report_.same_bytes_ran =
+            base::string_member(*outcome, "plan_digest") == evidence_.digest && plan_ &&
+            base::hex(runbooks::plan_digest(*file("plan.json"))) == evidence_.digest;
+        if (!*report_.same_bytes_ran)
+            problem("the executor ran other bytes than those that were approved");
+        report_.outcome_signed = outcome_signature_holds(*outcome);
+        if (!report_.outcome_signed)
+            problem("its outcome is not signed by the executor's key");
+    }
+
+    bool outcome_signature_holds(Json outcome) const {
+        const auto signature = base::string_member(outcome, "signature");
+        const auto* executor = base::member(outcome, "executor");
+        const auto own =
+            executor != nullptr ? base::string_member(*executor, "public_key") : std::nullopt;
+        if (!signature || !own)
+            return false;
+        const auto signature_bytes = base::from_base64(*signature);
+        auto key = base::from_base64(*own);
+        if (!signature_bytes || !key)
+            return false;
+        if (!evidence_.executor_key.empty()) {
+            const auto known = telemetry::parse_verifier_key(evidence_.executor_key);
+            if (!known || known->public_key != *key)
+                return false;
+        }
+        outcome.erase("signature");
+        return base::verify_signature(
+            *key,
+            base::pre_authentication_encoding(outcome_type, base::render_json(outcome)),
+            *signature_bytes
+        );
+    }
+
+    const PlanEvidence& evidence_;
+    PlanReport report_;
+    std::optional<runbooks::Plan> plan_;
+    std::optional<PlanState> state_;
+    std::vector<std::string> requesters_;
+    std::vector<std::string> approvals_;
+    /// Statement -> its signature, and the lines that let its key speak.
+    std::map<std::string, std::pair<std::string, std::string>> recorded_;
+    std::optional<std::string> approved_at_;
+    std::optional<base::Time> oldest_approval_;
+    std::string pending_until_;
+    Json finished_;
+    long long version_ = 0;
+    bool version_known_ = true; // before the first
+};
+
+} // namespace
+
+PlanReport check_plan(const PlanEvidence& evidence) {
+    return PlanCheck(evidence).run();
+}
+
+} // namespace interlock::cli

@@ -1,0 +1,43 @@
+#include "cli/audit_checkpoints.hpp"
+#include "tests/cli/audit_story.hpp"
+
+#include <filesystem>
+
+namespace interlock::cli {
+
+using test::must;
+using test::Story;
+
+TEST_CASE(
+    "the checkpoints that programs keep are read, and those that do not hold are told", "[cli]"
+) {
+    Story story;
+    const base::StateDirectory state{story.state};
+    CHECK(kept_checkpoints(state).notes.empty());
+    story.server_signs();
+    story.executor_signs();
+    auto kept = kept_checkpoints(state);
+    REQUIRE(kept.notes.size() == 2);
+    CHECK(kept.problems.empty());
+    CHECK(kept.notes[0].program == "executor");
+    CHECK(kept.notes[0].key == story.key_of("interlock-executor"));
+    CHECK(kept.notes[1].checkpoint.size == story.leaves());
+    std::filesystem::remove(state.checkpoints() + "/executor.vkey");
+    must(base::write_file_atomically(story.note_path("interlock-server"), "garbage"));
+    kept = kept_checkpoints(state);
+    CHECK(kept.notes.empty());
+    CHECK(kept.problems.size() == 2);
+    CHECK(kept_checkpoints({story.state + "/nowhere"}).notes.empty());
+}
+
+TEST_CASE("a checkpoint is read only with the key that signed it", "[cli]") {
+    Story story;
+    story.server_signs();
+    const auto path = story.note_path("interlock-server");
+    CHECK(read_checkpoint(path, story.key_of("interlock-server")).ok());
+    CHECK_FALSE(read_checkpoint(path, story.key_of("interlock-executor")).ok());
+    CHECK_FALSE(read_checkpoint(path, "no key").ok());
+    CHECK_FALSE(read_checkpoint(path + ".gone", story.key_of("interlock-server")).ok());
+}
+
+} // namespace interlock::cli

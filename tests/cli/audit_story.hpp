@@ -1,0 +1,134 @@
+// A state directory in which one plan was requested, approved, run and reported, among calls of
+// tools, and whose log the server and the executor signed.
+#pragma once
+
+#include "base/json.hpp"
+#include "base/state_directory.hpp"
+#include "cli/output.hpp"
+#include "telemetry/log_memory.hpp"
+#include "tests/approval/fixture.hpp"
+
+#include <cstdio>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+namespace interlock::test {
+
+/// What `body` prints on stdout, and how it ends.
+template <class Body>
+std::pair<cli::Exit, std::string> printed(const Body& body) {
+    std::fflush(stdout);
+    const TemporaryDirectory directory;
+    const auto path = directory.file("out");
+    const int saved = ::dup(STDOUT_FILENO);
+    std::FILE* const file = std::fopen(path.c_str(), "w");
+    REQUIRE(file != nullptr);
+    ::dup2(::fileno(file), STDOUT_FILENO);
+    const cli::Exit exit = body();
+    std::fflush(stdout);
+    ::dup2(saved, STDOUT_FILENO);
+    ::close(saved);
+    std::fclose(file);
+    return {exit, must(base::read_file(path, std::size_t{64} << 20))};
+}
+
+class Story : public Office {
+public:
+    Story() : state(directory.path()) {
+        must(base::make_private_directory(base::StateDirectory{state}.checkpoints()));
+        call("list_targets", "os:agent", "ok");
+    }
+
+    void append(const std::string& type, const std::string& actor, const base::Json& payload) {
+        must(store->transact([&](db::StoreTransaction& transaction) -> base::Status {
+            INTERLOCK_CHECK(telemetry::append_audit(
+                transaction, random, {type, actor, "", base::render_json(payload)}
+            ));
+            return base::done;
+        }));
+    }
+    void begin(const std::string& id, const std::string& tool, const std::string& who) {
+        append(
+            "tool.begin",
+            who,
+            {{"call", id},
+             {"tool", tool},
+             {"arguments", {{"target", "shop"}}},
+             {"identity", {{"client", "a-client 1"}, {"database_role", "interlock_diag"}}}}
+        );
+    }
+    void end(const std::string& id, const std::string& tool, const std::string& outcome) {
+        append("tool.end", "os:agent", {{"call", id}, {"tool", tool}, {"outcome", outcome}});
+    }
+    void call(const std::string& tool, const std::string& who, const std::string& outcome) {
+        const auto id = "call_" + std::to_string(++calls_);
+        begin(id, tool, who);
+        end(id, tool, outcome);
+    }
+
+    /// The plan from its request to its outcome; returns its id.
+    std::string run_a_plan() {
+        const auto id = submitted(2);
+        call("get_blocking", "os:agent", "ok");
+        clock.advance(std::chrono::seconds(90));
+        must(decide("alice", id));
+        clock.advance(std::chrono::seconds(30));
+        must(decide("bob", id));
+        clock.advance(std::chrono::seconds(10));
+        const auto claim = must(this->claim(id));
+        must(queue.advance(claim, approval::PlanEvent::start, "Checked."));
+        must(queue.record_step(claim, {id, 0, true, "INTENT", claim.fence, "{}", ""}));
+        must(queue.record_step(claim, {id, 0, true, "DONE", claim.fence, "{}", ""}));
+        must(queue.advance(claim, approval::PlanEvent::steps_complete, "Done."));
+        must(queue.advance(claim, approval::PlanEvent::recover, "Better."));
+        must(queue.finish(claim, outcome(id)));
+        return id;
+    }
+    std::string digest_of(const std::string& id) { return must(queue.get(id)).digest; }
+
+    /// As the executor writes and signs it.
+    std::string outcome(const std::string& id) {
+        base::Json document = {
+            {"plan_id", id},
+            {"plan_digest", digest_of(id)},
+            {"executor",
+             {{"name", "exec-1"}, {"public_key", base::base64(executor_key.public_key)}}}};
+        document["signature"] = base::base64(base::sign(
+            executor_key,
+            base::pre_authentication_encoding(
+                "application/vnd.interlock.outcome.v1+json", base::render_json(document)
+            )
+        ));
+        return base::render_json(document);
+    }
+
+    /// What a program keeps of the log as it is now.
+    void sign(const std::string& file, const std::string& name, const base::SigningKey& key) {
+        telemetry::LogMemory memory(
+            base::StateDirectory{state}.checkpoints() + "/" + file + ".note", name, key
+        );
+        must(memory.follow(*store, telemetry::Scrutiny::hashes));
+        must(memory.keep());
+    }
+    void server_signs() { sign("interlock-server", "interlock-server", server_key); }
+    void executor_signs() { sign("executor", "interlock-executor", executor_key); }
+    std::string note_path(const std::string& file) const {
+        return base::StateDirectory{state}.checkpoints() + "/" + file + ".note";
+    }
+    std::string key_of(const std::string& name) const {
+        const auto& key = name == "interlock-server" ? server_key : executor_key;
+        return telemetry::verifier_key(name, key.public_key);
+    }
+
+    using Office::sign;
+    const std::string state;
+    const base::SigningKey server_key = base::signing_key_from_seed(std::string(32, 's'));
+    const base::SigningKey executor_key = base::signing_key_from_seed(std::string(32, 'e'));
+
+private:
+    int calls_ = 0;
+};
+
+} // namespace interlock::test
