@@ -116,18 +116,17 @@ private:
             return;
         }
         Access& access = std::get<Access>(admitted);
-        const Access whole = access;
         narrow_toolsets(access, request.query);
         if (access.expires) {
             exchange->end_stream_at(*access.expires);
         }
         if (request.method == "POST") {
-            post(exchange, std::move(access), whole);
+            post(exchange, std::move(access));
         } else if (is_modern(header_value(request, "mcp-protocol-version"))) {
             exchange->respond(method_not_allowed("POST"));
         } else if (request.method == "GET") {
             open_stream(exchange, access);
-            judge_.watch(exchange, whole);
+            judge_.watch(exchange, access);
         } else if (request.method == "DELETE") {
             exchange->respond(end_session(request, access));
         } else {
@@ -135,7 +134,7 @@ private:
         }
     }
 
-    void post(const std::shared_ptr<HttpExchange>& exchange, Access access, const Access& whole) {
+    void post(const std::shared_ptr<HttpExchange>& exchange, Access access) {
         const HttpRequest& request = exchange->request();
         const Arrival arrival{
             Transport::http,
@@ -150,9 +149,9 @@ private:
             request.body,
             arrival,
             exchange->gone(),
-            [this, &exchange, &whole](const Reaction& reaction) {
+            [this, &exchange, &arrival](const Reaction& reaction) {
                 if (listens(reaction)) {
-                    judge_.watch(exchange, whole);
+                    judge_.watch(exchange, arrival.access);
                 }
                 // What is answered at once, or by the hub, needs no keeper.
                 return post_outlet(

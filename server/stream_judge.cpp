@@ -1,5 +1,7 @@
 #include "server/stream_judge.hpp"
 
+#include "server/http_gate.hpp"
+
 #include <iterator>
 #include <utility>
 #include <variant>
@@ -25,9 +27,13 @@ std::size_t StreamJudge::watched() const {
 }
 
 bool StreamJudge::stands(const base::HttpRequest& request, const Access& access) {
-    const auto admitted = gatekeeper_.admit(request);
-    const auto* now = std::get_if<Access>(&admitted);
-    return now != nullptr && now->identity.subject == access.identity.subject &&
+    auto admitted = gatekeeper_.admit(request);
+    auto* const now = std::get_if<Access>(&admitted);
+    if (now == nullptr) {
+        return false;
+    }
+    narrow_toolsets(*now, request.query);
+    return now->identity.subject == access.identity.subject &&
            now->identity.issuer == access.identity.issuer &&
            now->identity.database_role == access.identity.database_role &&
            now->scopes == access.scopes && now->toolsets == access.toolsets;

@@ -21,7 +21,8 @@ class StreamJudge {
 public:
     StreamJudge(Gatekeeper& gatekeeper, std::chrono::milliseconds interval);
     /// Ends the stream when its request is refused, or admitted as less, more or somebody else than
-    /// `access`. Nothing is judged where no authorization is in force.
+    /// `access`, which is narrowed as its query says. Nothing is judged where no authorization is
+    /// in force.
     void watch(const std::shared_ptr<base::HttpExchange>& exchange, const Access& access);
     std::size_t watched() const;
 
