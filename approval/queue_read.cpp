@@ -1,4 +1,5 @@
 #include "approval/queue_rows.hpp"
+#include "approval/brakes.hpp"
 #include "base/digest.hpp"
 #include "base/limits.hpp"
 #include "telemetry/audit_log.hpp"
@@ -48,6 +49,7 @@ Queue::Queue(db::Store& store, base::Random& random, std::chrono::milliseconds l
 base::Status Queue::create_tables() {
     return store_.transact([&](db::StoreTransaction& transaction) -> base::Status {
         INTERLOCK_CHECK(telemetry::create_audit_tables(transaction, random_));
+        INTERLOCK_CHECK(create_brake_tables(transaction));
         return rows::create_tables(transaction);
     });
 }

@@ -8,6 +8,7 @@
 #include "cli/audit_report.hpp"
 #include "cli/audit_search.hpp"
 #include "cli/demo/demo.hpp"
+#include "cli/kill.hpp"
 #include "cli/output.hpp"
 #include "cli/plans.hpp"
 #include "cli/targets.hpp"
@@ -201,6 +202,61 @@ void add_audit(CLI::App& app, AuditCommands& options, Run& run) {
     add_audit_erase(*audit, options.erase, run);
 }
 
+void add_kill(CLI::App& app, interlock::cli::KillOptions& options, Run& run) {
+    CLI::App* kill = app.add_subcommand(
+        "kill", "Stop a tool, an identity, a target or everything, on every server of the store"
+    );
+    kill->require_subcommand(1);
+    const auto add_reason = [&](CLI::App& command) {
+        command
+            .add_option(
+                "--reason", options.reason, "Why, in one sentence: people and agents read it"
+            )
+            ->required();
+    };
+    const auto add_issuer = [&](CLI::App& command) {
+        command.add_option(
+            "--issuer", options.issuer, "Only the subject of this token issuer (default: of any)"
+        );
+    };
+    const auto command = [&](CLI::App& above, const char* name, const char* about) {
+        CLI::App* added = above.add_subcommand(name, about);
+        add_state(*added, options.state_directory);
+        add_json(*added, options.json);
+        return added;
+    };
+    const auto stop = [&](const char* kind, const char* about, const char* what) {
+        CLI::App* added = command(*kill, kind, about);
+        if (what != nullptr) {
+            added->add_option("NAME", options.name, what)->required();
+        }
+        add_reason(*added);
+        added->callback([&options, &run, kind] {
+            options.kind = kind;
+            run = [&options] { return interlock::cli::set_kill(options); };
+        });
+        return added;
+    };
+    stop("tool", "Switch a tool off: it leaves the list", "The tool, as tools/list names it");
+    add_issuer(*stop(
+        "identity",
+        "Refuse every call of an identity",
+        "The subject, as the audit log names it (os:alice)"
+    ));
+    stop("target", "Look at a target no more", "The target, as the configuration names it");
+    stop("all", "Refuse every call", nullptr);
+    CLI::App* list = command(*kill, "list", "What is stopped, by whom and why");
+    list->callback([&] { run = [&] { return interlock::cli::list_kills(options); }; });
+    CLI::App* lift = command(*kill, "lift", "Let a tool, an identity, a target or all go on");
+    lift->add_option("KIND", options.kind, "tool, identity, target or all")
+        ->required()
+        ->check(CLI::IsMember({"tool", "identity", "target", "all"}));
+    lift->add_option("NAME", options.name, "As it was stopped; none for all");
+    add_reason(*lift);
+    add_issuer(*lift);
+    lift->callback([&] { run = [&] { return interlock::cli::lift_kill(options); }; });
+}
+
 void add_targets(
     CLI::App& app,
     interlock::cli::TargetsOptions& options,
@@ -259,8 +315,9 @@ int main(int argc, char** argv) {
     interlock::cli::TargetsOptions targets;
     interlock::tools::InitOptions init;
     interlock::cli::DemoOptions demo;
+    interlock::cli::KillOptions kill;
     const std::string state = interlock::base::default_state_directory();
-    plans.state_directory = targets.state_directory = state;
+    plans.state_directory = targets.state_directory = kill.state_directory = state;
     audit.log.state_directory = audit.bundle.state_directory = state;
     audit.search.state_directory = audit.report.state_directory = state;
     audit.erase.state_directory = state;
@@ -269,6 +326,7 @@ int main(int argc, char** argv) {
     add_targets(app, targets, init, run);
     add_plans(app, plans, run);
     add_audit(app, audit, run);
+    add_kill(app, kill, run);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -72,6 +72,7 @@ const std::map<std::string, std::vector<std::string>>& arrows() {
           "telemetry/",
           "tools/",
           "runbooks/",
+          "approval/brakes.hpp",
           "approval/queue.hpp",
           "approval/state.hpp"}},
         {"cli", {"base/", "telemetry/", "tools/", "runbooks/", "approval/"}},

@@ -1,0 +1,197 @@
+#include "cli/kill.hpp"
+
+#include "approval/brakes.hpp"
+#include "approval/brakes_lift.hpp"
+#include "base/clock.hpp"
+#include "base/db/store.hpp"
+#include "base/ids.hpp"
+#include "base/process.hpp"
+#include "base/state_directory.hpp"
+#include "base/text.hpp"
+#include "telemetry/audit_log.hpp"
+
+#include <memory>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace interlock::cli {
+
+using approval::Brake;
+using approval::BrakeKind;
+using base::Errc;
+using base::Error;
+using base::Json;
+using base::Result;
+
+namespace {
+
+Result<std::unique_ptr<db::Store>>
+open(const KillOptions& options, db::StoreMode mode, base::Clock& clock) {
+    return db::open_sqlite_store(
+        base::StateDirectory{options.state_directory}.queue(), mode, clock
+    );
+}
+
+Result<BrakeKind> kind_of(const KillOptions& options) {
+    const auto kind = approval::brake_kind_from_name(options.kind);
+    if (!kind) {
+        return Error{
+            Errc::invalid_arguments,
+            "There is no kind of brake called " + options.kind + ".",
+            "Kinds: tool, identity, target, all."};
+    }
+    return *kind;
+}
+
+std::string myself() {
+    return "os:" + base::current_user();
+}
+
+Json brake_json(const Brake& brake) {
+    return {
+        {"kind", approval::name(brake.kind)},
+        {"name", brake.name},
+        {"issuer", brake.issuer},
+        {"origin", approval::name(brake.origin)},
+        {"cause", brake.cause},
+        {"who", brake.who},
+        {"reason", brake.reason},
+        {"at", brake.at},
+        {"audit_index", brake.leaf}};
+}
+
+/// For a terminal: names and reasons may come from an agent.
+std::string shown(std::string_view stored) {
+    return base::escape_non_ascii(base::sanitize(stored));
+}
+
+std::string what(const Brake& brake) {
+    std::string text = approval::name(brake.kind);
+    if (!brake.name.empty()) {
+        text += " " + shown(brake.name);
+    }
+    if (!brake.issuer.empty()) {
+        text += " of " + shown(brake.issuer);
+    }
+    return text;
+}
+
+/// What the supervisor saw, from the leaf of the audit log; null when there is none any more.
+Json transcript_of(db::Store& store, const Brake& brake) {
+    const auto records = telemetry::read_audit(store, brake.leaf, 1);
+    if (!records || records->empty() || records->front().index != brake.leaf ||
+        !records->front().payload) {
+        return nullptr;
+    }
+    const auto payload =
+        base::parse_json(*records->front().payload, base::limits::audit_payload_bytes_max);
+    const Json* transcript = payload ? base::member(*payload, "transcript") : nullptr;
+    return transcript != nullptr ? *transcript : Json(nullptr);
+}
+
+Result<approval::SetBrake> set(const KillOptions& options) {
+    base::SystemClock clock;
+    base::SystemRandom random;
+    Brake brake;
+    INTERLOCK_TRY(brake.kind, kind_of(options));
+    brake.name = options.name;
+    brake.issuer = options.issuer;
+    brake.who = myself();
+    brake.reason = options.reason;
+    INTERLOCK_CHECK(approval::check_brake(brake));
+    INTERLOCK_TRY(const auto store, open(options, db::StoreMode::existing, clock));
+    return approval::set_brake(*store, random, std::move(brake));
+}
+
+Result<std::vector<Brake>> lift(const KillOptions& options) {
+    base::SystemClock clock;
+    base::SystemRandom random;
+    approval::Lift wanted;
+    INTERLOCK_TRY(wanted.kind, kind_of(options));
+    wanted.name = options.name;
+    if (!options.issuer.empty()) {
+        wanted.issuer = options.issuer;
+    }
+    wanted.who = myself();
+    wanted.reason = options.reason;
+    INTERLOCK_TRY(const auto store, open(options, db::StoreMode::existing, clock));
+    return approval::lift_brakes(*store, random, wanted);
+}
+
+} // namespace
+
+Exit set_kill(const KillOptions& options) {
+    const auto done = set(options);
+    if (!done) {
+        return report(done.error(), options.json);
+    }
+    if (options.json) {
+        Json document = brake_json(done->brake);
+        document["already"] = done->already;
+        print_json(document);
+    } else if (done->already) {
+        print_line(
+            "Already stopped: " + what(done->brake) + ", by " + shown(done->brake.who) + " at " +
+            shown(done->brake.at) + "."
+        );
+    } else {
+        print_line(
+            "Stopped: " + what(done->brake) +
+            ". Every server that shares this store obeys within two seconds."
+        );
+    }
+    return Exit::ok;
+}
+
+Exit lift_kill(const KillOptions& options) {
+    const auto lifted = lift(options);
+    if (!lifted) {
+        return report(lifted.error(), options.json);
+    }
+    Json document = {{"lifted", Json::array()}};
+    for (const Brake& brake : *lifted) {
+        document["lifted"].push_back(brake_json(brake));
+        if (!options.json) {
+            print_line("Lifted: " + what(brake) + ".");
+        }
+    }
+    if (options.json) {
+        print_json(document);
+    }
+    return Exit::ok;
+}
+
+Exit list_kills(const KillOptions& options) {
+    base::SystemClock clock;
+    const auto store = open(options, db::StoreMode::read_only, clock);
+    if (!store) {
+        return report(store.error(), options.json);
+    }
+    const auto brakes = approval::brakes_in_force(**store);
+    if (!brakes) {
+        return report(brakes.error(), options.json);
+    }
+    if (options.json) {
+        Json document = {{"brakes", Json::array()}};
+        for (const Brake& brake : *brakes) {
+            Json entry = brake_json(brake);
+            entry["transcript"] = transcript_of(**store, brake);
+            document["brakes"].push_back(std::move(entry));
+        }
+        print_json(document);
+        return Exit::ok;
+    }
+    if (brakes->empty()) {
+        print_line("Nothing is stopped.");
+    }
+    for (const Brake& brake : *brakes) {
+        print_line(
+            shown(brake.at) + "  " + what(brake) + "  by " + shown(brake.who) + ": " +
+            shown(brake.reason)
+        );
+    }
+    return Exit::ok;
+}
+
+} // namespace interlock::cli
