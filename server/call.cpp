@@ -4,10 +4,12 @@
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "server/identity_log.hpp"
 #include "server/offered_tools.hpp"
 #include "server/operation_span.hpp"
 #include "server/requests.hpp"
 #include "server/results.hpp"
+#include "server/sameness.hpp"
 #include "tools/tool.hpp"
 
 #include <algorithm>
@@ -55,6 +57,15 @@ std::optional<Error> why_stopped(StopReason reason, bool is_task) {
     return std::nullopt;
 }
 
+/// The brake that stopped a call was lifted before the call had ended.
+Barred lifted_meanwhile() {
+    return {
+        false,
+        {Errc::suspended,
+         "The call was stopped by a kill switch or a suspension that is lifted by now.",
+         "Call again."}};
+}
+
 /// In the order of their declaration. An RpcError names the required one that is missing.
 std::variant<PromptValues, RpcError>
 prompt_values(const OfferedPrompt& prompt, const std::string& arguments) {
@@ -98,6 +109,18 @@ private:
     const std::shared_ptr<const Recording> begun_;
 };
 
+/// What a stopped call is told.
+RpcError barred_error(const base::Error& error) {
+    const Json data{{"error", {{"code", base::name(error.code)}}}};
+    return {rpc::invalid_request, base::to_text(error), base::render_json(data)};
+}
+
+RpcError no_such_tool(const Job& job) {
+    return rpc_error(
+        rpc::invalid_params, "There is no tool `" + shown(job.name) + "`; see tools/list."
+    );
+}
+
 /// A tool that there is not changes nothing either.
 bool only_reads(const Job& job) {
     const OfferedTool* tool = job.offer->tool(job.name, job.access);
@@ -113,7 +136,18 @@ struct CallRunner::Ending {
     std::string outcome = "ok"; // for the audit
     std::string error = {};     // error.type of span and metrics; "" = none
     std::string message = {};
+    std::string seen = {};        // fingerprint of the result, for the supervisor
+    base::Duration database = {}; // for the supervisor
 
+    /// A call that may not be made, or not go on.
+    static Ending barred(const Job& job, const Barred& barred) {
+        if (barred.no_such_tool) {
+            return refused(no_such_tool(job), "tool_killed");
+        }
+        return job.kind == JobKind::call_tool
+                   ? of(job, error_answer(barred.error))
+                   : refused(barred_error(barred.error), base::name(barred.error.code));
+    }
     static Ending refused(RpcError why, std::string outcome) {
         Ending ending;
         ending.outcome = std::move(outcome);
@@ -151,6 +185,7 @@ struct CallRunner::Serving {
     CallControl& control;
     std::shared_ptr<Handover> handover; // shared with the clock's action, which may come too late
     ServedConversation& conversation;
+    CallGuard::Passage* passage; // null without a guard
 };
 
 CallRunner::CallRunner(CallParts parts) : parts_(parts) {
@@ -163,8 +198,8 @@ std::optional<std::string>
 CallRunner::run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& outlet) {
     std::shared_ptr<Handover> handover;
     Ending ending;
+    const std::string call_id = base::new_id(parts_.random, "call");
     try {
-        const std::string call_id = base::new_id(parts_.random, "call");
         describe_call(job.span, job, call_id);
         std::shared_ptr<const Recording> begun;
         std::shared_ptr<Outlet> way = outlet;
@@ -180,7 +215,11 @@ CallRunner::run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& o
         const auto conversation = job.era == Era::modern
                                       ? modern_conversation(std::move(said), parts_.tasks)
                                       : legacy_conversation(std::move(said), parts_.questions);
-        Serving serving{job, control, handover, *conversation};
+        std::optional<CallGuard::Passage> passage;
+        if (parts_.guard != nullptr) {
+            passage.emplace(*parts_.guard, job, call_id, control.stopper(StopReason::braked));
+        }
+        Serving serving{job, control, handover, *conversation, passage ? &*passage : nullptr};
         ending = begun ? recorded_call(serving, *begun) : serve(serving);
     } catch (const std::exception& problem) {
         base::log_error("call.exception", {{"what", problem.what()}});
@@ -189,7 +228,7 @@ CallRunner::run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& o
         );
     }
     const std::string task = handover ? handover->settle() : std::string();
-    close(job, ending);
+    close(job, call_id, ending);
     return deliver(job, task, std::move(ending));
 }
 
@@ -214,11 +253,21 @@ CallRunner::Ending CallRunner::converse(Serving& serving, const Handler& handler
     if (reason == StopReason::cancelled || reason == StopReason::client_gone) {
         return {.said = std::nullopt, .outcome = "cancelled"};
     }
+    if (reason == StopReason::braked && serving.passage != nullptr) {
+        // Whatever it found at the last moment stays here.
+        const auto barred = serving.passage->barred();
+        return Ending::barred(job, barred ? *barred : lifted_meanwhile());
+    }
     if (const auto* answer = std::get_if<Answer>(&outcome)) {
         Ending ending;
         if constexpr (std::is_same_v<Answer, ToolAnswer>) {
             const auto why = answer->is_error ? why_stopped(reason, is_task) : std::nullopt;
-            return Ending::of(job, why ? error_answer(*why) : *answer);
+            ending = Ending::of(job, why ? error_answer(*why) : *answer);
+            ending.database = answer->database;
+            if (parts_.guard != nullptr && parts_.guard->judges()) {
+                ending.seen = result_fingerprint(*answer);
+            }
+            return ending;
         }
         ending.said = render_answer(job, *answer);
         return ending;
@@ -260,12 +309,7 @@ CallRunner::Ending CallRunner::call_tool(Serving& serving) {
     Job& job = serving.job;
     const OfferedTool* tool = job.offer->tool(job.name, job.access);
     if (tool == nullptr) {
-        return Ending::refused(
-            rpc_error(
-                rpc::invalid_params, "There is no tool `" + shown(job.name) + "`; see tools/list."
-            ),
-            "unknown_tool"
-        );
+        return Ending::refused(no_such_tool(job), "unknown_tool");
     }
     parts_.metrics.observe(
         telemetry::Histogram::payload_bytes,
@@ -297,6 +341,39 @@ CallRunner::Ending CallRunner::call_tool(Serving& serving) {
 }
 
 CallRunner::Ending CallRunner::serve(Serving& serving) {
+    if (serving.passage == nullptr) {
+        return serve_job(serving);
+    }
+    if (const auto barred = serving.passage->begin()) {
+        return Ending::barred(serving.job, *barred);
+    }
+    Ending ending = serve_job(serving);
+    supervise(serving, ending);
+    return ending;
+}
+
+/// Completions and prompts come from people who type: what they cost counts, not what they repeat.
+void CallRunner::supervise(Serving& serving, const Ending& ending) {
+    const Job& job = serving.job;
+    const OfferedTool* tool =
+        job.kind == JobKind::call_tool ? job.offer->tool(job.name, job.access) : nullptr;
+    CallResult result;
+    result.outcome = ending.outcome;
+    result.seen = ending.seen;
+    result.waits = tool != nullptr && tool->waits;
+    result.judged = job.kind == JobKind::call_tool || job.kind == JobKind::read_resource;
+    result.database = ending.database;
+    if (ending.said && std::holds_alternative<std::string>(*ending.said)) {
+        const auto& said = std::get<std::string>(*ending.said);
+        result.bytes = said.size();
+        if (job.kind == JobKind::read_resource && parts_.guard->judges()) {
+            result.seen = text_fingerprint(said);
+        }
+    }
+    serving.passage->end(result);
+}
+
+CallRunner::Ending CallRunner::serve_job(Serving& serving) {
     Job& job = serving.job;
     const Offer& offer = job.offer->offer();
     switch (job.kind) {
@@ -395,7 +472,15 @@ bool CallRunner::recorded(const base::Status& status) {
     return works;
 }
 
-void CallRunner::close(Job& job, const Ending& ending) {
+void CallRunner::close(Job& job, const std::string& call_id, const Ending& ending) {
+    log_identity(
+        {.call = call_id,
+         .method = job.method,
+         .name = job.name,
+         .transport = job.transport == Transport::http ? "http" : "stdio",
+         .outcome = ending.outcome},
+        job.access.identity
+    );
     const auto* refusal = ending.said ? std::get_if<RpcError>(&*ending.said) : nullptr;
     if (refusal != nullptr) {
         parts_.metrics.count(telemetry::Counter::protocol_errors, {ending.error});

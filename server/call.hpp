@@ -1,5 +1,5 @@
-// One job from worker to answer: recorded (tool calls), served by its handler, recorded again,
-// rendered, its span and metrics closed.
+// One job from worker to answer: recorded (tool calls), served by its handler unless it is stopped,
+// recorded again, rendered, its span, metrics and line of the identity log closed.
 //
 // Two leaves of the audit log tell of a tool call, and nothing of it leaves before they are on
 // disk: no progress, question or task before the first, no answer before both. A tool that only
@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "base/ids.hpp"
 #include "server/audit_calls.hpp"
+#include "server/call_guard.hpp"
 #include "server/conversations.hpp"
 #include "server/dispatch.hpp"
 #include "server/handover.hpp"
@@ -34,6 +35,7 @@ struct CallParts {
     telemetry::Metrics& metrics;
     base::Clock& clock;
     base::Random& random;
+    CallGuard* guard = nullptr; // null: nobody is stopped or supervised (conformance program)
 };
 
 class CallRunner {
@@ -53,11 +55,13 @@ private:
 
     Ending serve(Serving& serving);
     Ending call_tool(Serving& serving);
+    Ending serve_job(Serving& serving);
     Ending recorded_call(Serving& serving, const Recording& begun);
     template <class Answer, class Handler>
     Ending converse(Serving& serving, const Handler& handler);
     bool recorded(const base::Status& status);
-    void close(Job& job, const Ending& ending);
+    void supervise(Serving& serving, const Ending& ending);
+    void close(Job& job, const std::string& call_id, const Ending& ending);
     std::optional<std::string> deliver(const Job& job, const std::string& task, Ending ending);
 
     CallParts parts_;

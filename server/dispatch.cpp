@@ -73,6 +73,9 @@ struct Dispatcher::Piece final : CallControl, std::enable_shared_from_this<Piece
     StopReason reason() const override { return wanted.load(); }
     void when_slow(base::Duration after, std::function<void()> action) override;
     bool become_task(std::stop_token cancelled) override;
+    std::function<void()> stopper(StopReason reason) override {
+        return state.wish_later(shared_from_this(), reason);
+    }
 
     State& state; // outlives its workers and its mover, who alone use this
     const Work work;

@@ -30,6 +30,7 @@ enum class StopReason {
     client_gone, // the client closed the request
     deadline,    // limits::tool_call_deadline, or limits::task_deadline
     shutdown,    // this program ends
+    braked,      // a kill switch or a suspension
 };
 
 /// What work sees of its own fate. Thread-safe.
@@ -46,6 +47,9 @@ public:
     /// already, or when there are as many tasks as may be, or as many of one subject; then nothing
     /// has changed.
     virtual bool become_task(std::stop_token cancelled) = 0;
+    /// What stops the work, call or task, for `reason`: at any time, from any thread, never
+    /// waiting; without effect once the work has ended.
+    virtual std::function<void()> stopper(StopReason reason) = 0;
 };
 
 /// What is left to do once the key is free again: sending the answer, after which a client may use

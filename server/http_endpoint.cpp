@@ -239,7 +239,12 @@ start_http_endpoint(const std::string& address, unsigned short port, HttpEndpoin
     options.tls = parts.tls;
     options.connections_per_address_max = connections_per_address(address, parts.behind_proxy);
     const auto gate = std::make_shared<RequestGate>(
-        address, port, parts.gatekeeper, parts.allowed_hosts, parts.allowed_origins
+        address,
+        port,
+        parts.gatekeeper,
+        parts.allowed_hosts,
+        parts.allowed_origins,
+        parts.turned_away
     );
     options.gate = [gate](const HttpRequest& request) { return gate->refuse(request); };
     const auto endpoint = std::make_shared<Endpoint>(std::move(parts));

@@ -22,6 +22,8 @@
 
 namespace interlock::server {
 
+class TurnedAway;
+
 /// Decides from headers alone who a caller is (authorization/authorizer.hpp). Runs on the I/O
 /// thread: never waits for a network or a disk.
 class Gatekeeper {
@@ -52,6 +54,7 @@ struct HttpEndpointParts {
     std::vector<std::string> allowed_origins = {}; // "https://app.example"; beside those hosts
     bool behind_proxy = false;                     // whose address stands for many clients
     std::optional<base::HttpTls> tls = {};
+    TurnedAway* turned_away = nullptr; // told of requests without an identity; may be null
     // Shortened in tests.
     std::chrono::milliseconds keep_alive = base::limits::stream_keep_alive;
     std::chrono::milliseconds judge_interval = base::limits::stream_judged_every;

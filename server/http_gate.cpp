@@ -1,6 +1,7 @@
 #include "server/http_gate.hpp"
 
 #include "base/text.hpp"
+#include "server/identity_log.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -68,9 +69,14 @@ RequestGate::RequestGate(
     unsigned short port,
     Gatekeeper& gatekeeper,
     std::vector<std::string> hosts,
-    const std::vector<std::string>& origins
+    const std::vector<std::string>& origins,
+    TurnedAway* turned_away
 )
-    : gatekeeper_(gatekeeper), hosts_(std::move(hosts)), pages_(origins), port_(port) {
+    : gatekeeper_(gatekeeper),
+      turned_away_(turned_away),
+      hosts_(std::move(hosts)),
+      pages_(origins),
+      port_(port) {
     if (base::is_loopback(address)) {
         hosts_.insert(hosts_.end(), loopback_hosts.begin(), loopback_hosts.end());
     }
@@ -101,6 +107,9 @@ std::optional<HttpResponse> RequestGate::judge(const HttpRequest& request) const
     }
     auto admitted = gatekeeper_.admit(request);
     if (auto* refusal = std::get_if<HttpResponse>(&admitted)) {
+        if (turned_away_ != nullptr) {
+            turned_away_->tell(refusal->status, request.peer);
+        }
         return std::move(*refusal);
     }
     if (request.method == "POST" && !is_json(request)) {

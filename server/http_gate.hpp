@@ -21,14 +21,14 @@ inline constexpr std::string_view mcp_path = "/mcp";
 
 class RequestGate {
 public:
-    /// `hosts` and `origins`: HttpEndpointParts::allowed_hosts and allowed_origins. `gatekeeper`
-    /// outlives this.
+    /// `hosts`, `origins` and `turned_away`: as in HttpEndpointParts. `gatekeeper` outlives this.
     RequestGate(
         const std::string& address,
         unsigned short port,
         Gatekeeper& gatekeeper,
         std::vector<std::string> hosts,
-        const std::vector<std::string>& origins
+        const std::vector<std::string>& origins,
+        TurnedAway* turned_away = nullptr
     );
     /// The real port is known only after binding when 0 was asked for.
     void set_port(unsigned short port) { port_.store(port); }
@@ -40,6 +40,7 @@ private:
     std::optional<base::HttpResponse> refuse_foreign(const base::HttpRequest& request) const;
 
     Gatekeeper& gatekeeper_;
+    TurnedAway* const turned_away_;
     std::vector<std::string> hosts_;
     const CrossOrigin pages_;
     std::atomic<unsigned short> port_;

@@ -94,7 +94,8 @@ base::Status listen(
              .allowed_hosts = options.allowed_hosts,
              .allowed_origins = options.allowed_origins,
              .behind_proxy = options.behind_proxy,
-             .tls = options.tls}
+             .tls = options.tls,
+             .turned_away = &service.turned_away()}
         )
     );
     return base::done;

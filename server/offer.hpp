@@ -35,6 +35,7 @@ struct ToolAnswer {
     std::string structured; // JSON text of structuredContent; "" = none
     bool is_error = false;
     std::string error_code = {}; // the stable code, for metrics and audit; "" unless is_error
+    base::Duration database{};   // what reads of targets took, for the supervisor
 };
 
 enum class TaskSupport {
@@ -57,6 +58,7 @@ struct OfferedTool {
     bool open_world = false;
     std::string required_capability = {}; // "sampling", "elicitation", "roots"; "" = none
     TaskSupport tasks = TaskSupport::never;
+    bool waits = false; // asked again until something has happened: no loop, for the supervisor
     std::function<Outcome<ToolAnswer>(Conversation&, const base::Json& arguments)> run = {};
 };
 

@@ -19,15 +19,18 @@ run(tools::Context& context,
     const tools::Tool& tool,
     Conversation& conversation,
     const Json& arguments) {
+    tools::CallCost cost;
     const tools::CallRequest request{
         .identity = conversation.identity(),
         .stop = conversation.stop(),
         .span = &conversation.span(),
         .id = conversation.call_id(),
-        .progress = [&](double done, double total, std::string_view message) {
-            conversation.progress(done, total, message);
-        }};
-    return answer_of(tools::run_tool(context, tool, arguments, request));
+        .progress = [&](double done, double total, std::string_view message
+                    ) { conversation.progress(done, total, message); },
+        .cost = &cost};
+    ToolAnswer answer = answer_of(tools::run_tool(context, tool, arguments, request));
+    answer.database = base::Duration(cost.database_us.load());
+    return answer;
 }
 
 } // namespace
@@ -82,6 +85,7 @@ OfferedTool offered_tool(tools::Context& context, const tools::Tool& tool) {
     offered.output_schema = tool.output_schema != nullptr ? tool.output_schema() : std::string();
     offered.read_only = tool.read_only;
     offered.idempotent = tool.idempotent;
+    offered.waits = tool.waits;
     offered.tasks = tool.may_become_task ? TaskSupport::when_slow : TaskSupport::never;
     offered.run = [&context, kept = std::make_shared<const tools::Tool>(tool)](
                       Conversation& conversation, const Json& arguments

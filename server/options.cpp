@@ -38,7 +38,8 @@ constexpr const char* footer =
     "log_level,\n"
     "targets: [{name, conninfo, password_file}], tls: {certificate, key}, behind_proxy,\n"
     "allowed_hosts: [..], allowed_origins: [..], authorization: {resource, clock_skew_seconds,\n"
-    "issuers: [{issuer, jwks, algorithms}], rules: [{claims, database_role, toolsets}]}.\n\n"
+    "issuers: [{issuer, jwks, algorithms}], rules: [{claims, database_role, toolsets}]},\n"
+    "supervisor: {failing_calls, identical_calls, window, calls, result_bytes, database_time}.\n\n"
     "Exit codes: 0 ended as asked; 1 other failure; 2 command line or configuration; 3 a target's\n"
     "credential could write (the check, its proof and the remedy are printed); 4 the state\n"
     "directory cannot be used.";
@@ -224,6 +225,35 @@ std::optional<base::HttpTls> read_tls(base::Decoder& decoder) {
     return base::HttpTls{entry.text("certificate"), entry.text("key")};
 }
 
+/// Each limit alone may be given; the others keep their defaults.
+std::optional<SupervisorLimits>
+read_supervisor(base::Decoder& decoder, const base::Json& document) {
+    const base::Json* value = base::member(document, "supervisor");
+    if (!decoder.has("supervisor")) {
+        decoder.refuse_empty("supervisor");
+        return SupervisorLimits{};
+    }
+    if (value->is_string()) {
+        (void)decoder.choice("supervisor", {"none"});
+        return std::nullopt;
+    }
+    constexpr long long most = 1'000'000'000'000; // as good as no limit
+    constexpr std::chrono::hours window_max{24};
+    base::Decoder entry = decoder.mapping("supervisor");
+    SupervisorLimits limits;
+    limits.failing_calls = entry.integer_or("failing_calls", 1, most, limits.failing_calls);
+    limits.identical_calls = entry.integer_or("identical_calls", 2, most, limits.identical_calls);
+    limits.calls = entry.integer_or("calls", 1, most, limits.calls);
+    limits.result_bytes = entry.integer_or("result_bytes", 1, most, limits.result_bytes);
+    limits.database_time =
+        entry.duration_or("database_time", base::limits::supervised_database_time);
+    limits.window = entry.duration_or("window", base::limits::supervised_window);
+    if (limits.window < std::chrono::seconds{1} || limits.window > window_max) {
+        entry.fail("window", "it is to be from 1s to 24h");
+    }
+    return limits;
+}
+
 /// What a client writes in Host: a name or an address, with or without a port.
 std::vector<std::string> read_hosts(base::Decoder& decoder) {
     auto hosts = decoder.texts("allowed_hosts");
@@ -335,6 +365,7 @@ base::Result<Options> parse_configuration(std::string_view yaml) {
     }
     options.authorization = read_authorization(decoder, document);
     options.tls = read_tls(decoder);
+    options.supervisor = read_supervisor(decoder, document);
     options.allowed_hosts = read_hosts(decoder);
     options.allowed_origins = read_origins(decoder);
     options.behind_proxy = decoder.boolean_or("behind_proxy", false);

@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "server/authorization/options.hpp"
+#include "server/supervisor.hpp"
 
 #include <optional>
 #include <string>
@@ -41,8 +42,9 @@ struct Options {
     std::vector<std::string> allowed_hosts;   // with the resource's host; "name" or "name:port"
     std::vector<std::string> allowed_origins; // "https://app.example"
     bool behind_proxy = false;                // which speaks TLS for this server
-    std::string config_file;                  // "" = none
-    std::vector<std::string> arguments;       // the command line, for reread()
+    std::optional<SupervisorLimits> supervisor = SupervisorLimits{}; // nullopt: nobody is watched
+    std::string config_file;                                         // "" = none
+    std::vector<std::string> arguments; // the command line, for reread()
 };
 
 /// What to print instead of running (--help, --version, a usage error), and the exit code.

@@ -343,6 +343,7 @@ std::vector<tools::Tool> planning_tools(const PlanningParts& parts) {
          .title = "Get a plan",
          .summary = "A plan of yours: state, decisions, exact script, outcome.",
          .domain = "planning",
+         .waits = true, // people take their time
          .inputs = {plan_id_input()},
          .output_schema = plan_view_schema,
          .run = bound(get_plan)},

@@ -2,10 +2,12 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "server/identity_log.hpp"
 #include "server/operation_span.hpp"
 #include "server/protocol_operation.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <iterator>
 #include <utility>
@@ -384,14 +386,47 @@ Reaction Protocol::answer(const Operation& operation, std::string_view result) {
     return reaction;
 }
 
+namespace {
+
+/// A call that never became one has an identity, too.
+void log_refused(
+    const Message& message,
+    const telemetry::Identity& identity,
+    const Client& client,
+    bool on_http,
+    const std::string& code
+) {
+    constexpr std::array calls{
+        "tools/call", "resources/read", "prompts/get", "completion/complete"};
+    if (std::find(calls.begin(), calls.end(), message.method) == calls.end()) {
+        return;
+    }
+    telemetry::Identity caller = identity;
+    caller.client = client.name;
+    log_identity(
+        {.call = {},
+         .method = message.method,
+         .name = base::string_member(*message.params, "name").value_or(""),
+         .transport = on_http ? "http" : "stdio",
+         .outcome = code},
+        caller
+    );
+}
+
+} // namespace
+
 Reaction Protocol::refuse(const Operation& operation, const RpcError& error, unsigned status) {
     const std::string code = std::to_string(error.code);
     parts_.metrics.count(telemetry::Counter::protocol_errors, {code});
     Reaction reaction;
     reaction.status = status;
     if (operation.message.kind == MessageKind::request) {
+        const Message& message = operation.message;
         auto span = start_span(operation);
         describe_error(span, error);
+        log_refused(
+            message, operation.arrival.access.identity, operation.client, operation.on_http(), code
+        );
         const std::string label(method_label(operation.message.method));
         const std::chrono::duration<double> took = parts_.clock.ticks() - operation.received;
         parts_.metrics.observe(

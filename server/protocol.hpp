@@ -121,6 +121,8 @@ struct ProtocolParts {
     telemetry::Tracer& tracer;
     telemetry::Metrics& metrics;
     base::Clock& clock;
+    /// Why this caller may not even ask for its tasks; empty: everybody may.
+    std::function<std::optional<RpcError>(const Access&)> barred = {};
 };
 
 class Protocol {

@@ -182,6 +182,12 @@ Reaction Protocol::serve_task(Operation& operation) {
             )
         );
     }
+    // What a task has found is not given to who is stopped; a task can always be cancelled.
+    if (parts_.barred && method != "tasks/cancel") {
+        if (const auto barred = parts_.barred(operation.arrival.access)) {
+            return refuse(operation, *barred);
+        }
+    }
     const std::string owner = operation.owner();
     const auto outcome = updates                 ? parts_.tasks.update(owner, *id, *responses)
                          : method == "tasks/get" ? parts_.tasks.get(owner, *id)

@@ -8,6 +8,8 @@
 #include "base/log.hpp"
 #include "base/process.hpp"
 #include "base/state_directory.hpp"
+#include "server/brakes_watch.hpp"
+#include "server/call_guard.hpp"
 #include "server/checkpoint_keeper.hpp"
 #include "server/diagnostic_offer.hpp"
 #include "server/plan_watcher.hpp"
@@ -19,6 +21,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -63,6 +67,7 @@ struct Service::State {
         base::Clock& used_clock,
         base::Random& used_random,
         std::unique_ptr<db::Store> opened_store,
+        std::unique_ptr<db::Store> opened_brakes,
         std::unique_ptr<tools::EvidenceStore> opened_evidence,
         std::unique_ptr<CheckpointKeeper> opened_keeper,
         telemetry::OtlpSettings spans_settings
@@ -72,6 +77,7 @@ struct Service::State {
           random(used_random),
           directory{chosen.state},
           store(std::move(opened_store)),
+          brakes_store(std::move(opened_brakes)),
           evidence(std::move(opened_evidence)),
           keeper(std::move(opened_keeper)),
           queue(*store, random),
@@ -84,13 +90,16 @@ struct Service::State {
               targets, *evidence, metrics, tracer, clock, random, tools::AnswerChecks::sampled} {}
 
     base::Result<std::shared_ptr<const CompiledOffer>>
-    compile_offer(const std::vector<std::string>& toolsets);
+    compile_offer(const std::vector<std::string>& chosen);
+    base::Status offer_again();
+    void brakes_changed(const BrakesInForce& before, const BrakesInForce& now);
 
     const Options options;
     base::Clock& clock;
     base::Random& random;
     const base::StateDirectory directory;
     std::unique_ptr<db::Store> store;
+    std::unique_ptr<db::Store> brakes_store; // the same, read without waiting for writers
     std::unique_ptr<tools::EvidenceStore> evidence;
     std::unique_ptr<CheckpointKeeper> keeper;
     approval::Queue queue;
@@ -101,6 +110,12 @@ struct Service::State {
     tools::Context context;
     std::unique_ptr<telemetry::AuditWriter> audit; // once the tables exist
     PlanMarks plan_marks;
+    std::mutex offering; // guards toolsets, and is held while an offer is replaced
+    std::vector<std::string> toolsets{options.toolsets};
+    BrakesWatch brakes{{*brakes_store, *store, random, metrics}};
+    Supervisor supervisor{options.supervisor};
+    CallGuard guard{{brakes, supervisor, metrics, clock}};
+    TurnedAway turned_away{metrics, clock};
     std::optional<Catalogue> catalogue;
     Sessions sessions{clock, random};
     Hub hub{sessions, clock};
@@ -117,11 +132,39 @@ struct Service::State {
 };
 
 base::Result<std::shared_ptr<const CompiledOffer>>
-Service::State::compile_offer(const std::vector<std::string>& toolsets) {
+Service::State::compile_offer(const std::vector<std::string>& chosen) {
     INTERLOCK_TRY(
-        auto offer, diagnostic_offer({context, queue, options.desk_url, toolsets, &plan_marks})
+        auto offer, diagnostic_offer({context, queue, options.desk_url, chosen, &plan_marks})
     );
+    const auto in_force = brakes.current();
+    std::erase_if(offer.tools, [&](const OfferedTool& tool) {
+        return in_force->tool(tool.name) != nullptr;
+    });
     return CompiledOffer::compile(std::move(offer));
+}
+
+/// Without what is killed, and with what is not any more.
+base::Status Service::State::offer_again() {
+    const std::lock_guard lock(offering);
+    INTERLOCK_TRY(auto offer, compile_offer(toolsets));
+    catalogue->replace(std::move(offer));
+    return base::done;
+}
+
+void Service::State::brakes_changed(const BrakesInForce& before, const BrakesInForce& now) {
+    std::map<std::string, std::string> off;
+    for (const std::string& name : now.names(approval::BrakeKind::target)) {
+        off.emplace(name, now.target(name)->reason);
+    }
+    targets.switch_off(off);
+    guard.apply(before, now);
+    if (before.names(approval::BrakeKind::tool) == now.names(approval::BrakeKind::tool)) {
+        return;
+    }
+    // A killed tool is refused by the guard already; this takes it from the list.
+    if (const auto offered = offer_again(); !offered) {
+        base::log_error("brakes.offer_stands", {{"what", base::to_text(offered.error())}});
+    }
 }
 
 Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -141,6 +184,9 @@ Service::open(const Options& options, base::Clock& clock, base::Random& random) 
     INTERLOCK_TRY(
         auto store, db::open_sqlite_store(directory.queue(), db::StoreMode::create, clock)
     );
+    INTERLOCK_TRY(
+        auto brakes, db::open_sqlite_store(directory.queue(), db::StoreMode::existing, clock)
+    );
     INTERLOCK_TRY(auto evidence, tools::open_evidence_directory(directory.evidence(), clock));
     INTERLOCK_TRY(auto keeper, CheckpointKeeper::open(directory, random));
     auto state = std::make_unique<State>(
@@ -148,6 +194,7 @@ Service::open(const Options& options, base::Clock& clock, base::Random& random) 
         clock,
         random,
         std::move(store),
+        std::move(brakes),
         std::move(evidence),
         std::move(keeper),
         std::move(spans_settings)
@@ -177,7 +224,8 @@ Service::open(const Options& options, base::Clock& clock, base::Random& random) 
         state->audit.get(),
         state->metrics,
         clock,
-        random});
+        random,
+        &state->guard});
     state->protocol.emplace(ProtocolParts{
         *state->catalogue,
         state->sessions,
@@ -185,7 +233,14 @@ Service::open(const Options& options, base::Clock& clock, base::Random& random) 
         state->states,
         state->tracer,
         state->metrics,
-        clock});
+        clock,
+        [guard = &state->guard](const Access& access) -> std::optional<RpcError> {
+            const auto barred = guard->barred(access.identity);
+            return barred
+                       ? std::optional(rpc_error(rpc::invalid_request, base::to_text(barred->error))
+                         )
+                       : std::nullopt;
+        }});
     state->dispatcher.emplace(clock, DispatcherOptions{.paused = true});
     state->handler.emplace(HandlerParts{
         *state->protocol, *state->dispatcher, *state->runner, state->hub, state->questions});
@@ -197,6 +252,10 @@ Service::open(const Options& options, base::Clock& clock, base::Random& random) 
         state->plan_marks,
         [hub = &state->hub] { return hub->watched(); },
         [hub = &state->hub](const std::string& uri) { hub->resource_updated(uri); }});
+    // The last: what it tells of a change has to stand. Calls are not let in before.
+    INTERLOCK_CHECK(state->brakes.start([at = state.get()](
+                                            const BrakesInForce& before, const BrakesInForce& now
+                                        ) { at->brakes_changed(before, now); }));
     return std::unique_ptr<Service>(new Service(std::move(state)));
 }
 
@@ -236,10 +295,18 @@ Hub& Service::hub() {
 telemetry::Metrics& Service::metrics() {
     return state_->metrics;
 }
+TurnedAway& Service::turned_away() {
+    return state_->turned_away;
+}
 
 base::Status Service::reload(const Options& options) {
-    INTERLOCK_TRY(auto offer, state_->compile_offer(options.toolsets));
-    state_->catalogue->replace(std::move(offer));
+    {
+        const std::lock_guard lock(state_->offering);
+        INTERLOCK_TRY(auto offer, state_->compile_offer(options.toolsets));
+        state_->toolsets = options.toolsets;
+        state_->catalogue->replace(std::move(offer));
+    }
+    state_->supervisor.use(options.supervisor);
     return base::done;
 }
 
@@ -253,7 +320,10 @@ std::string Service::unready() const {
     if (const auto broken = state_->keeper->broken()) {
         return "the audit log does not continue the last checkpoint: " + broken->what;
     }
-    return state_->runner->audit_works() ? "" : "the audit log cannot be written";
+    if (!state_->runner->audit_works()) {
+        return "the audit log cannot be written";
+    }
+    return state_->brakes.unready();
 }
 
 void Service::keep_checkpoint() {
@@ -269,6 +339,7 @@ void Service::drain() {
     state_->watcher.reset();
     state_->hub.close();
     state_->dispatcher->drain(base::limits::drain_max);
+    state_->brakes.stop();
     state_->sessions.close(); // standing streams would hold the listener open
     state_->sessions.on_end({});
     keep_checkpoint();

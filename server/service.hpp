@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "server/handler.hpp"
 #include "server/hub.hpp"
+#include "server/identity_log.hpp"
 #include "server/options.hpp"
 #include "server/sessions.hpp"
 #include "telemetry/identity.hpp"
@@ -34,8 +35,11 @@ public:
     Sessions& sessions();
     Hub& hub();
     telemetry::Metrics& metrics();
-    /// Takes over what can change while it runs: the toolsets that are offered. Clients that listen
-    /// are told. What cannot (targets, state directory, desk) is logged and waits for a restart.
+    /// For requests that get no further than the door.
+    TurnedAway& turned_away();
+    /// Takes over what can change while it runs: the toolsets that are offered, and the
+    /// supervisor's limits. Clients that listen are told. What cannot (targets, state directory,
+    /// desk) is logged and waits for a restart.
     base::Status reload(const Options& options);
     /// "" when calls can be made and recorded; else why not.
     std::string unready() const;

@@ -74,6 +74,14 @@ TEST_CASE("the server has no code to execute a plan or to write to a target", "[
     CHECK(first_with(symbols, target_read) != "");
 }
 
+TEST_CASE("only people at the command line can lift what is stopped", "[binaries]") {
+    const std::string lifting = "interlock::approval::lift_brakes";
+    CHECK(first_with(symbols_of(server), lifting) == "");
+    CHECK(first_with(symbols_of(desk), lifting) == "");
+    CHECK(first_with(symbols_of(executor), lifting) == "");
+    CHECK(first_with(symbols_of(cli), lifting) != "");
+}
+
 TEST_CASE("the desk has no code to reach a target", "[binaries]") {
     const auto symbols = symbols_of(desk);
     CHECK(first_with(symbols, executor_code) == "");

@@ -1,5 +1,6 @@
 #include "tools/lane.hpp"
 
+#include "base/text.hpp"
 #include "telemetry/redaction.hpp"
 
 #include <algorithm>
@@ -20,8 +21,7 @@ constexpr db::Sql freshness{"freshness", R"sql(
 db::LaneSettings settings_for(const Call& call, const LaneRequest& request) {
     db::LaneSettings settings;
     settings.role = call.identity.database_role;
-    settings.application_name =
-        "interlock:" + std::string{request.tool} + ":" + call.identity.subject;
+    settings.application_name = lane_name(request.tool, call.identity.subject, call.id);
     settings.statement_timeout = request.statement_timeout;
     return settings;
 }
@@ -106,19 +106,24 @@ void tell_statements(
 /// One read on one connection. A standby is asked how fresh it is; a primary is, and no session of
 /// a primary can find itself on a standby, so that it need not be asked.
 base::Result<LaneRead> read_on(
-    db::ReaderConnection& connection,
+    BorrowedConnection& loan,
     const Context& context,
     const Call& call,
     const LaneRequest& request,
     std::vector<db::Query>& queries
 ) {
     const db::LaneSettings settings = settings_for(call, request);
+    db::ReaderConnection& connection = loan.connection();
     const bool standby = connection.facts().in_recovery;
     if (standby) {
         queries.push_back({.sql = freshness, .parameters = {}, .rows_max = 1});
     }
     const auto began = context.clock.ticks();
-    auto results = connection.read(settings, queries, call.stop);
+    auto results = connection.read(settings, queries, loan.stop());
+    call.spend(began, context.clock.ticks());
+    if (auto off = loan.switched_off()) {
+        results = std::move(*off);
+    }
     if (call.span.recording() && results) {
         tell_statements(
             context, call, request, settings.role, connection, queries, *results, began
@@ -180,9 +185,8 @@ base::Result<LaneRead> read_replacing_dead(
 ) {
     for (bool again = false;; again = true) {
         INTERLOCK_TRY(const auto loan, borrow(context, call, request));
-        db::ReaderConnection& connection = loan->connection();
-        auto read = read_on(connection, context, call, request, queries);
-        if (read || again || !connection.broken() ||
+        auto read = read_on(*loan, context, call, request, queries);
+        if (read || again || !loan->connection().broken() ||
             read.error().code != base::Errc::target_unreachable) {
             return read;
         }
@@ -190,6 +194,19 @@ base::Result<LaneRead> read_replacing_dead(
 }
 
 } // namespace
+
+std::string
+lane_name(std::string_view tool, const std::string& subject, const std::string& call_id) {
+    constexpr std::size_t bytes_max = 63; // what PostgreSQL keeps
+    constexpr std::size_t id_chars = 10;  // of a call id's random end: one in 10^14
+    std::string name = "interlock:" + std::string{tool} + ":" + subject;
+    if (call_id.empty()) {
+        return name;
+    }
+    const std::string end =
+        ":" + call_id.substr(call_id.size() - std::min(id_chars, call_id.size()));
+    return std::string{base::cut_bytes(name, bytes_max - end.size())} + end;
+}
 
 std::string short_version(const std::string& version) {
     return version.substr(0, version.find(' '));

@@ -31,6 +31,12 @@ base::Result<LaneRead> read_lane(
     Context& context, const Call& call, const LaneRequest& request, std::vector<db::Query> queries
 );
 
+/// application_name of a call's reads: interlock:<tool>:<subject>:<end of the call id>, so that a
+/// line of the target's log leads to the call's span and audit records. A subject that is too long
+/// is cut: the call id finds it, whole.
+std::string
+lane_name(std::string_view tool, const std::string& subject, const std::string& call_id);
+
 /// "15.18" of "15.18 (Debian 15.18-0+deb12u1)": the packager's name helps nobody here.
 std::string short_version(const std::string& version);
 

@@ -69,10 +69,15 @@ Probe probe(Context& context, const Call& call, const std::string& target) {
     db::ReaderConnection& connection = (*loan)->connection();
     db::LaneSettings settings;
     settings.role = call.identity.database_role;
-    settings.application_name = "interlock:" + std::string{tool_name} + ":" + call.identity.subject;
+    settings.application_name = lane_name(tool_name, call.identity.subject, call.id);
+    const base::Ticks began = context.clock.ticks();
     auto results = connection.read(
-        settings, {{.sql = target_facts, .parameters = {}, .rows_max = 1}}, call.stop
+        settings, {{.sql = target_facts, .parameters = {}, .rows_max = 1}}, (*loan)->stop()
     );
+    call.spend(began, context.clock.ticks());
+    if (auto off = (*loan)->switched_off()) {
+        results = std::move(*off);
+    }
     if (!results) {
         out.error = results.error();
         return out;

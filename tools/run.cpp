@@ -69,7 +69,8 @@ base::Result<Output> run_checked(
         .stop = request.stop,
         .span = span,
         .id = request.id,
-        .progress = request.progress};
+        .progress = request.progress,
+        .cost = request.cost};
     const auto began = context.clock.ticks();
     auto answer = tool.run(context, call);
     const std::chrono::duration<double> took = context.clock.ticks() - began;

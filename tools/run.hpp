@@ -20,6 +20,7 @@ struct CallRequest {
     telemetry::Span* span = nullptr;
     std::string id; // call id, also in the audit
     Progress progress = {};
+    CallCost* cost = nullptr;
 };
 
 Output run_tool(

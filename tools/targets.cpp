@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -30,6 +31,38 @@ public:
         : address_{std::move(address)}, clock_{clock}, metrics_{metrics} {}
 
     const db::TargetAddress& address() const { return address_; }
+
+    /// What is requested when this target is switched off, and why it is.
+    struct Switch {
+        std::stop_source off;
+        std::optional<base::Error> why; // written before `off` is requested, and not after
+    };
+    using SwitchPointer = std::shared_ptr<Switch>;
+
+    SwitchPointer power() const {
+        const std::lock_guard lock{mutex_};
+        return switch_;
+    }
+
+    /// nullopt: on.
+    void switch_off(const std::optional<base::Error>& why) {
+        SwitchPointer off;
+        {
+            const std::lock_guard lock{mutex_};
+            if (why.has_value() == switch_->why.has_value()) {
+                return;
+            }
+            if (!why) {
+                switch_ = std::make_shared<Switch>();
+                return;
+            }
+            off = switch_;
+            off->why = why;
+            triage_.changed.notify_all();
+            ordinary_.changed.notify_all();
+        }
+        off->off.request_stop();
+    }
 
     base::Result<Connection> take(Lane lane, const std::stop_token& stop) {
         const base::Ticks began = clock_.ticks();
@@ -98,7 +131,7 @@ private:
 
     base::Status wait_for_slot(Lane lane, const std::stop_token& stop) {
         std::unique_lock lock{mutex_};
-        const auto settled = [&] { return backing_off() || has_slot(lane); };
+        const auto settled = [&] { return switch_->why || backing_off() || has_slot(lane); };
         if (!settled()) {
             if (triage_.count + ordinary_.count >= limits::pool_waiters_max) {
                 return busy("too many callers wait already");
@@ -117,6 +150,9 @@ private:
             if (!in_time) {
                 return busy("none came free in time");
             }
+        }
+        if (switch_->why) {
+            return *switch_->why;
         }
         if (backing_off()) {
             wake_next();
@@ -179,7 +215,8 @@ private:
     const db::TargetAddress address_;
     base::Clock& clock_;
     telemetry::Metrics& metrics_;
-    std::mutex mutex_; // guards all below
+    mutable std::mutex mutex_; // guards all below
+    SwitchPointer switch_ = std::make_shared<Switch>();
     Waiters triage_;
     Waiters ordinary_;
     std::vector<Connection> idle_;
@@ -192,17 +229,36 @@ private:
 
 class Loan final : public BorrowedConnection {
 public:
-    Loan(std::shared_ptr<Pool> pool, Lane lane, Connection connection)
-        : pool_{std::move(pool)}, lane_{lane}, connection_{std::move(connection)} {}
+    Loan(
+        std::shared_ptr<Pool> pool,
+        Pool::SwitchPointer power,
+        Lane lane,
+        Connection connection,
+        std::stop_token stop
+    )
+        : pool_{std::move(pool)},
+          power_{std::move(power)},
+          lane_{lane},
+          connection_{std::move(connection)},
+          stopped_{std::move(stop), [this] { either_.request_stop(); }},
+          off_{power_->off.get_token(), [this] { either_.request_stop(); }} {}
     Loan(const Loan&) = delete;
     Loan& operator=(const Loan&) = delete;
     ~Loan() override { pool_->give_back(lane_, std::move(connection_)); }
     db::ReaderConnection& connection() override { return *connection_; }
+    std::stop_token stop() const override { return either_.get_token(); }
+    std::optional<base::Error> switched_off() const override {
+        return power_->off.stop_requested() ? power_->why : std::nullopt;
+    }
 
 private:
     std::shared_ptr<Pool> pool_;
+    Pool::SwitchPointer power_;
     Lane lane_;
     Connection connection_;
+    std::stop_source either_;
+    std::stop_callback<std::function<void()>> stopped_; // these go before what they touch
+    std::stop_callback<std::function<void()>> off_;
 };
 
 std::string joined(const std::vector<std::string>& names) {
@@ -267,10 +323,28 @@ base::Result<std::unique_ptr<BorrowedConnection>>
 Targets::borrow(const std::string& name, Lane lane, std::stop_token stop) {
     INTERLOCK_TRY(const std::string known, resolve(name));
     const std::shared_ptr<Pool>& pool = state_->pools.at(known);
+    const Pool::SwitchPointer power = pool->power();
+    if (power->off.stop_requested()) {
+        return *power->why;
+    }
     INTERLOCK_TRY(Connection connection, pool->take(lane, stop));
     std::unique_ptr<BorrowedConnection> loan =
-        std::make_unique<Loan>(pool, lane, std::move(connection));
+        std::make_unique<Loan>(pool, power, lane, std::move(connection), std::move(stop));
     return loan;
+}
+
+void Targets::switch_off(const std::map<std::string, std::string>& reasons) {
+    for (const auto& [name, pool] : state_->pools) {
+        const auto found = reasons.find(name);
+        if (found == reasons.end()) {
+            pool->switch_off(std::nullopt);
+            continue;
+        }
+        pool->switch_off(base::Error{
+            base::Errc::suspended,
+            "The target " + name + " is switched off: " + found->second,
+            "Do not look at it; tell the person you work for. Only a person can lift this."});
+    }
 }
 
 const db::TargetAddress* Targets::address(const std::string& name) const {

@@ -7,7 +7,9 @@
 #include "base/result.hpp"
 #include "telemetry/metrics.hpp"
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -22,6 +24,10 @@ class BorrowedConnection {
 public:
     virtual ~BorrowedConnection() = default;
     virtual db::ReaderConnection& connection() = 0;
+    /// To read with: requested when the borrower's own is, or when the target is switched off.
+    virtual std::stop_token stop() const = 0;
+    /// Why the target was switched off since it was borrowed.
+    virtual std::optional<base::Error> switched_off() const = 0;
 };
 
 struct TargetStatus {
@@ -44,6 +50,9 @@ public:
     base::Result<std::unique_ptr<BorrowedConnection>>
     borrow(const std::string& name, Lane lane, std::stop_token stop);
     const db::TargetAddress* address(const std::string& name) const;
+    /// Switches off the targets that are named, each for its reason, and all others on. What runs
+    /// on one that is switched off is stopped; it is lent to nobody (suspended).
+    void switch_off(const std::map<std::string, std::string>& reasons);
 
 private:
     struct State;

@@ -61,6 +61,11 @@ private:
 /// Steps done, of how many, and what was done: heard by a caller that asked for it.
 using Progress = std::function<void(double done, double total, std::string_view message)>;
 
+/// What a call has cost so far; several threads of it may add.
+struct CallCost {
+    std::atomic<std::int64_t> database_us{0}; // time that reads of targets took
+};
+
 /// One call, as a tool sees it.
 struct Call {
     const telemetry::Identity& identity;
@@ -69,7 +74,13 @@ struct Call {
     telemetry::Span& span;
     std::string id; // call id, also in the audit
     Progress progress = {};
+    CallCost* cost = nullptr; // nullptr: nobody counts
 
+    void spend(base::Ticks began, base::Ticks ended) const {
+        if (cost != nullptr) {
+            cost->database_us += std::chrono::duration_cast<base::Duration>(ended - began).count();
+        }
+    }
     /// Tells a step; nobody may be listening.
     void tell(double done, double total, std::string_view message) const {
         if (progress) {
@@ -107,6 +118,8 @@ struct Tool {
     bool idempotent = true;
     /// When it takes long, the caller may be given a task and ask for the answer later.
     bool may_become_task = false;
+    /// It is asked again and again until something has happened: that is no loop.
+    bool waits = false;
     std::vector<Input> inputs = {};           // `target` is declared like any other
     std::string (*output_schema)() = nullptr; // JSON Schema text of structuredContent
     std::function<base::Result<Output>(Context&, const Call&)> run = {};

@@ -32,6 +32,9 @@ struct NoControl final : interlock::server::CallControl {
     StopReason reason() const override { return StopReason::none; }
     void when_slow(interlock::base::Duration, std::function<void()>) override {}
     bool become_task(std::stop_token) override { return may; }
+    std::function<void()> stopper(StopReason) override {
+        return [] {};
+    }
     bool may = true;
 };
 

@@ -337,6 +337,30 @@ TEST_CASE("a call that becomes a task gives its key and its place to others", "[
     CHECK(ended.load() == StopReason::cancelled);
 }
 
+TEST_CASE("a call can be stopped for a reason of its own, a task too", "[server]") {
+    for (const bool task : {false, true}) {
+        SharedClock clock;
+        Held held;
+        Gate ready;
+        std::function<void()> stop;
+        Dispatcher dispatcher(clock, DispatcherOptions{.workers = 1, .task_workers = 1});
+        const Work body = held.work();
+        const auto work = [&](CallControl& control) -> Deliver {
+            CHECK((!task || control.become_task({})));
+            stop = control.stopper(StopReason::braked);
+            ready.open();
+            return body(control);
+        };
+        REQUIRE(dispatcher.submit("a", work) == Admission::accepted);
+        REQUIRE(ready.wait());
+        REQUIRE(held.wait_running(1));
+        stop();
+        CHECK(held.wait_ended(1).back() == StopReason::braked);
+        dispatcher.drain(interlock::test::patience);
+        stop(); // it has ended: nothing happens
+    }
+}
+
 TEST_CASE("a task has a deadline of its own", "[server]") {
     SharedClock clock;
     Held held;

@@ -1,4 +1,5 @@
 #include "server/http_gate.hpp"
+#include "server/identity_log.hpp"
 #include "tests/server/transport_fixture.hpp"
 
 #include <catch2/catch.hpp>
@@ -173,5 +174,16 @@ TEST_CASE("the protocol sees each header once and trimmed", "[server]") {
     REQUIRE(headers.parameters.size() == 1);
     CHECK(
         headers.parameters.front() == std::pair<std::string, std::string>("mcp-param-region", "eu")
+    );
+}
+
+TEST_CASE("who is turned away at the door is told of", "[server]") {
+    Gates gates;
+    interlock::server::TurnedAway away(gates.core.room.metrics, gates.core.room.clock);
+    const RequestGate gate("127.0.0.1", 80, gates.gatekeeper, {}, {}, &away);
+    CHECK(status(gate, request({{"Host", "localhost"}})) == 401);
+    CHECK(
+        gates.core.room.metrics.render().find("interlock_turned_away_total{reason=\"no_proof\"} 1"
+        ) != std::string::npos
     );
 }

@@ -130,6 +130,36 @@ targets:
     }
 }
 
+TEST_CASE("the supervisor's limits are the operator's", "[server]") {
+    const interlock::server::SupervisorLimits defaults;
+    CHECK(parse_configuration("stdio: true").value().supervisor == defaults);
+    CHECK_FALSE(parse_configuration("supervisor: none").value().supervisor);
+    const auto given = parse_configuration(R"(
+supervisor:
+  identical_calls: 50
+  database_time: 30s
+  window: 10m
+)");
+    REQUIRE(given.ok());
+    REQUIRE(given.value().supervisor);
+    CHECK(given.value().supervisor->identical_calls == 50);
+    CHECK(given.value().supervisor->database_time == std::chrono::seconds(30));
+    CHECK(given.value().supervisor->window == std::chrono::minutes(10));
+    CHECK(given.value().supervisor->failing_calls == defaults.failing_calls);
+    for (const char* wrong :
+         {"supervisor:",
+          "supervisor: off",
+          "supervisor: {failing_calls: 0}",
+          "supervisor: {identical_calls: 1}",
+          "supervisor: {calls: many}",
+          "supervisor: {window: 25h}",
+          "supervisor: {window: 10ms}",
+          "supervisor: {patience: 1}"}) {
+        INFO(wrong);
+        CHECK_FALSE(parse_configuration(wrong).ok());
+    }
+}
+
 TEST_CASE("the command line wins over the file and its targets are added", "[server]") {
     const interlock::test::TemporaryDirectory directory;
     const auto path = directory.file("server.yaml");

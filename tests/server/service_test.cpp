@@ -1,5 +1,7 @@
 // The whole server over real PostgreSQL: credentials, a diagnosis over both transports, a proposal,
 // and cancellation that reaches the database.
+#include "approval/brakes.hpp"
+#include "approval/brakes_lift.hpp"
 #include "base/http_client.hpp"
 #include "base/json.hpp"
 #include "server/http_endpoint.hpp"
@@ -41,8 +43,12 @@ std::string call_text(const std::string& tool, const Json& arguments) {
 
 /// A service with a state directory of its own.
 struct Program {
-    explicit Program(std::vector<interlock::db::TargetAddress> targets) {
+    explicit Program(
+        std::vector<interlock::db::TargetAddress> targets,
+        std::optional<server::SupervisorLimits> supervisor = server::SupervisorLimits{}
+    ) {
         options.state = directory.path();
+        options.supervisor = supervisor;
         options.targets = std::move(targets);
         auto opened = server::Service::open(options, clock, random);
         INFO((opened ? std::string() : base::to_text(opened.error())));
@@ -306,6 +312,142 @@ TEST_CASE("a reload changes the toolsets that are offered", "[server]") {
     fewer.toolsets = {"nothing"};
     CHECK_FALSE(program.service->reload(fewer).ok());
     CHECK(listed() < before);
+}
+
+// --- Brakes --------------------------------------------------------------------------------------
+
+namespace {
+
+/// A message of a modern client on stdio, and its answer.
+Json said(Program& program, const std::string& method, const std::string& params = {}) {
+    server::Arrival arrival;
+    arrival.access.identity = server::stdio_identity();
+    const auto outlet = std::make_shared<RecordingOutlet>();
+    program.service->handler().handle(
+        R"({"jsonrpc":"2.0","id":1,"method":")" + method + R"(","params":{)" + params +
+            modern_meta() + "}}",
+        arrival,
+        {},
+        [&](const server::Reaction&) { return outlet; }
+    );
+    return parsed(outlet->reply().body);
+}
+
+bool lists(Program& program, const std::string& tool) {
+    return said(program, "tools/list").dump().find("\"name\":\"" + tool + "\"") !=
+           std::string::npos;
+}
+
+/// What another program does that shares the state directory.
+struct Elsewhere {
+    explicit Elsewhere(Program& program) {
+        auto opened = interlock::db::open_sqlite_store(
+            program.directory.file("queue.db"), interlock::db::StoreMode::existing, clock
+        );
+        REQUIRE(opened.ok());
+        store = std::move(opened).value();
+    }
+    void kill(interlock::approval::BrakeKind kind, const std::string& name) {
+        interlock::approval::Brake brake;
+        brake.kind = kind;
+        brake.name = name;
+        brake.who = "os:alice";
+        brake.reason = "it does harm";
+        REQUIRE(interlock::approval::set_brake(*store, random, brake).ok());
+    }
+    void lift(interlock::approval::BrakeKind kind, const std::string& name) {
+        REQUIRE(interlock::approval::lift_brakes(
+                    *store,
+                    random,
+                    {.kind = kind, .name = name, .issuer = {}, .who = "os:bob", .reason = "ok"}
+        )
+                    .ok());
+    }
+    base::SystemClock clock;
+    base::SystemRandom random;
+    std::unique_ptr<interlock::db::Store> store;
+};
+
+} // namespace
+
+TEST_CASE("a killed tool leaves the list of every server, and comes back", "[server][live]") {
+    using interlock::approval::BrakeKind;
+    const Database database;
+    interlock::lab::apply_lane(database);
+    Program program({database.address("interlock_diag", "shop")});
+    REQUIRE(program.service->check_credentials().ok());
+    REQUIRE(lists(program, "get_blocking"));
+    Elsewhere elsewhere(program);
+    const auto began = elsewhere.clock.ticks();
+    elsewhere.kill(BrakeKind::tool, "get_blocking");
+    REQUIRE(interlock::test::eventually([&] { return !lists(program, "get_blocking"); }));
+    CHECK(elsewhere.clock.ticks() - began < std::chrono::seconds(2));
+    const std::string call = R"("name":"get_blocking","arguments":{},)";
+    CHECK(said(program, "tools/call", call)["error"]["code"] == -32602);
+    CHECK(lists(program, "get_activity"));
+    // A reload does not bring it back.
+    REQUIRE(program.service->reload(program.options).ok());
+    CHECK_FALSE(lists(program, "get_blocking"));
+    elsewhere.lift(BrakeKind::tool, "get_blocking");
+    REQUIRE(interlock::test::eventually([&] { return lists(program, "get_blocking"); }));
+    CHECK(said(program, "tools/call", call).contains("result"));
+}
+
+TEST_CASE("a killed target is not looked at, and the others are", "[server][live]") {
+    using interlock::approval::BrakeKind;
+    const Database database;
+    interlock::lab::apply_lane(database);
+    Program program(
+        {database.address("interlock_diag", "shop"), database.address("interlock_diag", "blog")},
+        std::nullopt // it asks the same until something has changed
+    );
+    REQUIRE(program.service->check_credentials().ok());
+    Elsewhere elsewhere(program);
+    elsewhere.kill(BrakeKind::target, "shop");
+    const auto code = [&](const std::string& target) {
+        const Json answer = program.call("get_activity", {{"target", target}});
+        return answer.contains("error") ? answer["error"]["code"].get<std::string>() : "";
+    };
+    REQUIRE(interlock::test::eventually([&] { return code("shop") == "suspended"; }));
+    CHECK(code("blog").empty());
+    CHECK(
+        program.call("list_targets", Json::object()).dump().find("it does harm") !=
+        std::string::npos
+    );
+}
+
+TEST_CASE("a suspension outlives a restart, and only a person ends it", "[server][live]") {
+    using interlock::approval::BrakeKind;
+    const Database database;
+    interlock::lab::apply_lane(database);
+    Program program({database.address("interlock_diag", "shop")});
+    REQUIRE(program.service->check_credentials().ok());
+    const auto code = [&] {
+        const Json answer = program.call("list_targets", Json::object());
+        return answer.contains("error") ? answer["error"]["code"].get<std::string>() : "";
+    };
+    for (int i = 0; i < 5; ++i) {
+        CHECK(code().empty());
+    }
+    CHECK(code() == "suspended");
+    program.service.reset();
+    auto again = server::Service::open(program.options, program.clock, program.random);
+    REQUIRE(again.ok());
+    program.service = std::move(again).value();
+    REQUIRE(program.service->check_credentials().ok());
+    CHECK(code() == "suspended");
+    Elsewhere elsewhere(program);
+    const auto brakes = interlock::approval::brakes_in_force(*elsewhere.store);
+    REQUIRE(brakes.ok());
+    REQUIRE(brakes->size() == 1);
+    CHECK(brakes->front().cause == "loop");
+    const auto record = interlock::telemetry::read_audit(*elsewhere.store, brakes->front().leaf, 1);
+    REQUIRE(record.ok());
+    const Json payload = parsed(*record->front().payload);
+    CHECK(payload["transcript"].size() == 5);
+    CHECK(payload["transcript"][0]["tool"] == "list_targets");
+    elsewhere.lift(BrakeKind::identity, server::stdio_identity().subject);
+    CHECK(interlock::test::eventually([&] { return code().empty(); }));
 }
 
 TEST_CASE("a state directory that cannot be used is told as such", "[server]") {

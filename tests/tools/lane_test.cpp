@@ -26,6 +26,22 @@ TEST_CASE("a check that failed says its code and reason", "[tools]") {
     CHECK(gap.would_tell == "who blocks");
 }
 
+TEST_CASE("a call's reads are named after its tool, its caller and itself", "[tools]") {
+    const std::string id = "call_abcdefghijklmnopqrstuvwxyz";
+    CHECK(tools::lane_name("get_activity", "os:alice", "") == "interlock:get_activity:os:alice");
+    CHECK(
+        tools::lane_name("get_activity", "os:alice", id) ==
+        "interlock:get_activity:os:alice:qrstuvwxyz"
+    );
+    const auto cut = tools::lane_name("get_activity", "corp:" + std::string(100, 'x'), id);
+    CHECK(cut.size() == 63);
+    CHECK(cut.starts_with("interlock:get_activity:corp:xxx"));
+    CHECK(cut.ends_with("x:qrstuvwxyz"));
+    const auto wide = tools::lane_name("a", std::string(49, 'x') + "\u00e9\u00e9", "call_0");
+    CHECK(wide.size() <= 63);
+    CHECK(wide.ends_with(":call_0"));
+}
+
 TEST_CASE("a call reads with its identity's role, and only with that", "[tools][live]") {
     Shop shop;
     shop.database().sql(

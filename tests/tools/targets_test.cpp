@@ -155,3 +155,55 @@ TEST_CASE("connections that died while idle are replaced", "[tools][live]") {
     REQUIRE(loan.ok());
     CHECK((*loan)->connection().backend_pid() != pid);
 }
+
+TEST_CASE("a target that is switched off is lent to nobody until it is on again", "[tools]") {
+    Pool two{{nowhere("a"), nowhere("b")}};
+    two.targets.switch_off({{"a", "it is being moved"}, {"unknown", "whatever"}});
+    const auto off = two.targets.borrow("a", tools::Lane::triage, {});
+    REQUIRE_FALSE(off.ok());
+    CHECK(off.error().code == base::Errc::suspended);
+    CHECK(off.error().what == "The target a is switched off: it is being moved");
+    CHECK(
+        two.targets.borrow("b", tools::Lane::triage, {}).error().code ==
+        base::Errc::target_unreachable
+    );
+    two.targets.switch_off({{"a", "another reason"}}); // off already: nothing changes
+    two.targets.switch_off({});
+    CHECK(
+        two.targets.borrow("a", tools::Lane::triage, {}).error().code ==
+        base::Errc::target_unreachable
+    );
+}
+
+TEST_CASE("switching a target off stops whoever reads it or waits for it", "[tools][live]") {
+    lab::Database database;
+    lab::apply_lane(database);
+    Pool pool{{database.address("interlock_diag")}};
+    std::vector<std::unique_ptr<tools::BorrowedConnection>> loans;
+    std::stop_source caller;
+    for (int i = 0; i < limits::pool_connections - limits::pool_triage_reserved; ++i) {
+        auto loan = pool.targets.borrow("lab", tools::Lane::ordinary, caller.get_token());
+        REQUIRE(loan.ok());
+        CHECK_FALSE((*loan)->switched_off());
+        loans.push_back(std::move(loan).value());
+    }
+    base::Errc waited = base::Errc::internal;
+    {
+        std::jthread waiter{
+            [&] { waited = pool.targets.borrow("lab", tools::Lane::ordinary, {}).error().code; }};
+        pool.targets.switch_off({{"lab", "it burns"}});
+    }
+    CHECK(waited == base::Errc::suspended);
+    CHECK(loans[0]->stop().stop_requested());
+    REQUIRE(loans[0]->switched_off());
+    CHECK_THAT(loans[0]->switched_off()->what, Catch::Contains("it burns"));
+    pool.targets.switch_off({});
+    CHECK(loans[0]->switched_off()); // for this loan it stays so
+    loans.pop_back();
+    auto again = pool.targets.borrow("lab", tools::Lane::ordinary, caller.get_token());
+    REQUIRE(again.ok());
+    CHECK_FALSE((*again)->stop().stop_requested());
+    caller.request_stop();
+    CHECK((*again)->stop().stop_requested());
+    CHECK_FALSE((*again)->switched_off());
+}

@@ -48,7 +48,8 @@ look(Context& context, const Call& call, const std::string& target, const std::s
         .arguments = call.arguments,
         .stop = stop,
         .span = call.span,
-        .id = call.id};
+        .id = call.id,
+        .cost = call.cost};
     const LaneRequest request{
         .target = target,
         .tool = "diagnose",
