@@ -159,9 +159,10 @@ bool HttpConnection::advance() {
         }
         state = reader_->feed(in_);
     }
+    const bool crowded = core_.unread_bytes > core_.options.unread_bytes_max;
     if (state == HttpReader::State::refused) {
         answer_and_close(reader_->refusal());
-    } else if (!charge(reader_->body_bytes()) || core_.unread_bytes > core_.options.unread_bytes_max) {
+    } else if (!charge(reader_->body_bytes()) || crowded) {
         answer_and_close(overloaded());
     } else if (state == HttpReader::State::complete) {
         dispatch();

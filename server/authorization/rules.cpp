@@ -69,9 +69,11 @@ std::map<std::string, std::string> kept_claims(const Json& claims) {
     }
     for (const char* name : {"aud", "groups"}) {
         const Json* value = base::member(claims, name);
+        const bool is_short_list = value != nullptr && value->is_array() &&
+                                   value->size() <= base::limits::claim_elements_max;
         if (value != nullptr && value->is_string()) {
             kept.emplace(name, audit_text(value->get_ref<const std::string&>()));
-        } else if (value != nullptr && value->is_array() && value->size() <= base::limits::claim_elements_max) {
+        } else if (is_short_list) {
             kept.emplace(name, audit_text(base::render_json(*value)));
         }
     }
