@@ -4,7 +4,19 @@
 
 namespace interlock::base {
 
+namespace {
+
+/// A ChaCha20 stream a thread, seeded by the operating system: a call takes some ten identifiers
+/// and salts, and asking the kernel for each cost more than making them.
+bool choose_generator() {
+    return randombytes_set_implementation(&randombytes_internal_implementation) == 0 &&
+           sodium_init() >= 0;
+}
+
+} // namespace
+
 std::string SystemRandom::bytes(std::size_t count) {
+    [[maybe_unused]] static const bool chosen = choose_generator();
     std::string out(count, '\0');
     randombytes_buf(out.data(), out.size());
     return out;
