@@ -180,6 +180,7 @@ Dispatcher::submit(const std::string& key, Work work, std::stop_token gone, Char
     if (gone.stop_possible()) {
         piece->gone.emplace(std::move(gone), state.wish_later(piece, StopReason::client_gone));
     }
+    bool a_worker_is_free = false;
     {
         const std::lock_guard lock(state.mutex);
         const auto same_key = [&](const PiecePointer& other) { return other->key == key; };
@@ -196,13 +197,16 @@ Dispatcher::submit(const std::string& key, Work work, std::stop_token gone, Char
         ++state.shares[piece->charge.subject].waiting;
         state.waiting.push_back(piece);
         state.live.push_back(piece);
+        a_worker_is_free = !state.paused && state.calls < state.options.workers;
         // A watcher that looks at the clock anyway need not be woken for each piece; but `gone` may
         // have asked for a stop while nobody looked at this one.
         if (state.watcher_sleeps || piece->reason() != StopReason::none) {
             state.watch.notify_one();
         }
     }
-    state.work_ready.notify_one();
+    if (a_worker_is_free) {
+        state.work_ready.notify_one();
+    }
     return Admission::accepted;
 }
 
@@ -322,8 +326,7 @@ void Dispatcher::State::finished(const PiecePointer& piece) {
     if (share->second.empty()) {
         shares.erase(share);
     }
-    work_ready.notify_one();
-    std::erase(live, piece);
+    std::erase(live, piece); // what waits is taken by the worker that comes from here
     if (live.empty()) {
         idle.notify_all();
     }

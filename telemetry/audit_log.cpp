@@ -20,7 +20,9 @@ constexpr std::string_view tables[] = {
     "create table if not exists audit_log ("
     "leaf_index bigint primary key, leaf_hash text not null, plan_digest text not null, "
     "header text not null)",
-    "create index if not exists audit_log_plan on audit_log (plan_digest, leaf_index)",
+    // Without the tool calls, which are most leaves and have no plan.
+    "create index if not exists audit_log_plan on audit_log (plan_digest, leaf_index) "
+    "where plan_digest <> ''",
     "create table if not exists audit_payload ("
     "leaf_index bigint primary key, salt text not null, payload text not null)",
     "create table if not exists audit_state ("
@@ -159,7 +161,7 @@ base::Result<std::vector<AuditRecord>> read_audit(
                           "where l.leaf_index >= $1";
         std::vector<db::Cell> parameters{std::to_string(first)};
         if (!plan_digest.empty()) {
-            sql += " and l.plan_digest = $2";
+            sql += " and l.plan_digest = $2 and l.plan_digest <> ''";
             parameters.emplace_back(plan_digest);
         }
         sql += " order by l.leaf_index limit ";

@@ -76,13 +76,16 @@ public:
             return ready;
         }
         auto opened = open_narrow();
-        const std::lock_guard lock{mutex_};
-        if (opened) {
-            backoff_ = {};
-            return opened;
+        {
+            const std::lock_guard lock{mutex_};
+            if (opened) {
+                backoff_ = {};
+                return opened;
+            }
+            remember_failure(opened.error());
+            free_slot(lane);
         }
-        remember_failure(opened.error());
-        release(lane);
+        wake_next();
         return opened;
     }
 
@@ -94,13 +97,16 @@ public:
             base::log_warning("pool.unclean", {{"target", address_.name}});
         }
         std::vector<Connection> dropped;
-        const std::lock_guard lock{mutex_};
-        if (keep) {
-            idle_.push_back(std::move(connection));
-        } else if (broken) {
-            dropped.swap(idle_); // a server that dropped one most likely dropped them all
+        {
+            const std::lock_guard lock{mutex_};
+            if (keep) {
+                idle_.push_back(std::move(connection));
+            } else if (broken) {
+                dropped.swap(idle_); // a server that dropped one most likely dropped them all
+            }
+            free_slot(lane);
         }
-        release(lane);
+        wake_next();
     }
 
 private:
@@ -130,6 +136,14 @@ private:
     }
 
     base::Status wait_for_slot(Lane lane, const std::stop_token& stop) {
+        const base::Status status = take_slot(lane, stop);
+        if (!status) {
+            wake_next(); // the wake-up that was used up here may have been meant for another
+        }
+        return status;
+    }
+
+    base::Status take_slot(Lane lane, const std::stop_token& stop) {
         std::unique_lock lock{mutex_};
         const auto settled = [&] { return switch_->why || backing_off() || has_slot(lane); };
         if (!settled()) {
@@ -141,7 +155,6 @@ private:
             const bool in_time = mine.changed.wait_for(lock, stop, limits::pool_wait_max, settled);
             --mine.count;
             if (stop.stop_requested()) {
-                wake_next(); // the wake-up may have been meant for this one
                 return base::Error{
                     base::Errc::cancelled,
                     "The caller gave up while waiting for a connection.",
@@ -155,7 +168,6 @@ private:
             return *switch_->why;
         }
         if (backing_off()) {
-            wake_next();
             return failing();
         }
         ++in_use_;
@@ -182,19 +194,27 @@ private:
         return connection;
     }
 
-    void release(Lane lane) {
+    /// The caller holds the mutex, and calls wake_next() when it does so no more.
+    void free_slot(Lane lane) {
         --in_use_;
         ordinary_in_use_ -= lane == Lane::ordinary ? 1 : 0;
         show_use();
-        wake_next();
     }
 
     /// Whoever can go on now, if anybody: a slot is free, or the target is known to be away.
+    /// Without the mutex: who is woken wants it at once.
     void wake_next() {
-        if (triage_.count > 0 && (backing_off() || has_slot(Lane::triage))) {
+        bool triage = false;
+        bool ordinary = false;
+        {
+            const std::lock_guard lock{mutex_};
+            triage = triage_.count > 0 && (backing_off() || has_slot(Lane::triage));
+            ordinary = ordinary_.count > 0 && (backing_off() || has_slot(Lane::ordinary));
+        }
+        if (triage) {
             triage_.changed.notify_one();
         }
-        if (ordinary_.count > 0 && (backing_off() || has_slot(Lane::ordinary))) {
+        if (ordinary) {
             ordinary_.changed.notify_one();
         }
     }
