@@ -96,6 +96,24 @@ struct PlanFilter {
     PlanOrder order = PlanOrder::newest_first;
 };
 
+/// How the queue stands, and what happened lately: for metrics.
+struct QueueSummary {
+    struct InState {
+        PlanState state = PlanState::pending;
+        std::size_t plans = 0;
+        double oldest_seconds = 0; // since the oldest was submitted; 0 for states that are final
+    };
+    struct Took {
+        std::string what; // the verdict ("approve", "reject"), or the state a plan ended in
+        double seconds = 0;
+    };
+    std::vector<InState> states;  // those that have plans
+    std::vector<Took> decisions;  // from submission to the decision
+    std::vector<Took> executions; // from the claim to the end
+    std::size_t audit_leaves = 0;
+    std::string until; // the store's clock: `since` of the next look
+};
+
 class Queue {
 public:
     /// `lease_lifetime`: how long a claim lasts without renewal, by the store's clock.
@@ -129,6 +147,9 @@ public:
     base::Result<std::vector<StoredPlan>> list(const PlanFilter& filter);
     /// All plans there are, to say how many a list leaves out.
     base::Result<std::size_t> count();
+    /// Plans by state, and at most limits::plans_listed_max each of the decisions and executions
+    /// that were recorded after `since` (RFC 3339, the store's clock; "" = none of them).
+    base::Result<QueueSummary> summary(const std::string& since);
     /// Moves everything past its time to EXPIRED; returns how many.
     base::Result<int> expire_due();
     /// size:root of the audit log, for a decision statement.

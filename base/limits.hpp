@@ -190,6 +190,7 @@ inline constexpr seconds signing_deadline{120}; // a person types a passphrase, 
 inline constexpr std::size_t outcome_bytes_max = 256 * 1024;    // the executor's report of one plan
 inline constexpr std::size_t step_detail_bytes_max = 64 * 1024; // of one step
 inline constexpr std::size_t plans_listed_max = 1'000;          // of one list
+inline constexpr seconds queue_look_interval{10};               // scrapers come every 15
 inline constexpr std::size_t desk_plans_shown_max = 200;        // of one page of the desk
 inline constexpr std::size_t desk_requests_waiting_max = 64;    // then 503; people click slowly
 inline constexpr std::size_t presentation_bytes_max = 256 * 1024; // \u escapes, six bytes each

@@ -13,6 +13,7 @@
 #include "server/checkpoint_keeper.hpp"
 #include "server/diagnostic_offer.hpp"
 #include "server/plan_watcher.hpp"
+#include "server/queue_monitor.hpp"
 #include "telemetry/audit_log.hpp"
 #include "telemetry/span_file.hpp"
 #include "tools/evidence_store.hpp"
@@ -117,7 +118,7 @@ struct Service::State {
     CallGuard guard{{brakes, supervisor, metrics, clock}};
     TurnedAway turned_away{metrics, clock};
     std::optional<Catalogue> catalogue;
-    Sessions sessions{clock, random};
+    Sessions sessions{clock, random, &metrics};
     Hub hub{sessions, clock};
     Tasks tasks{clock, random};
     RequestStates states{clock, random};
@@ -127,6 +128,7 @@ struct Service::State {
     std::optional<Dispatcher> dispatcher; // after all that its work uses
     std::optional<MessageHandler> handler;
     std::optional<PlanWatcher> watcher;
+    std::optional<QueueMonitor> monitor;
     std::atomic<bool> checked{false};
     std::atomic<bool> draining{false};
 };
@@ -205,7 +207,10 @@ Service::open(const Options& options, base::Clock& clock, base::Random& random) 
         base::log_error("checkpoint.not_compared", {{"what", base::to_text(sound.error())}});
     }
     state->audit = recording_in_a_sound_log(
-        telemetry::AuditWriter::start(*state->store, random), *state->keeper
+        telemetry::AuditWriter::start(
+            *state->store, random, {.metrics = &state->metrics, .clock = &clock}
+        ),
+        *state->keeper
     );
     INTERLOCK_TRY(auto offer, state->compile_offer(options.toolsets));
     state->catalogue.emplace(std::move(offer));
@@ -252,6 +257,7 @@ Service::open(const Options& options, base::Clock& clock, base::Random& random) 
         state->plan_marks,
         [hub = &state->hub] { return hub->watched(); },
         [hub = &state->hub](const std::string& uri) { hub->resource_updated(uri); }});
+    state->monitor.emplace(state->queue, state->metrics);
     // The last: what it tells of a change has to stand. Calls are not let in before.
     INTERLOCK_CHECK(state->brakes.start([at = state.get()](
                                             const BrakesInForce& before, const BrakesInForce& now
@@ -337,6 +343,7 @@ void Service::drain() {
         return;
     }
     state_->watcher.reset();
+    state_->monitor.reset();
     state_->hub.close();
     state_->dispatcher->drain(base::limits::drain_max);
     state_->brakes.stop();

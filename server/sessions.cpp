@@ -58,7 +58,8 @@ std::string session_owner(const telemetry::Identity& identity) {
     return identity.issuer + '\n' + identity.subject;
 }
 
-Sessions::Sessions(base::Clock& clock, base::Random& random) : clock_(clock), random_(random) {}
+Sessions::Sessions(base::Clock& clock, base::Random& random, telemetry::Metrics* metrics)
+    : clock_(clock), random_(random), metrics_(metrics) {}
 
 void Sessions::on_end(std::function<void(const std::string&)> listener) {
     const std::lock_guard lock(mutex_);
@@ -71,8 +72,10 @@ SessionPointer Sessions::open(const std::string& subject) {
     auto session = std::make_shared<LegacySession>(base::new_id(random_, "mcp"));
     const std::string& id = session->id();
     Ids& own = ids_of_[subject];
-    entries_[id] = Entry{
-        session, subject, clock_.ticks(), ids_.insert(ids_.end(), id), own.insert(own.end(), id)};
+    const base::Ticks now = clock_.ticks();
+    entries_[id] =
+        Entry{session, subject, now, now, ids_.insert(ids_.end(), id), own.insert(own.end(), id)};
+    show_open();
     return session;
 }
 
@@ -96,7 +99,7 @@ bool Sessions::end(const std::string& id, const std::string& subject) {
     if (found == entries_.end()) {
         return false;
     }
-    remove(found);
+    remove(found, "deleted");
     return true;
 }
 
@@ -107,7 +110,7 @@ std::vector<SessionPointer> Sessions::all() {
     for (auto entry = entries_.begin(); entry != entries_.end();) {
         const auto next = std::next(entry);
         if (idled_out(entry->second, now)) {
-            remove(entry);
+            remove(entry, "idle");
         } else {
             open.push_back(entry->second.session);
         }
@@ -119,7 +122,7 @@ std::vector<SessionPointer> Sessions::all() {
 void Sessions::close() {
     const std::lock_guard lock(mutex_);
     while (!entries_.empty()) {
-        remove(entries_.begin());
+        remove(entries_.begin(), "shutdown");
     }
 }
 
@@ -128,8 +131,12 @@ bool Sessions::idled_out(const Entry& entry, base::Ticks now) {
 }
 
 /// Calls may still hold the session, so its streams are closed here and now.
-void Sessions::remove(Entries::iterator entry) {
+void Sessions::remove(Entries::iterator entry, const char* ended) {
     entry->second.session->streams().close();
+    if (metrics_ != nullptr) {
+        const std::chrono::duration<double> lasted = clock_.ticks() - entry->second.opened;
+        metrics_->observe(telemetry::Histogram::session_seconds, {ended}, lasted.count());
+    }
     if (on_end_) {
         on_end_(entry->first);
     }
@@ -140,6 +147,13 @@ void Sessions::remove(Entries::iterator entry) {
         ids_of_.erase(own);
     }
     entries_.erase(entry);
+    show_open();
+}
+
+void Sessions::show_open() {
+    if (metrics_ != nullptr) {
+        metrics_->set(telemetry::Gauge::sessions, {}, static_cast<double>(entries_.size()));
+    }
 }
 
 /// The session of this id, unless it is another subject's or idled too long.
@@ -149,7 +163,7 @@ Sessions::Entries::iterator Sessions::locate(const std::string& id, const std::s
         return entries_.end();
     }
     if (idled_out(found->second, clock_.ticks())) {
-        remove(found);
+        remove(found, "idle");
         return entries_.end();
     }
     return found;
@@ -160,7 +174,7 @@ void Sessions::make_room(const std::string& subject) {
     const auto own = ids_of_.find(subject);
     const std::size_t count = own != ids_of_.end() ? own->second.size() : 0;
     if (count >= limits::sessions_per_subject_max || entries_.size() >= limits::sessions_max) {
-        remove(entries_.find(count > 0 ? own->second.front() : ids_.front()));
+        remove(entries_.find(count > 0 ? own->second.front() : ids_.front()), "pushed_out");
     }
 }
 

@@ -8,6 +8,7 @@
 #include "server/client.hpp"
 #include "server/event_streams.hpp"
 #include "telemetry/identity.hpp"
+#include "telemetry/metrics.hpp"
 
 #include <functional>
 #include <list>
@@ -66,7 +67,8 @@ std::string session_owner(const telemetry::Identity& identity);
 /// Thread-safe. A session that leaves here has its streams closed. `subject` is a session_owner.
 class Sessions {
 public:
-    Sessions(base::Clock& clock, base::Random& random);
+    /// `metrics`: told how many are open, how long each lasted and how it ended.
+    Sessions(base::Clock& clock, base::Random& random, telemetry::Metrics* metrics = nullptr);
     /// Told the id of every session that leaves, under our lock: must not come back here.
     void on_end(std::function<void(const std::string&)> listener);
     /// A new one. Past limits::sessions_per_subject_max, and past limits::sessions_max, the longest
@@ -85,18 +87,22 @@ private:
     struct Entry {
         SessionPointer session;
         std::string subject;
+        base::Ticks opened;
         base::Ticks used;
         Ids::iterator place;     // in ids_
         Ids::iterator own_place; // in ids_of_[subject]
     };
     using Entries = std::map<std::string, Entry>;
     static bool idled_out(const Entry& entry, base::Ticks now);
-    void remove(Entries::iterator entry);
+    /// `ended`: "deleted" by its client, "idle", "pushed_out" by newer ones, "shutdown".
+    void remove(Entries::iterator entry, const char* ended);
+    void show_open();
     void make_room(const std::string& subject);
     Entries::iterator locate(const std::string& id, const std::string& subject);
 
     base::Clock& clock_;
     base::Random& random_;
+    telemetry::Metrics* const metrics_;
     std::mutex mutex_;
     Entries entries_;
     Ids ids_;

@@ -23,6 +23,8 @@
 
 namespace interlock::telemetry {
 
+class Metrics;
+
 struct AuditEntry {
     std::string type;        // "tool.begin", "tool.end", "plan.submitted", "plan.approved", ...
     std::string actor;       // subject of who did it, or the program for its own acts
@@ -52,6 +54,9 @@ struct AuditWriterOptions {
     /// How long a leaf that nobody waits for may be kept back to share the commit of one that
     /// somebody does: as a call's first leaf shares that of its second.
     std::chrono::milliseconds linger{20};
+    /// When given, told how long each batch's first leaf took to get on disk.
+    Metrics* metrics = nullptr;
+    base::Clock* clock = nullptr;
 };
 
 /// A leaf that was handed over. Thread-safe. Who lets it go without waiting leaves it to be written

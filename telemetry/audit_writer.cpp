@@ -1,6 +1,7 @@
 #include "base/limits.hpp"
 #include "telemetry/audit_format.hpp"
 #include "telemetry/audit_log.hpp"
+#include "telemetry/metrics.hpp"
 
 #include <condition_variable>
 #include <deque>
@@ -30,6 +31,8 @@ public:
     base::Result<std::shared_ptr<AuditTicket>> enqueue(AuditEntry entry) override {
         INTERLOCK_CHECK(check_audit_entry(entry));
         const auto leaf = std::make_shared<Leaf>(queue_, std::move(entry), options_.wait_max);
+        if (is_timed())
+            leaf->handed_over = options_.clock->ticks();
         {
             const std::lock_guard lock(queue_->mutex);
             if (queue_->waiting.size() >= options_.queue_max)
@@ -48,6 +51,8 @@ public:
 
 private:
     struct Leaf;
+
+    bool is_timed() const { return options_.metrics != nullptr && options_.clock != nullptr; }
 
     /// Shared with tickets, which may outlive the writer.
     struct Queue {
@@ -88,6 +93,7 @@ private:
         const std::shared_ptr<Queue> queue;
         AuditEntry entry; // moved out once its turn has come
         const std::chrono::milliseconds wait_max;
+        base::Ticks handed_over{};
         std::uint64_t number = 0; // set before anybody else knows it
         std::promise<Outcome> outcome;
         std::shared_future<Outcome> written{outcome.get_future()};
@@ -132,6 +138,11 @@ private:
             INTERLOCK_TRY(first, append_audit(transaction, random_, entries));
             return base::done;
         });
+        if (status && is_timed()) {
+            const std::chrono::duration<double> took =
+                options_.clock->ticks() - batch.front()->handed_over;
+            options_.metrics->observe(Histogram::audit_commit_seconds, {}, took.count());
+        }
         for (std::size_t i = 0; i < batch.size(); ++i)
             batch[i]->outcome.set_value(status ? Outcome{first + i} : Outcome{status.error()});
     }

@@ -24,6 +24,8 @@ using Buckets = std::vector<double>;
 const Buckets operation_buckets{0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300};
 /// Seconds; parsing and validation take microseconds.
 const Buckets parse_buckets{0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.1, 1};
+/// Seconds to hours: what people and long work take.
+const Buckets people_buckets{1, 5, 15, 60, 180, 300, 600, 1800, 3600, 14'400};
 /// Bytes; 10,000 characters is where a result is cut, 16 MiB where one ends.
 const Buckets byte_buckets{256, 1024, 4096, 10'000, 65'536, 262'144, 1'048'576, 16'777'216};
 
@@ -82,11 +84,31 @@ const std::vector<HistogramText> histograms{
       "Time one step of an approved plan took.",
       {"runbook", "outcome"}},
      operation_buckets},
+    {{"interlock_decision_seconds",
+      "Time from a plan's submission to a person's decision, by verdict.",
+      {"verdict"}},
+     people_buckets},
+    {{"interlock_plan_execution_seconds",
+      "Time from claiming an approved plan to its end, by the state it ended in.",
+      {"state"}},
+     people_buckets},
+    {{"mcp_server_session_duration_seconds",
+      "How long MCP sessions of the older revisions lasted, by how they ended.",
+      {"ended"}},
+     people_buckets},
+    {{"interlock_audit_commit_seconds",
+      "Time from handing a leaf of a call to the audit log to its being on disk.",
+      {}},
+     operation_buckets},
 };
 
 const std::vector<FamilyText> gauges{
     {"interlock_plans", "Plans by state.", {"state"}},
+    {"interlock_plan_oldest_seconds",
+     "Age of the oldest plan in a state in which something still waits for it.",
+     {"state"}},
     {"interlock_audit_leaves", "Leaves of the audit log.", {}},
+    {"interlock_sessions", "MCP sessions of the older revisions that are open.", {}},
     {"interlock_pool_connections_in_use", "Target connections in use.", {"target"}},
     {"interlock_brakes", "Kill switches and suspensions in force, by kind.", {"kind"}},
     {"interlock_brakes_unreadable",
@@ -173,6 +195,17 @@ Metrics::Metrics() : state_(std::make_unique<State>()) {
 }
 
 Metrics::~Metrics() = default;
+
+std::vector<std::string> Metrics::names() {
+    std::vector<std::string> found;
+    for (const auto& text : counters)
+        found.emplace_back(text.name);
+    for (const auto& histogram : histograms)
+        found.emplace_back(histogram.text.name);
+    for (const auto& text : gauges)
+        found.emplace_back(text.name);
+    return found;
+}
 
 void Metrics::count(Counter family, const std::vector<std::string>& labels, double by) {
     state_->counters[static_cast<std::size_t>(family)]->of(labels).Increment(by);

@@ -28,10 +28,16 @@ enum class Histogram {
     pool_wait_seconds,      // target
     payload_bytes,          // tool, direction
     execution_step_seconds, // runbook, outcome
+    decision_seconds,       // verdict: from submission to the decision
+    plan_execution_seconds, // state it ended in: from the claim to the end
+    session_seconds,        // mcp.server.session.duration, legacy: how it ended
+    audit_commit_seconds,   // from handing a leaf over to its being on disk
 };
 enum class Gauge {
-    plans, // state
+    plans,               // state
+    plan_oldest_seconds, // state
     audit_size,
+    sessions,    // legacy sessions open
     pool_in_use, // target
     brakes,      // kind
     brakes_unreadable,
@@ -47,6 +53,8 @@ public:
     void count(Counter family, const std::vector<std::string>& labels, double by = 1);
     void observe(Histogram family, const std::vector<std::string>& labels, double value);
     void set(Gauge family, const std::vector<std::string>& labels, double value);
+    /// Of all families, as /metrics shows them: what rules and dashboards may speak of.
+    static std::vector<std::string> names();
     /// Prometheus text format 0.0.4.
     std::string render() const;
 

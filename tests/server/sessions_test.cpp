@@ -187,3 +187,28 @@ TEST_CASE("a session watches a bounded number of resources", "[server]") {
     CHECK(session.subscribe("plan://more"));
     CHECK(session.subscribed("plan://more"));
 }
+
+TEST_CASE("how sessions end, how long they lasted and how many are open is counted", "[server]") {
+    interlock::test::ManualClock clock;
+    interlock::test::CountingRandom random;
+    interlock::telemetry::Metrics metrics;
+    Sessions sessions{clock, random, &metrics};
+    const std::string deleted = sessions.open("alice")->id();
+    (void)sessions.open("alice");
+    (void)sessions.open("bob");
+    const auto shows = [&](const std::string& line) {
+        return metrics.render().find(line + "\n") != std::string::npos;
+    };
+    CHECK(shows("interlock_sessions 3"));
+    clock.advance(std::chrono::seconds(7));
+    CHECK(sessions.end(deleted, "alice"));
+    CHECK(shows("interlock_sessions 2"));
+    CHECK(shows("mcp_server_session_duration_seconds_sum{ended=\"deleted\"} 7"));
+    clock.advance(limits::session_idle_max + std::chrono::seconds(1));
+    CHECK(sessions.all().empty());
+    CHECK(shows("mcp_server_session_duration_seconds_count{ended=\"idle\"} 2"));
+    (void)sessions.open("bob");
+    sessions.close();
+    CHECK(shows("mcp_server_session_duration_seconds_count{ended=\"shutdown\"} 1"));
+    CHECK(shows("interlock_sessions 0"));
+}
