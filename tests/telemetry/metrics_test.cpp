@@ -1,6 +1,9 @@
+#include "base/file.hpp"
 #include "base/limits.hpp"
 #include "telemetry/metrics.hpp"
 
+#include <algorithm>
+#include <regex>
 #include <thread>
 
 #include <catch2/catch.hpp>
@@ -10,6 +13,38 @@ namespace {
 
 bool has_line(const std::string& text, const std::string& line) {
     return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
+std::string read(const std::string& path) {
+    const auto text = base::read_file(path, std::size_t{1} << 20);
+    REQUIRE(text.ok());
+    return *text;
+}
+
+TEST_CASE("rules, dashboard and documentation speak of metrics that exist", "[telemetry]") {
+    const auto names = Metrics::names();
+    const std::regex name("\\b(interlock|mcp_server)_[a-z_]+");
+    const std::regex suffix("_(bucket|count|sum)$");
+    std::size_t found = 0;
+    for (const std::string path :
+         {"packaging/prometheus/recording.yml",
+          "packaging/prometheus/alerts.yml",
+          "packaging/grafana/interlock.json",
+          "docs/metrics.md"}) {
+        const std::string text = read(path);
+        for (std::sregex_iterator match(text.begin(), text.end(), name), end; match != end;
+             ++match, ++found) {
+            const std::string family = std::regex_replace(match->str(), suffix, "");
+            INFO(path << " " << family);
+            CHECK(std::find(names.begin(), names.end(), family) != names.end());
+        }
+    }
+    CHECK(found > 50);
+    const std::string documented = read("docs/metrics.md");
+    for (const auto& family : names) {
+        INFO(family);
+        CHECK(documented.find("`" + family + "`") != std::string::npos);
+    }
 }
 
 TEST_CASE("counters carry their labels and add up", "[telemetry]") {
