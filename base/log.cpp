@@ -50,8 +50,9 @@ struct Sink {
         logger.flush_on(spdlog::level::trace);
     }
     spdlog::logger logger;
-    std::mutex mutex; // guards program
+    std::mutex mutex; // guards those below
     std::string program = "interlock";
+    LogRedactor redactor = nullptr;
 };
 
 /// Never destroyed: threads may still log while the process ends.
@@ -63,9 +64,10 @@ Sink& sink() {
 
 } // namespace
 
-void log_setup(std::string_view program, LogLevel level) {
+void log_setup(std::string_view program, LogLevel level, LogRedactor redactor) {
     const std::lock_guard lock(sink().mutex);
     sink().program = program;
+    sink().redactor = redactor;
     sink().logger.set_level(to_spdlog(level));
 }
 
@@ -76,16 +78,20 @@ void log_event(LogLevel level, std::string_view event, const LogFields& fields) 
     nlohmann::ordered_json line;
     line["time"] = format_time(SystemClock().now());
     line["level"] = name_of(level);
+    LogRedactor redactor = nullptr;
     {
         const std::lock_guard lock(sink().mutex);
         line["program"] = sink().program;
+        redactor = sink().redactor;
     }
     line["event"] = event;
     for (const auto& [key, value] : fields) {
         // A field never replaces what the log itself says.
         const std::string name =
             line.contains(std::string(key)) ? "field." + std::string(key) : std::string(key);
-        line[name] = cut_middle(sanitize(value), value_chars_max);
+        // Redacted before it is cut: half a secret would not be recognised.
+        const std::string text = sanitize(value);
+        line[name] = cut_middle(redactor == nullptr ? text : redactor(key, text), value_chars_max);
     }
     sink().logger.log(
         to_spdlog(level),

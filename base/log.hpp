@@ -19,8 +19,12 @@ using LogFields = std::vector<std::pair<std::string_view, std::string>>;
 const std::vector<std::string>& log_level_names();
 Result<LogLevel> log_level_from_name(std::string_view text);
 
-/// Below `level` nothing is written. `program` is put on every line.
-void log_setup(std::string_view program, LogLevel level);
+/// What may be written of a field's value; telemetry/redaction.hpp has the rules. nullptr: all.
+using LogRedactor = std::string (*)(std::string_view key, std::string_view value);
+
+/// Below `level` nothing is written. `program` is put on every line. Every program names its
+/// redactor, so that none can forget it: errors quote what databases and callers said.
+void log_setup(std::string_view program, LogLevel level, LogRedactor redactor);
 void log_event(LogLevel level, std::string_view event, const LogFields& fields = {});
 inline void log_info(std::string_view event, const LogFields& fields = {}) {
     log_event(LogLevel::info, event, fields);

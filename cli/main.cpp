@@ -12,6 +12,7 @@
 #include "cli/output.hpp"
 #include "cli/plans.hpp"
 #include "cli/targets.hpp"
+#include "telemetry/redaction.hpp"
 
 #include <functional>
 #include <string>
@@ -302,7 +303,9 @@ void add_demo(CLI::App& app, interlock::cli::DemoOptions& options, Run& run) {
 
 int main(int argc, char** argv) {
     interlock::base::install_signal_handling(interlock::base::Hangup::stops);
-    interlock::base::log_setup("interlock", interlock::base::LogLevel::warning);
+    interlock::base::log_setup(
+        "interlock", interlock::base::LogLevel::warning, interlock::telemetry::redact_log_field
+    );
     CLI::App app{"Interlock: agents look, people decide, a separate machine acts."};
     app.set_version_flag("--version", "interlock " INTERLOCK_VERSION);
     app.require_subcommand(1);

@@ -9,6 +9,7 @@
 #include "telemetry/metrics.hpp"
 #include "telemetry/span.hpp"
 #include "tools/catalog.hpp"
+#include "tools/drift.hpp"
 #include "tools/evidence_store.hpp"
 #include "tools/run.hpp"
 #include "tools/targets.hpp"
@@ -61,6 +62,51 @@ void print_check(const tools::LaneCheck& check) {
     }
 }
 
+Json need_json(const tools::MissingNeed& missing) {
+    return {
+        {"tool", missing.tool},
+        {"need", missing.need},
+        {"why", missing.why},
+        {"would_tell", missing.would_tell},
+        {"remedy", missing.remedy},
+    };
+}
+
+/// What the tools need and do not find, with the lane's own connection.
+Result<std::vector<tools::MissingNeed>> missing_needs(const db::TargetAddress& address) {
+    INTERLOCK_TRY(const auto connection, db::ReaderConnection::open(address));
+    return tools::check_drift(*connection, tools::catalog(), {});
+}
+
+/// A missing need is a note: the tools say what they cannot examine.
+void report_needs(const db::TargetAddress& address, bool json, Json& entry) {
+    const auto missing = missing_needs(address);
+    if (!missing) {
+        entry["needs_unknown"] = base::to_text(missing.error());
+        if (!json) {
+            print_line(
+                "  " + coloured(Colour::yellow, "note  ") +
+                "  what the tools need could not be looked at: " + base::to_text(missing.error())
+            );
+        }
+        return;
+    }
+    entry["missing_needs"] = Json::array();
+    for (const tools::MissingNeed& each : *missing) {
+        entry["missing_needs"].push_back(need_json(each));
+        if (!json) {
+            print_line(
+                "  " + coloured(Colour::yellow, "note  ") + "  " + each.tool + " needs " +
+                base::sanitize(each.need) + ": " + base::sanitize(each.why)
+            );
+            print_line("          -> " + base::sanitize(each.remedy));
+        }
+    }
+    if (!json && missing->empty()) {
+        print_line("  " + coloured(Colour::green, "ok    ") + "  tools_find_what_they_need");
+    }
+}
+
 } // namespace
 
 Exit print_init_sql(const tools::InitOptions& options) {
@@ -102,6 +148,9 @@ Exit run_doctor(const TargetsOptions& options) {
                     "  " + coloured(Colour::red, "FAILED") + "  " + base::to_text(checks.error())
                 );
             }
+        }
+        if (checks) {
+            report_needs(address, options.json, entry);
         }
         document["targets"].push_back(entry);
     }

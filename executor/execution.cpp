@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "executor/crash_point.hpp"
+#include "telemetry/redaction.hpp"
 
 #include <algorithm>
 
@@ -22,7 +23,7 @@ using std::chrono::milliseconds;
 
 /// Errors quote servers: what people read of them is made harmless first.
 std::string sentence(const Error& error) {
-    return base::cut_middle(base::sanitize(base::to_text(error)), 2 * limits::cell_chars_max);
+    return base::cut_middle(telemetry::safe_text(base::to_text(error)), 2 * limits::cell_chars_max);
 }
 
 std::string

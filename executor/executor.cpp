@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "executor/crash_point.hpp"
 #include "telemetry/audit_log.hpp"
+#include "telemetry/redaction.hpp"
 
 namespace interlock::executor {
 
@@ -209,8 +210,9 @@ bool Executor::log_is_sound(const std::string& plan_digest, Pass& pass) {
 /// Told once a reason, in the log and, where it can be written, in the audit.
 void Executor::refuse(const approval::StoredPlan& stored, const Error& why, Pass& pass) {
     ++pass.refused;
-    const auto text =
-        base::cut_middle(base::sanitize(base::to_text(why)), 2 * base::limits::cell_chars_max);
+    const auto text = base::cut_middle(
+        telemetry::safe_text(base::to_text(why)), 2 * base::limits::cell_chars_max
+    );
     if (refused_.size() >= base::limits::refusals_remembered) {
         refused_.clear();
     }

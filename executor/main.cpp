@@ -11,6 +11,7 @@
 #include "executor/pg_target.hpp"
 #include "executor/status_server.hpp"
 #include "telemetry/checkpoint.hpp"
+#include "telemetry/redaction.hpp"
 #include "telemetry/span_file.hpp"
 
 #include <filesystem>
@@ -245,12 +246,12 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? exit_done : exit_configuration;
     }
-    base::log_setup(program, base::LogLevel::info);
+    base::log_setup(program, base::LogLevel::info, telemetry::redact_log_field);
     const auto config = configure(arguments);
     if (!config.ok()) {
         return fail("configuration.unusable", config.error(), exit_configuration);
     }
-    base::log_setup(program, config->log_level);
+    base::log_setup(program, config->log_level, telemetry::redact_log_field);
     try {
         return run(*config, arguments.once);
     } catch (const std::exception& error) {

@@ -2,6 +2,7 @@
 
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "telemetry/redaction.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -178,7 +179,8 @@ Reading read_check(const Check& check, const base::Result<db::Table>& answer) {
     if (!cell) {
         return without_data(check, "it returned NULL");
     }
-    const std::string shown = base::cut_middle(base::sanitize(*cell), base::limits::cell_chars_max);
+    const std::string shown =
+        base::cut_middle(telemetry::safe_text(*cell), base::limits::cell_chars_max);
     const auto met = compare(check, *cell);
     if (!met) {
         return without_data(check, "'" + shown + "' is not an integer");

@@ -11,6 +11,7 @@
 #include "server/options.hpp"
 #include "server/service.hpp"
 #include "server/stdio.hpp"
+#include "telemetry/redaction.hpp"
 
 #include <cstdio>
 #include <malloc.h>
@@ -22,6 +23,7 @@
 namespace {
 
 namespace base = interlock::base;
+namespace telemetry = interlock::telemetry;
 namespace limits = interlock::base::limits;
 namespace server = interlock::server;
 using server::Exit;
@@ -135,7 +137,7 @@ void reload(const server::Options& options, Listener& listener, server::Service&
         told("configuration", fresh.error());
         return;
     }
-    base::log_setup(program, fresh.value().log_level);
+    base::log_setup(program, fresh.value().log_level, telemetry::redact_log_field);
     told("toolsets", service.reload(fresh.value()));
     if (listener.authorizer && fresh.value().authorization) {
         told("authorization", listener.authorizer->reload(*fresh.value().authorization));
@@ -244,6 +246,6 @@ int main(int argc, char** argv) {
     // free, and never given back.
     ::mallopt(M_ARENA_MAX, malloc_arenas);
     base::install_signal_handling();
-    base::log_setup(program, options.log_level);
+    base::log_setup(program, options.log_level, telemetry::redact_log_field);
     return static_cast<int>(run(options));
 }

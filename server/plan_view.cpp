@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "runbooks/plan.hpp"
+#include "telemetry/redaction.hpp"
 #include "tools/schema.hpp"
 
 #include <algorithm>
@@ -33,17 +34,32 @@ Json decisions_json(const std::vector<approval::StoredDecision>& decisions) {
             {{"verdict", approval::name(decision.statement.verdict)},
              {"approver", base::sanitize(decision.statement.approver)},
              {"assurance", decision.assurance},
-             {"reason", base::sanitize(decision.statement.reason)},
+             {"reason", telemetry::safe_text(decision.statement.reason)},
              {"recorded_at", decision.recorded_at}}
         );
     }
     return list;
 }
 
+/// Every text of a report: a target's messages are in it.
+void redact_texts(Json& value) {
+    if (value.is_string()) {
+        value = telemetry::safe_text(value.get_ref<const std::string&>());
+    } else if (value.is_structured()) {
+        for (Json& item : value) {
+            redact_texts(item);
+        }
+    }
+}
+
 /// What the executor reported, made harmless; null before it did.
 Json outcome_json(const std::string& outcome) {
     auto parsed = base::parse_json(base::sanitize(outcome));
-    return parsed && parsed.value().is_object() ? std::move(parsed).value() : Json();
+    if (!parsed || !parsed.value().is_object()) {
+        return {};
+    }
+    redact_texts(parsed.value());
+    return std::move(parsed).value();
 }
 
 } // namespace
@@ -127,7 +143,7 @@ Result<PlanView> view_plan(const approval::StoredPlan& stored, const std::string
     INTERLOCK_TRY(const auto plan, runbooks::parse_plan(stored.bytes));
     const std::string state = approval::name(stored.state);
     const std::string script = runbooks::render_plan(plan, digest);
-    const std::string reason = base::sanitize(stored.state_reason);
+    const std::string reason = telemetry::safe_text(stored.state_reason);
     Json structured{
         {"plan_id", stored.id},
         {"state", state},

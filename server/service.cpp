@@ -16,6 +16,8 @@
 #include "server/queue_monitor.hpp"
 #include "telemetry/audit_log.hpp"
 #include "telemetry/span_file.hpp"
+#include "tools/catalog.hpp"
+#include "tools/drift.hpp"
 #include "tools/evidence_store.hpp"
 #include "tools/lane_check.hpp"
 #include "tools/targets.hpp"
@@ -87,8 +89,10 @@ struct Service::State {
           )),
           tracer(*spans, clock, random),
           targets(chosen.targets, clock, metrics),
-          context{
-              targets, *evidence, metrics, tracer, clock, random, tools::AnswerChecks::sampled} {}
+          context{targets, *evidence, metrics, tracer, clock, random, tools::AnswerChecks::sampled},
+          drift({targets, tools::catalog(), clock, metrics}) {
+        context.drift = &drift;
+    }
 
     base::Result<std::shared_ptr<const CompiledOffer>>
     compile_offer(const std::vector<std::string>& chosen);
@@ -109,6 +113,7 @@ struct Service::State {
     telemetry::Tracer tracer;
     tools::Targets targets;
     tools::Context context;
+    tools::DriftWatch drift;
     std::unique_ptr<telemetry::AuditWriter> audit; // once the tables exist
     PlanMarks plan_marks;
     std::mutex offering; // guards toolsets, and is held while an offer is replaced
@@ -286,6 +291,7 @@ base::Status Service::check_credentials() {
     }
     state_->checked.store(true);
     state_->dispatcher->resume();
+    state_->drift.start(); // beside the calls: nobody waits for it
     return base::done;
 }
 

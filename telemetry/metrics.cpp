@@ -115,6 +115,13 @@ const std::vector<FamilyText> gauges{
      "1 while kill switches cannot be read from the store; what was in force stays so.",
      {}},
     {"interlock_supervised_identities", "Identities the supervisor keeps counters of.", {}},
+    {"interlock_target_needs_missing",
+     "Views, functions, extensions and grants that tools need and a target lacks, at the last "
+     "look.",
+     {"target"}},
+    {"interlock_target_needs_known",
+     "1 when the last look at what tools need of a target worked, 0 when it could not be asked.",
+     {"target"}},
 };
 
 /// The time series of one family, found by label values. Not more than metric_series_max: labels

@@ -42,6 +42,8 @@ enum class Gauge {
     brakes,      // kind
     brakes_unreadable,
     supervised_identities,
+    needs_missing, // target
+    needs_known,   // target
 };
 
 class Metrics {

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <bitset>
-#include <memory>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -31,7 +31,12 @@ unsigned char lower(unsigned char byte) {
     return byte >= 'A' && byte <= 'Z' ? static_cast<unsigned char>(byte - 'A' + 'a') : byte;
 }
 
-/// Which rules look at which two bytes. Made once for each kind of text.
+bool is_digit(unsigned char byte) {
+    return byte >= '0' && byte <= '9';
+}
+
+/// Which rules look at which two bytes. A single digit is no card and no address. Made once for
+/// each kind of text.
 class Dispatch {
 public:
     struct Entry {
@@ -49,7 +54,9 @@ public:
                 entries_[first].push_back({&rule, trigger});
                 for (unsigned second = 0; second < 256; ++second) {
                     const auto byte = static_cast<unsigned char>(second);
-                    if (trigger.size() == 1 || lower(byte) == byte_of(trigger[1])) {
+                    const bool digits = trigger.size() == 1 && is_digit(first);
+                    if (digits ? is_digit(byte) || (rule.optional && byte == '.')
+                               : trigger.size() == 1 || lower(byte) == byte_of(trigger[1])) {
                         mark(first, byte);
                     }
                 }
@@ -57,6 +64,9 @@ public:
         }
         for (unsigned second = 0; second < 256; ++second) {
             mark('[', static_cast<unsigned char>(second)); // a label, passed over as a whole
+            if (masked_sql) {
+                mark('"', static_cast<unsigned char>(second)); // a name begins or ends
+            }
         }
     }
 
@@ -98,10 +108,12 @@ bool begins_with(std::string_view text, std::size_t at, std::string_view trigger
 class Pass {
 public:
     Pass(std::string_view text, bool masked_sql, bool ipv4, bool nested = false)
-        : reading_{.text = text, .work = 0, .masked_sql = masked_sql, .nested = nested},
-          dispatch_{dispatch_for(masked_sql, ipv4)} {}
+        : reading_{.text = text, .work = 0, .bare_is_code = masked_sql, .nested = nested},
+          dispatch_{dispatch_for(masked_sql, ipv4)},
+          masked_sql_{masked_sql} {}
 
-    std::string run() {
+    /// Nothing when the text stays as it is.
+    std::optional<std::string> run() {
         const std::string_view text = reading_.text;
         const std::size_t work_max = limits::redaction_work_per_byte * text.size() + work_floor;
         std::size_t at = 0;
@@ -118,7 +130,7 @@ public:
             }
         }
         if (copied_ == 0) {
-            return std::string{text};
+            return std::nullopt;
         }
         out_ += text.substr(std::min(copied_, text.size()));
         return std::move(out_);
@@ -148,9 +160,19 @@ private:
                 return match->to;
             }
             replace(*match, entry.rule->label);
+            pass_quotes(at, std::max(match->to, at + 1));
             return std::max(match->to, at + 1);
         }
+        pass_quotes(at, at + 1);
         return at + 1;
+    }
+
+    /// In masked SQL double quotes enclose names, and what stands in a name is text again.
+    void pass_quotes(std::size_t from, std::size_t to) {
+        const std::string_view passed = reading_.text.substr(from, to - from);
+        if (masked_sql_ && std::count(passed.begin(), passed.end(), '"') % 2 == 1) {
+            reading_.bare_is_code = !reading_.bare_is_code;
+        }
     }
 
     /// In the arguments of a function that takes a key: every literal goes. `at` if there is none.
@@ -184,6 +206,7 @@ private:
 
     Reading reading_;
     const Dispatch& dispatch_;
+    const bool masked_sql_;
     std::string out_;
     std::size_t copied_ = 0; // bytes of the text that are dealt with
     int call_depth_ = 0;
@@ -191,19 +214,16 @@ private:
 
 /// A label may give its neighbour the boundary that a rule asks for: looked at again until nothing
 /// changes. Each round turns text into labels, so that hardly ever more than two are needed.
-std::string settled(std::string shown, std::string_view before, bool masked_sql, bool ipv4) {
+void settle(std::string& text, bool masked_sql, bool ipv4) {
     constexpr int rounds_max = 8;
-    if (shown == before) {
-        return shown;
-    }
     for (int round = 0; round < rounds_max; ++round) {
-        std::string again = Pass{shown, masked_sql, ipv4}.run();
-        if (again == shown) {
-            return shown;
+        auto shown = Pass{text, masked_sql, ipv4}.run();
+        if (!shown) {
+            return;
         }
-        shown = std::move(again);
+        text = std::move(*shown);
     }
-    return std::string{tangled_label};
+    text = tangled_label;
 }
 
 constexpr std::size_t kept_chars_max = 64;
@@ -261,20 +281,33 @@ Json masked(
 } // namespace
 
 std::string redact(std::string_view text, RedactionOptions options) {
-    return settled(Pass{text, false, options.ipv4}.run(), text, false, options.ipv4);
+    std::string out{text};
+    settle(out, false, options.ipv4);
+    return out;
+}
+
+void redact_in(std::string& text) {
+    settle(text, false, false);
+}
+
+void redact_masked_sql_in(std::string& masked) {
+    settle(masked, true, false);
 }
 
 bool holds_secret(std::string_view decoded) {
-    return Pass{decoded, false, false, /*nested=*/true}.run() != decoded;
+    return Pass{decoded, false, false, /*nested=*/true}.run().has_value();
 }
 
 std::string safe_text(std::string_view hostile) {
-    return redact(base::sanitize(hostile));
+    std::string out = base::sanitize(hostile);
+    redact_in(out);
+    return out;
 }
 
 std::string safe_sql(std::string_view sql) {
-    const std::string masked_text = db::mask_literals(sql);
-    return settled(Pass{masked_text, true, false}.run(), masked_text, true, false);
+    std::string out = db::mask_literals(sql);
+    redact_masked_sql_in(out);
+    return out;
 }
 
 std::string
@@ -284,6 +317,16 @@ masked_arguments(const base::Json& arguments, const std::vector<std::string_view
         return R"({"[...]":)" + std::to_string(out.size()) + "}";
     }
     return out;
+}
+
+std::string redact_log_field(std::string_view key, std::string_view value) {
+    for (const std::string_view who :
+         {"subject", "actor", "approver", "requester", "identity", "person"}) {
+        if (key == who) {
+            return std::string{value};
+        }
+    }
+    return redact(value);
 }
 
 std::vector<std::string_view> redaction_rule_names() {

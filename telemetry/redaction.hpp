@@ -28,6 +28,15 @@ std::string safe_text(std::string_view hostile);
 /// at what is left (names, quoted identifiers). SQL that cannot be lexed shows nothing of itself.
 std::string safe_sql(std::string_view sql);
 
+/// In place; costs nothing more than the look when nothing is found. The second is the second half
+/// of safe_sql, for text whose literals the lexer has masked.
+void redact_in(std::string& text);
+void redact_masked_sql_in(std::string& masked);
+
+/// base::log_setup's redactor. Fields that say who somebody is (subject, actor, ...) stay: an
+/// operator must be able to tell people apart, and their names are often mail addresses.
+std::string redact_log_field(std::string_view key, std::string_view value);
+
 /// A call's arguments as spans may carry them: a JSON object with the same keys in which every
 /// text is told by its length only ("[text: 12 characters]"), SQL has its literals masked, and
 /// numbers, booleans and null stay. Texts of the members in `kept` that look like names

@@ -143,7 +143,7 @@ bool begins_quoted_again(const Reading& in, std::size_t at) {
 
 /// Behind a sign: whatever stands there.
 Found value_after_sign(Reading& in, std::size_t at) {
-    if (in.masked_sql) {
+    if (in.bare_is_code) {
         return in.at(at) == '"' ? double_quoted(in, at) : std::nullopt;
     }
     if (begins_quoted_again(in, at)) {
@@ -183,15 +183,15 @@ Found named_value(Reading& in, std::size_t at, std::size_t behind) {
     bool unclear = false;
     std::size_t value = skip_gap(in, i, unclear);
     const std::size_t sign = sign_length(in, value);
-    if (unclear && !in.masked_sql) {
+    if (unclear && !in.bare_is_code) {
         return Match{value, in.text.size()};
     }
     if (sign > 0) {
         value = skip_gap(in, value + sign, unclear);
-        return unclear && !in.masked_sql ? Found{Match{value, in.text.size()}}
-                                         : value_after_sign(in, value);
+        return unclear && !in.bare_is_code ? Found{Match{value, in.text.size()}}
+                                           : value_after_sign(in, value);
     }
-    if (in.masked_sql) {
+    if (in.bare_is_code) {
         return std::nullopt;
     }
     if (in.at(value) == '(') {

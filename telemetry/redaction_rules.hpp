@@ -15,8 +15,8 @@ namespace interlock::telemetry {
 struct Reading {
     std::string_view text;
     std::size_t work = 0;
-    bool masked_sql = false; // literals are gone: what stands bare is code, not a value
-    bool nested = false;     // the value of a literal of another text
+    bool bare_is_code = false; // SQL whose literals are gone, outside a quoted name
+    bool nested = false;       // the value of a literal of another text
 
     char at(std::size_t index) const { return index < text.size() ? text[index] : '\0'; }
 };

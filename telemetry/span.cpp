@@ -3,6 +3,7 @@
 #include "base/digest.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "telemetry/redaction.hpp"
 
 #include <algorithm>
 
@@ -121,7 +122,7 @@ void Span::fail(std::string_view type, std::string_view message) {
         return;
     set("error.type", type);
     state_->span.error = true;
-    state_->span.status_message = cut(message);
+    state_->span.status_message = cut(safe_text(message)); // a database may have said it
 }
 
 void Span::link(const TraceContext& other) {

@@ -4,6 +4,8 @@
 #include "tools/diagnosis/diagnosis.hpp"
 #include "tools/diagnosis/facts.hpp"
 #include "tools/diagnosis/locks.hpp"
+#include "tools/drift.hpp"
+#include "tools/postgres/lock_facts.hpp"
 #include "tools/run.hpp"
 #include "tools/targets.hpp"
 
@@ -55,6 +57,11 @@ base::Result<Output> run(Context& context, const Call& call) {
     INTERLOCK_TRY(const Facts facts, sweep(context, call, target));
     call.tell(2, sweep_steps, "weighing causes");
     Diagnosis diagnosis = conclude(facts, base::new_id(context.random, "ev"));
+    if (context.drift != nullptr) {
+        for (NotExamined& gap : context.drift->gaps(tool_name, target)) {
+            diagnosis.not_examined.push_back(std::move(gap));
+        }
+    }
     const std::string seen = facts_json(facts);
     RenderedDiagnosis rendered = render_diagnosis(diagnosis, seen);
     Evidence record;
@@ -90,7 +97,9 @@ Tool diagnose() {
         .may_become_task = true,
         .inputs = {target_input()},
         .output_schema = diagnosis_schema,
-        .run = run};
+        .run = run,
+        .statements = lock_statements(),
+        .needs = {hidden_sessions_need()}};
 }
 
 } // namespace interlock::tools

@@ -3,6 +3,7 @@
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "tools/catalog.hpp"
+#include "tools/drift.hpp"
 #include "tools/lane.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
@@ -17,6 +18,7 @@ namespace interlock::tools {
 namespace {
 
 constexpr std::string_view tool_name = "list_targets";
+constexpr std::size_t needs_listed_max = 3; // interlock doctor lists them all
 
 constexpr db::Sql target_facts{"target_facts", R"sql(
     select pg_catalog.pg_is_in_recovery() as in_recovery,
@@ -162,6 +164,39 @@ void judge(const std::string& name, const Probe& probe, Evidence& evidence) {
     }
 }
 
+/// What tools miss on a target, as the last look found it.
+void judge_drift(const std::string& name, const TargetDrift& drift, Evidence& evidence) {
+    if (!drift.known) {
+        evidence.not_examined.push_back(
+            {"what tools need on target " + name,
+             drift.unknown_why.empty() ? "not looked at yet" : drift.unknown_why,
+             "which views, extensions and grants are missing"}
+        );
+        return;
+    }
+    if (drift.missing.empty()) {
+        return;
+    }
+    std::string list;
+    for (std::size_t i = 0; i < std::min(drift.missing.size(), needs_listed_max); ++i) {
+        const MissingNeed& missing = drift.missing[i];
+        list += (i == 0 ? "" : "; ") + missing.tool + " needs " + missing.need + " (" +
+                missing.why + "): " + missing.remedy;
+    }
+    if (drift.missing.size() > needs_listed_max) {
+        list += "; and " + std::to_string(drift.missing.size() - needs_listed_max) + " more";
+    }
+    evidence.findings.push_back(
+        {.severity = Severity::notice,
+         .object = "target " + name,
+         .value = counted(
+             static_cast<long long>(drift.missing.size()), "need is missing", "needs are missing"
+         ),
+         .threshold = "0",
+         .meaning = "Looked at " + drift.at + ". " + list}
+    );
+}
+
 base::Result<Output> run(Context& context, const Call& call) {
     const std::vector<std::string> names = context.targets.names();
     const std::vector<Probe> probes = probe_all(context, call, names);
@@ -175,6 +210,9 @@ base::Result<Output> run(Context& context, const Call& call) {
     for (std::size_t i = 0; i < names.size(); ++i) {
         rows.cells.push_back(row_of(names[i], probes[i]));
         judge(names[i], probes[i], evidence);
+        if (context.drift != nullptr && probes[i].reachable) {
+            judge_drift(names[i], context.drift->seen(names[i]), evidence);
+        }
         reachable += probes[i].reachable ? 1 : 0;
     }
     evidence.rows.push_back(std::move(rows));
@@ -196,7 +234,8 @@ Tool list_targets() {
         .domain = "orientation",
         .inputs = {},
         .output_schema = output_schema,
-        .run = run};
+        .run = run,
+        .statements = {{target_facts, "role, freshness and coverage of a target"}}};
 }
 
 } // namespace interlock::tools

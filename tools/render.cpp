@@ -4,6 +4,7 @@
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "telemetry/redaction.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -504,6 +505,41 @@ std::string TextBudget::finish(const std::string& evidence_id, std::size_t rows_
     }
     return out + counted(static_cast<long long>(left_out_), "character", "characters") +
            " were left out; read the whole at " + evidence_address(evidence_id);
+}
+
+void redact_evidence(Evidence& evidence) {
+    const auto clean = [](std::string& text) {
+        text = base::sanitize(text);
+        telemetry::redact_in(text);
+    };
+    clean(evidence.summary);
+    for (Finding& finding : evidence.findings) {
+        clean(finding.object);
+        clean(finding.value);
+        clean(finding.meaning);
+    }
+    for (NotExamined& gap : evidence.not_examined) {
+        clean(gap.what);
+        clean(gap.why);
+    }
+    for (EvidenceRows& rows : evidence.rows) {
+        for (std::size_t i = 0; i < rows.columns->size(); ++i) {
+            const Column& column = (*rows.columns)[i];
+            if (column.type != ColumnType::text) {
+                continue;
+            }
+            for (auto& cells : rows.cells) {
+                if (!cells[i]) {
+                    continue;
+                }
+                if (column.sql_text) {
+                    telemetry::redact_masked_sql_in(*cells[i]);
+                } else {
+                    telemetry::redact_in(*cells[i]);
+                }
+            }
+        }
+    }
 }
 
 Rendered render_evidence(const Evidence& evidence) {

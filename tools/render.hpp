@@ -13,16 +13,22 @@
 
 namespace interlock::tools {
 
-/// A database's cells in the order of `columns` (found by name): sanitised, SQL masked.
+/// A database's cells in the order of `columns` (found by name): sanitised, SQL masked. Secrets are
+/// still in them: redact_evidence.
 std::vector<std::vector<db::Cell>>
 decode_rows(const db::Table& table, const std::vector<Column>& columns);
+
+/// Takes secrets out of all that others wrote: cells of text, findings, gaps, the summary. Done
+/// once, on whole texts, before anything is rendered, cut or stored.
+void redact_evidence(Evidence& evidence);
 
 struct Rendered {
     std::string whole; // the uncut packet, JSON text: what the evidence store keeps
     Output output;
 };
 
-/// Pure. `evidence.id` must be set; `evidence.cut` is computed here.
+/// Pure. `evidence.id` must be set; `evidence.cut` is computed here. Shows what it is given:
+/// publish() (tools/run.hpp) has redacted it.
 Rendered render_evidence(const Evidence& evidence);
 
 /// A reader's text under construction: lines until the budget is used up, then only counting. The

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "telemetry/redaction.hpp"
+#include "tools/drift.hpp"
 #include "tools/evidence_store.hpp"
 #include "tools/render.hpp"
 #include "tools/schema.hpp"
@@ -182,6 +183,12 @@ Output publish(Context& context, const Call& call, Evidence evidence) {
     if (evidence.source.at.empty()) {
         evidence.source.at = base::format_time(context.clock.now());
     }
+    if (context.drift != nullptr) {
+        for (NotExamined& gap : context.drift->gaps(evidence.tool, evidence.source.target)) {
+            evidence.not_examined.push_back(std::move(gap));
+        }
+    }
+    redact_evidence(evidence);
     Rendered rendered = render_evidence(evidence);
     const std::string problem = keep_whole(context, call, evidence, rendered.whole);
     if (!problem.empty()) {

@@ -1,6 +1,7 @@
 #include "tools/tool.hpp"
 
 #include "base/text.hpp"
+#include "telemetry/redaction.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -34,7 +35,7 @@ std::string found(const Json& value) {
     if (value.is_array()) {
         return "a list of " + std::to_string(value.size());
     }
-    return base::cut_middle(base::sanitize(base::render_json(value)), shown_value_chars);
+    return base::cut_middle(telemetry::safe_text(base::render_json(value)), shown_value_chars);
 }
 
 long long list_max(const Input& input) {
@@ -355,7 +356,7 @@ validate_arguments(const Tool& tool, const base::Json& arguments, std::size_t* m
         });
         if (!known) {
             problems.add(
-                "arguments." + base::cut_middle(base::sanitize(key), shown_value_chars) +
+                "arguments." + base::cut_middle(telemetry::safe_text(key), shown_value_chars) +
                 ": no such argument, it takes " + input_names(tool)
             );
         }
@@ -393,7 +394,7 @@ validate_arguments(const Tool& tool, const base::Json& arguments, std::size_t* m
 Output error_output(const base::Error& error) {
     constexpr std::size_t sentence_chars_max = 2'000; // a server's message may be of any length
     const auto safe = [](const std::string& text) {
-        return base::cut_middle(base::sanitize(text), sentence_chars_max);
+        return base::cut_middle(telemetry::safe_text(text), sentence_chars_max);
     };
     const std::string what = safe(error.what);
     const std::string remedy = safe(error.remedy);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/db/table.hpp"
 #include "base/ids.hpp"
 #include "base/json.hpp"
 #include "base/result.hpp"
@@ -26,6 +27,7 @@ namespace interlock::tools {
 
 class Targets;
 class EvidenceStore;
+class DriftWatch;
 
 enum class InputType { text, integer, boolean, text_list, object };
 
@@ -107,6 +109,27 @@ struct Context {
     base::Clock& clock;
     base::Random& random;
     AnswerChecks checks = AnswerChecks::all;
+    DriftWatch* drift = nullptr; // what tools miss on targets, where somebody keeps watch
+};
+
+/// A fixed statement of a tool. What it needs of a target (relations, functions, columns, rights)
+/// is read out of its text; see tools/drift.hpp.
+struct ToolStatement {
+    db::Sql sql;
+    std::string_view would_tell;                  // what is lost when it cannot run
+    const std::vector<Column>* columns = nullptr; // of its result, as the tool declares them
+    int version_min = 0;                          // server_version_num; 0 = any
+    int version_max = 0;
+};
+
+enum class NeedKind { extension, role };
+
+/// What a tool needs of a target that its statements do not name.
+struct ToolNeed {
+    NeedKind kind = NeedKind::extension;
+    std::string_view name; // "pg_stat_statements", "pg_read_all_stats"
+    std::string_view would_tell;
+    bool told_by_tool = false; // each answer of the tool says itself when it is missing
 };
 
 struct Tool {
@@ -123,6 +146,8 @@ struct Tool {
     std::vector<Input> inputs = {};           // `target` is declared like any other
     std::string (*output_schema)() = nullptr; // JSON Schema text of structuredContent
     std::function<base::Result<Output>(Context&, const Call&)> run = {};
+    std::vector<ToolStatement> statements = {};
+    std::vector<ToolNeed> needs = {};
     /// How many answers it has given; copies of a tool count together.
     std::shared_ptr<std::atomic<std::uint64_t>> answers =
         std::make_shared<std::atomic<std::uint64_t>>(0);

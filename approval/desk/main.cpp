@@ -7,6 +7,7 @@
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "base/signals.hpp"
+#include "telemetry/redaction.hpp"
 
 #include <atomic>
 #include <cstdio>
@@ -17,6 +18,7 @@
 namespace {
 
 namespace base = interlock::base;
+namespace telemetry = interlock::telemetry;
 namespace desk = interlock::desk;
 
 constexpr std::chrono::milliseconds drain{2000};
@@ -89,7 +91,7 @@ int main(int argc, char** argv) {
     const auto options = desk::make_options(flags);
     if (!options.ok())
         return complain(options.error(), exit_usage);
-    base::log_setup("interlock-desk", options->log_level);
+    base::log_setup("interlock-desk", options->log_level, telemetry::redact_log_field);
     if (const auto ended = run(options.value()); !ended.ok())
         return complain(ended.error(), exit_failed);
     return 0;

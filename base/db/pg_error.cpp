@@ -3,6 +3,9 @@
 #include "base/limits.hpp"
 #include "base/text.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace interlock::db {
 namespace {
 
@@ -58,13 +61,54 @@ const Meaning* find(std::string_view sqlstate) {
     return best;
 }
 
+/// Where the quoted part of a message begins and ends, in the quotes of several languages.
+std::pair<std::size_t, std::size_t> quoted_part(std::string_view message) {
+    std::size_t from = std::string_view::npos;
+    std::size_t to = 0;
+    for (const std::string_view open : {"\"", "\xE2\x80\x9E", "\xE2\x80\x9C", "\xC2\xAB"}) {
+        const std::size_t at = message.find(open);
+        from = at == std::string_view::npos ? from : std::min(from, at + open.size());
+    }
+    for (const std::string_view close : {"\"", "\xE2\x80\x9C", "\xE2\x80\x9D", "\xC2\xBB"}) {
+        const std::size_t at = message.rfind(close);
+        to = at == std::string_view::npos ? to : std::max(to, at);
+    }
+    return {from, to};
+}
+
+/// Data exceptions quote the value; a syntax error quotes the token, which may be a literal. Names
+/// (of a column that does not exist, say) are what a reader needs and stay.
+std::string without_values(std::string_view sqlstate, std::string message) {
+    const bool value = sqlstate.starts_with("22");
+    if (!value && sqlstate != "42601") {
+        return message;
+    }
+    const auto [from, to] = quoted_part(message);
+    if (from == std::string_view::npos) {
+        return message;
+    }
+    const std::size_t end = to > from ? to : message.size(); // cut, or one quote only
+    const std::string_view part = std::string_view{message}.substr(from, end - from);
+    const bool literal = part.find_first_of("'$") != std::string_view::npos ||
+                         (!part.empty() && part.front() >= '0' && part.front() <= '9');
+    if (value || literal) {
+        message.replace(from, end - from, "...");
+    }
+    return message;
+}
+
+/// The head: a secret cut at its front would not be recognised later.
+std::string shortened(const std::string& message) {
+    const std::string_view head =
+        base::cut_bytes(message, base::limits::database_message_chars_max);
+    return head.size() == message.size() ? message : std::string{head} + " [...]";
+}
+
 } // namespace
 
 base::Error
 pg_error(std::string_view sqlstate, std::string_view message, std::string_view statement_name) {
-    const auto said = base::cut_middle(
-        base::sanitize(base::trim(message)), base::limits::database_message_chars_max
-    );
+    const auto said = shortened(without_values(sqlstate, base::sanitize(base::trim(message))));
     base::Error error;
     error.what = "Statement " + std::string{statement_name} + " failed: " + said + " (SQLSTATE " +
                  std::string{sqlstate} + ").";

@@ -87,7 +87,8 @@ std::string readable(std::string_view message) {
         }
         message.remove_prefix(std::min(end + 1, message.size()));
     }
-    return base::cut_middle(base::sanitize(text), limits::database_message_chars_max);
+    // The head stays: a secret cut at its front would not be recognised later.
+    return std::string{base::cut_bytes(base::sanitize(text), limits::database_message_chars_max)};
 }
 
 Error connect_error(pg_conn* connection, const TargetAddress& address) {

@@ -30,7 +30,7 @@ std::string stderr_of(Body body) {
 } // namespace
 
 TEST_CASE("an event is one line of JSON with its fields", "[base]") {
-    log_setup("tester", LogLevel::info);
+    log_setup("tester", LogLevel::info, nullptr);
     const std::string text = stderr_of([] {
         log_info("tool.finished", {{"tool", "get_activity"}, {"elapsed_ms", "12"}});
     });
@@ -45,14 +45,14 @@ TEST_CASE("an event is one line of JSON with its fields", "[base]") {
 }
 
 TEST_CASE("events below the level are not written", "[base]") {
-    log_setup("tester", LogLevel::warning);
+    log_setup("tester", LogLevel::warning, nullptr);
     const std::string text = stderr_of([] {
         log_info("quiet");
         log_event(LogLevel::debug, "quiet");
         log_warning("loud");
         log_error("louder");
     });
-    log_setup("tester", LogLevel::info);
+    log_setup("tester", LogLevel::info, nullptr);
     CHECK(text.find("quiet") == std::string::npos);
     CHECK(std::count(text.begin(), text.end(), '\n') == 2);
 }
@@ -67,6 +67,20 @@ TEST_CASE("a hostile value can neither forge a line nor move the terminal", "[ba
         REQUIRE(static_cast<unsigned char>(letter) < 0x7f);
     }
     CHECK(parse_json(text).ok());
+}
+
+TEST_CASE("the redactor sees every field whole, harmless, and with its name", "[base]") {
+    log_setup("tester", LogLevel::info, [](std::string_view key, std::string_view value) {
+        return std::string{key} + " of " + std::to_string(value.size());
+    });
+    const std::string text = stderr_of([] {
+        log_info("e", {{"why", "\x1b[2Jabc"}, {"long", std::string(100'000, 'x')}});
+    });
+    log_setup("tester", LogLevel::info, nullptr);
+    const auto line = parse_json(text);
+    REQUIRE(line.ok());
+    CHECK(string_member(*line, "why") == "why of 3");
+    CHECK(string_member(*line, "long") == "long of 100000");
 }
 
 TEST_CASE("a field cannot replace what the log itself says, and is cut when long", "[base]") {

@@ -9,6 +9,7 @@
 #include "base/signals.hpp"
 #include "server/http_endpoint.hpp"
 #include "server/stdio.hpp"
+#include "telemetry/redaction.hpp"
 #include "tests/conformance/fixtures.hpp"
 
 #include <cstdio>
@@ -170,6 +171,6 @@ int main(int argc, char** argv) {
         return 2;
     }
     base::install_signal_handling();
-    base::log_setup("interlock-conformance", base::LogLevel::warning);
+    base::log_setup("interlock-conformance", base::LogLevel::warning, telemetry::redact_log_field);
     return run(options);
 }

@@ -41,6 +41,7 @@ public:
     telemetry::Identity& identity() { return identity_; }
     std::stop_source& stop() { return stop_; }
     const KeptSpans& spans() const { return spans_; }
+    void watch_drift(tools::DriftWatch* drift) { drift_ = drift; }
 
 private:
     TemporaryDirectory directory_;
@@ -53,6 +54,7 @@ private:
     std::unique_ptr<tools::EvidenceStore> store_;
     telemetry::Identity identity_;
     std::stop_source stop_;
+    tools::DriftWatch* drift_ = nullptr;
 };
 
 /// Ids of a diagnosis's causes, in order.

@@ -23,6 +23,7 @@ const tools::Tool& find_tool(const std::string& name) {
 
 tools::Output ToolBench::call(const std::string& name, const std::string& arguments) {
     tools::Context context{targets_, *store_, metrics_, tracer_, clock_, random_};
+    context.drift = drift_;
     const tools::Tool& tool = find_tool(name);
     const tools::CallRequest request{
         .identity = identity_, .stop = stop_.get_token(), .span = nullptr, .id = "c1"};

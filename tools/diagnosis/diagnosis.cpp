@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "telemetry/redaction.hpp"
 #include "tools/render.hpp"
 #include "tools/schema.hpp"
 
@@ -17,7 +18,7 @@ using base::Json;
 namespace limits = base::limits;
 
 std::string safe(const std::string& text) {
-    return base::cut_middle(base::sanitize(text), limits::cell_chars_max);
+    return base::cut_middle(telemetry::safe_text(text), limits::cell_chars_max);
 }
 
 Json fields_value(const Fields& fields) {

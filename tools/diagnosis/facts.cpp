@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "base/limits.hpp"
+#include "telemetry/redaction.hpp"
 #include "tools/lane.hpp"
 #include "tools/targets.hpp"
 
@@ -72,9 +73,9 @@ Json session_value(const LockSession& session) {
     };
     return {
         {"pid", session.pid},
-        {"database", session.database},
-        {"user", session.user},
-        {"application_name", session.application_name},
+        {"database", telemetry::redact(session.database)},
+        {"user", telemetry::redact(session.user)},
+        {"application_name", telemetry::redact(session.application_name)},
         {"client", session.client},
         {"backend_type", session.backend_type},
         {"state", session.state},
@@ -93,14 +94,16 @@ Json session_value(const LockSession& session) {
 Json wait_value(const LockWait& wait) {
     Json blockers = Json::array();
     for (const LockNode& node : wait.blockers) {
-        blockers.push_back(node.pid != 0 ? Json{{"pid", node.pid}} : Json{{"gid", node.gid}});
+        blockers.push_back(
+            node.pid != 0 ? Json{{"pid", node.pid}} : Json{{"gid", telemetry::redact(node.gid)}}
+        );
     }
     Json out{
         {"waiter", wait.waiter},
         {"blockers", std::move(blockers)},
         {"lock_type", wait.lock_type},
         {"mode", wait.mode},
-        {"relation", wait.relation}};
+        {"relation", telemetry::redact(wait.relation)}};
     out["wait_seconds"] = wait.wait_seconds ? Json(*wait.wait_seconds) : Json(nullptr);
     return out;
 }
@@ -117,9 +120,9 @@ Json look_value(const LockFacts& facts) {
     Json prepared = Json::array();
     for (const PreparedTransaction& one : facts.prepared) {
         prepared.push_back(
-            {{"gid", one.gid},
-             {"owner", one.owner},
-             {"database", one.database},
+            {{"gid", telemetry::redact(one.gid)},
+             {"owner", telemetry::redact(one.owner)},
+             {"database", telemetry::redact(one.database)},
              {"prepared", one.prepared},
              {"age_seconds", one.age_seconds}}
         );

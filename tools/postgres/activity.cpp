@@ -451,7 +451,12 @@ Tool get_activity() {
               .fallback = "50",
               .example = "20"}},
         .output_schema = output_schema,
-        .run = run};
+        .run = run,
+        .statements =
+            {{activity_sessions, "who needs attention", &session_columns()},
+             {activity_states, "how many sessions are in which state", &state_columns()},
+             {connection_use, "how near the connection limit is", &connection_columns()}},
+        .needs = {hidden_sessions_need()}};
 }
 
 } // namespace interlock::tools

@@ -301,7 +301,9 @@ Tool get_blocking() {
               .fallback = "50",
               .example = "20"}},
         .output_schema = output_schema,
-        .run = run};
+        .run = run,
+        .statements = lock_statements(),
+        .needs = {hidden_sessions_need()}};
 }
 
 } // namespace interlock::tools

@@ -1,7 +1,7 @@
 #include "tools/postgres/lock_facts.hpp"
 
-#include "base/db/sql_text.hpp"
 #include "base/text.hpp"
+#include "telemetry/redaction.hpp"
 #include "tools/lane.hpp"
 
 #include <algorithm>
@@ -156,8 +156,7 @@ LockSession read_session(const db::Table& table, std::size_t row, bool sees_all)
     out.ours = table.boolean(row, "ours").value_or(false);
     // Without the privilege PostgreSQL leaves these null, except for sessions of our own role.
     out.visible = sees_all || !out.backend_start.empty();
-    out.query =
-        out.visible ? base::sanitize(db::mask_literals(table.text(row, "query"))) : std::string{};
+    out.query = out.visible ? telemetry::safe_sql(table.text(row, "query")) : std::string{};
     return out;
 }
 
@@ -247,6 +246,23 @@ std::vector<db::Query> lock_queries() {
         query(lock_sessions, sessions_max),
         {.sql = lock_coverage, .parameters = {}, .rows_max = 1},
     };
+}
+
+std::vector<ToolStatement> lock_statements() {
+    return {
+        {lock_waits, "who waits and on whom"},
+        {prepared_blockers, "which prepared transaction blocks"},
+        {prepared_transactions, "locks held without a session"},
+        {lock_sessions, "state and age of blockers"},
+        {lock_coverage, "what share was examined"}};
+}
+
+ToolNeed hidden_sessions_need() {
+    return {
+        .kind = NeedKind::role,
+        .name = "pg_read_all_stats",
+        .would_tell = "state, age and query of other roles' sessions",
+        .told_by_tool = true};
 }
 
 LockFacts decode_lock_facts(const db::ReadResults& results) {

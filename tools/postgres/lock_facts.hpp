@@ -5,6 +5,7 @@
 
 #include "base/db/reader_connection.hpp"
 #include "tools/evidence.hpp"
+#include "tools/tool.hpp"
 
 #include <map>
 #include <optional>
@@ -76,6 +77,10 @@ struct LockFacts {
 /// The statements that read the facts, and the facts from their results (same order).
 std::vector<db::Query> lock_queries();
 LockFacts decode_lock_facts(const db::ReadResults& results);
+
+/// The same as declarations, and the role membership without which sessions of others are hidden.
+std::vector<ToolStatement> lock_statements();
+ToolNeed hidden_sessions_need();
 
 /// A tree of waits below one root that waits for nobody.
 struct LockChain {

@@ -69,5 +69,25 @@ TEST_CASE("the server's message is made harmless and short", "[db]") {
     CHECK(base::count_characters(error.what) < base::limits::database_message_chars_max + 200);
 }
 
+TEST_CASE("values that a message quotes are not repeated, names are", "[db]") {
+    const auto what = [](const char* state, const char* message) {
+        return pg_error(state, message, "s").what;
+    };
+    const auto holds = [](const std::string& text, const char* part) {
+        return text.find(part) != std::string::npos;
+    };
+    CHECK(holds(
+        what("22P02", "invalid input syntax for type integer: \"a\"b\""), "type integer: \"...\" ("
+    ));
+    CHECK_FALSE(holds(what("22003", "value \"99999\" is out of range"), "99999"));
+    CHECK_FALSE(holds(what("22P02", "Eingabe: \xE2\x80\x9Ehunter2\xE2\x80\x9C"), "hunter2"));
+    CHECK_FALSE(holds(what("22P02", "cut: \"hunter2"), "hunter2"));
+    CHECK_FALSE(holds(what("42601", "syntax error at or near \"'hunter2'\""), "hunter2"));
+    CHECK_FALSE(holds(what("42601", "syntax error at or near \"4111\""), "4111"));
+    CHECK(holds(what("42601", "syntax error at or near \"from\""), "\"from\""));
+    CHECK(holds(what("42703", "column \"amount\" does not exist"), "\"amount\""));
+    CHECK(holds(what("22012", "division by zero"), "division by zero"));
+}
+
 } // namespace
 } // namespace interlock::db
