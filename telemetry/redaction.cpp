@@ -178,12 +178,14 @@ private:
     /// In the arguments of a function that takes a key: every literal goes. `at` if there is none.
     std::size_t step_in_call(std::size_t at) {
         const char c = reading_.text[at];
+        const unsigned char letter = lower(byte_of(c));
+        const bool begins_word = at == 0 || !is_word_character(reading_.text[at - 1]);
+        const bool prefix = begins_word && (letter == 'e' || letter == 'u');
         if (c == '(') {
             ++call_depth_;
         } else if (c == ')') {
             --call_depth_;
-        } else if (c == '\'' || c == '$' || ((lower(byte_of(c)) == 'e' || lower(byte_of(c)) == 'u') &&
-                                             (at == 0 || !is_word_character(reading_.text[at - 1])))) {
+        } else if (c == '\'' || c == '$' || prefix) {
             const LiteralChain chain = read_literals(reading_.text, at, Backslash::plain);
             reading_.work += chain.read;
             if (chain.pieces > 0) {
