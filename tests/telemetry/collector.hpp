@@ -2,7 +2,6 @@
 #pragma once
 
 #include "base/http_server.hpp"
-#include "base/json.hpp"
 
 #include <chrono>
 #include <condition_variable>
@@ -19,26 +18,8 @@
 
 namespace interlock::test {
 
-inline std::string gunzip(const std::string& packed) {
-    z_stream stream{};
-    if (::inflateInit2(&stream, MAX_WBITS + 16) != Z_OK)
-        throw std::runtime_error("inflateInit2");
-    std::string plain;
-    std::string part(65'536, '\0');
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
-    stream.avail_in = static_cast<uInt>(packed.size());
-    int state = Z_OK;
-    while (state == Z_OK) {
-        stream.next_out = reinterpret_cast<Bytef*>(part.data());
-        stream.avail_out = static_cast<uInt>(part.size());
-        state = ::inflate(&stream, Z_NO_FLUSH);
-        plain.append(part, 0, part.size() - stream.avail_out);
-    }
-    ::inflateEnd(&stream);
-    if (state != Z_STREAM_END)
-        throw std::runtime_error("not gzip");
-    return plain;
-}
+/// Throws when it is not gzip.
+std::string gunzip(const std::string& packed);
 
 class Collector {
 public:
@@ -82,17 +63,7 @@ public:
         return requests_;
     }
     /// Names of the spans of one request, whether packed or not.
-    static std::vector<std::string> names(const base::HttpRequest& request) {
-        const bool packed = request.header("content-encoding") == "gzip";
-        const auto parsed =
-            base::parse_json(packed ? gunzip(request.body) : request.body, std::size_t{64} << 20);
-        if (!parsed)
-            throw std::runtime_error("not JSON");
-        std::vector<std::string> names;
-        for (const auto& span : (*parsed)["resourceSpans"][0]["scopeSpans"][0]["spans"])
-            names.push_back(span["name"]);
-        return names;
-    }
+    static std::vector<std::string> names(const base::HttpRequest& request);
 
 private:
     void take(std::shared_ptr<base::HttpExchange> exchange) {
