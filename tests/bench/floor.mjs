@@ -8,6 +8,18 @@ import { output, until } from './processes.mjs';
 
 export const poolConnections = 4;
 
+/**
+ * Those of the last whole activity call: one session's, from its BEGIN to what proves the session
+ * clean. Other sessions may have looked at the target meanwhile.
+ */
+function callOf(statements) {
+    const activity = statements.findLast(({ text }) => /from sessions s\b/.test(text));
+    const own = statements.filter(({ pid }) => pid === activity?.pid);
+    const ended = own.findLastIndex(({ text }) => /^rollback$/i.test(text.trim()));
+    const began = own.findLastIndex(({ text }, index) => index < ended && /^begin\b/i.test(text.trim()));
+    return began < 0 || ended + 1 >= own.length ? [] : own.slice(began, ended + 2);
+}
+
 /** The statements of one activity call, with their parameters' values. */
 async function laneStatements(cluster, interlock) {
     await interlock.ask('activity'); // connections are open and their statements prepared
@@ -20,13 +32,9 @@ async function laneStatements(cluster, interlock) {
     }, "the lane's statements in the log");
     const before = ours().length;
     await interlock.ask('activity');
-    await until(() => ours().length > before, "one call's statements in the log");
+    await until(() => ours().length > before && callOf(ours()).length > 0, "one call's statements in the log");
     cluster.sql('alter system reset log_min_duration_statement; select pg_reload_conf()');
-    const statements = ours().slice(before);
-    if (!statements.some(({ text }) => /pg_stat_activity/.test(text))) {
-        throw new Error('The log does not show the activity query.');
-    }
-    return statements;
+    return callOf(ours());
 }
 
 export class Floor {
