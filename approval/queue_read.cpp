@@ -1,5 +1,5 @@
-#include "approval/queue_rows.hpp"
 #include "approval/brakes.hpp"
+#include "approval/queue_rows.hpp"
 #include "base/digest.hpp"
 #include "base/limits.hpp"
 #include "telemetry/audit_log.hpp"

@@ -32,7 +32,7 @@ struct HttpCall {
     std::size_t response_bytes_max = std::size_t{4} << 20;
     HttpReach reach = HttpReach::any;
     std::string authorities = {}; // PEM file trusted instead of this machine's; "" = this machine's
-    std::stop_token stop = {}; // gives the call up, within a second
+    std::stop_token stop = {};    // gives the call up, within a second
 };
 
 /// The response whatever its status; an Error only when there was none.

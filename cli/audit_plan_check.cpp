@@ -347,7 +347,7 @@ private:
         }
         if (finished_.is_null())
             problem("no record holds its outcome");
-        else if (base::string_member(finished_, "outcome_digest").value_or("") != base::hex(base::sha256(*text)))
+        else if (base::string_member(finished_, "outcome_digest") != base::hex(base::sha256(*text)))
             problem("its outcome is not the one that was recorded");
         report_.same_bytes_ran =
             base::string_member(*outcome, "plan_digest") == evidence_.digest && plan_ &&

@@ -143,9 +143,10 @@ void print_match(const Match& match) {
     std::string line = std::to_string(match.index) + "  " + base::sanitize(match.header.time) +
                        "  " + base::sanitize(match.header.type) + "  " +
                        base::sanitize(match.header.actor);
+    constexpr auto bytes_max = base::limits::audit_payload_bytes_max;
     if (!match.payload) {
         line += "  (payload erased)";
-    } else if (const auto payload = base::parse_json(*match.payload, base::limits::audit_payload_bytes_max)) {
+    } else if (const auto payload = base::parse_json(*match.payload, bytes_max)) {
         for (const auto& detail :
              {tool_of(*payload),
               target_of(*payload),

@@ -39,7 +39,7 @@ Query query_of(const AuditScan& what, std::uint64_t next) {
     if (what.end <= index_max)
         add(" and l.leaf_index < $", std::to_string(what.end));
     if (!what.plan_digest.empty())
-        add(" and l.plan_digest = $", what.plan_digest);
+        add(" and l.plan_digest <> '' and l.plan_digest = $", what.plan_digest);
     if (!what.type.empty()) // the last member of a header, whose members are sorted
         add(" and l.header like $",
             "%" + base::render_json({{"type", what.type}}).substr(1, std::string::npos));

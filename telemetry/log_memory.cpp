@@ -58,13 +58,21 @@ base::Result<LogMemory::Head> LogMemory::head(db::Store& store) const {
     INTERLOCK_CHECK(store.read([&](db::StoreTransaction& transaction) -> base::Status {
         INTERLOCK_TRY(
             const auto table,
-            transaction.run("select origin, frontier from audit_state where id = 1")
+            transaction.run("select origin, frontier, (select max(leaf_index) from audit_log) "
+                            "as last from audit_state where id = 1")
         );
         if (table.rows.size() != 1)
             return corrupt("The audit log has no state row.");
         const auto frontier = Frontier::parse(table.text(0, "frontier"));
         if (!frontier)
             return corrupt(frontier.error().what);
+        // Cheap, and sees records taken off the end under a state that still counts them.
+        const auto leaves = table.integer(0, "last").value_or(-1) + 1;
+        if (static_cast<std::uint64_t>(leaves) != frontier->size())
+            return corrupt(
+                "The audit log counts " + std::to_string(frontier->size()) +
+                " leaves, and its last record is number " + std::to_string(leaves) + "."
+            );
         found = {table.text(0, "origin"), *frontier};
         return base::done;
     }));
@@ -228,7 +236,8 @@ base::Status LogMemory::still_says(db::Store& store, const std::string& plan_dig
             INTERLOCK_TRY(
                 const auto table,
                 transaction.run(
-                    "select leaf_index, header from audit_log where plan_digest = $1 and "
+                    "select leaf_index, header from audit_log "
+                    "where plan_digest <> '' and plan_digest = $1 and "
                     "leaf_index > $2 and leaf_index < $3 order by leaf_index limit " +
                         std::to_string(base::limits::audit_walk_rows),
                     {plan_digest, after, std::to_string(tree_.size())}

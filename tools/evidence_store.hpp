@@ -1,6 +1,6 @@
-// Whole results, kept so that the model can be given a cut. A table with a byte budget (limits.hpp);
-// least recently used goes first; only the identity that asked, and the approvers of a plan that
-// cites it, may read it.
+// Whole results, kept so that the model can be given a cut. A table with a byte budget
+// (limits.hpp); least recently used goes first; only the identity that asked, and the approvers of
+// a plan that cites it, may read it.
 #pragma once
 
 #include "base/clock.hpp"

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
 namespace interlock::cli {
 
 namespace {

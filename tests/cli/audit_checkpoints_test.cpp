@@ -3,6 +3,9 @@
 
 #include <filesystem>
 
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
 namespace interlock::cli {
 
 using test::must;

@@ -5,6 +5,9 @@
 
 #include <filesystem>
 
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
 namespace interlock::cli {
 
 namespace {

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
 namespace interlock::cli {
 
 namespace {

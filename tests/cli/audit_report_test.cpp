@@ -1,6 +1,9 @@
 #include "cli/audit_report.hpp"
 #include "tests/cli/audit_story.hpp"
 
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
 namespace interlock::cli {
 
 namespace {

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 namespace interlock::test {
 
@@ -41,27 +40,9 @@ public:
         call("list_targets", "os:agent", "ok");
     }
 
-    void append(const std::string& type, const std::string& actor, const base::Json& payload) {
-        must(store->transact([&](db::StoreTransaction& transaction) -> base::Status {
-            INTERLOCK_CHECK(telemetry::append_audit(
-                transaction, random, {type, actor, "", base::render_json(payload)}
-            ));
-            return base::done;
-        }));
-    }
-    void begin(const std::string& id, const std::string& tool, const std::string& who) {
-        append(
-            "tool.begin",
-            who,
-            {{"call", id},
-             {"tool", tool},
-             {"arguments", {{"target", "shop"}}},
-             {"identity", {{"client", "a-client 1"}, {"database_role", "interlock_diag"}}}}
-        );
-    }
-    void end(const std::string& id, const std::string& tool, const std::string& outcome) {
-        append("tool.end", "os:agent", {{"call", id}, {"tool", tool}, {"outcome", outcome}});
-    }
+    void append(const std::string& type, const std::string& actor, const base::Json& payload);
+    void begin(const std::string& id, const std::string& tool, const std::string& who);
+    void end(const std::string& id, const std::string& tool, const std::string& outcome);
     void call(const std::string& tool, const std::string& who, const std::string& outcome) {
         const auto id = "call_" + std::to_string(++calls_);
         begin(id, tool, who);
@@ -89,20 +70,7 @@ public:
     std::string digest_of(const std::string& id) { return must(queue.get(id)).digest; }
 
     /// As the executor writes and signs it.
-    std::string outcome(const std::string& id) {
-        base::Json document = {
-            {"plan_id", id},
-            {"plan_digest", digest_of(id)},
-            {"executor",
-             {{"name", "exec-1"}, {"public_key", base::base64(executor_key.public_key)}}}};
-        document["signature"] = base::base64(base::sign(
-            executor_key,
-            base::pre_authentication_encoding(
-                "application/vnd.interlock.outcome.v1+json", base::render_json(document)
-            )
-        ));
-        return base::render_json(document);
-    }
+    std::string outcome(const std::string& id);
 
     /// What a program keeps of the log as it is now.
     void sign(const std::string& file, const std::string& name, const base::SigningKey& key) {

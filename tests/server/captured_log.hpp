@@ -18,7 +18,7 @@ namespace interlock::test {
 class CapturedLog {
 public:
     CapturedLog() : saved_(::dup(STDERR_FILENO)) {
-        base::log_setup("tester", base::LogLevel::info);
+        base::log_setup("tester", base::LogLevel::info, nullptr);
         const int file = ::open(path().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         ::dup2(file, STDERR_FILENO);
         ::close(file);

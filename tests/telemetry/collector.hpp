@@ -12,9 +12,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-#include <zlib.h>
-
-#include <nlohmann/json.hpp>
 
 namespace interlock::test {
 

@@ -61,8 +61,7 @@ public:
             return answer(context, call);
         };
         tools::Context context{targets_, *store_, metrics_, tracer_, clock_, random_};
-        const tools::CallRequest request{
-            .identity = identity_, .stop = {}, .parent = {}, .id = "call_1"};
+        const tools::CallRequest request{.identity = identity_, .stop = {}, .id = "call_1"};
         const auto good = tools::run_tool(context, tool, base::parse_json("{}").value(), request);
         REQUIRE_FALSE(good.is_error);
         const std::string id =
