@@ -77,7 +77,7 @@ private:
     void mark(unsigned char first, unsigned char second) {
         pairs_[first].set(second);
         if (first >= 'a' && first <= 'z') {
-            pairs_[static_cast<std::size_t>(first - 'a' + 'A')].set(second);
+            pairs_[static_cast<std::size_t>(first) - 'a' + 'A'].set(second);
         }
     }
 

@@ -11,9 +11,6 @@ namespace interlock::telemetry {
 
 namespace {
 
-constexpr std::size_t trace_id_bytes = 16;
-constexpr std::size_t span_id_bytes = 8;
-
 bool is_lower_hex(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) {
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
