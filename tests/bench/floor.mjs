@@ -13,11 +13,13 @@ export const poolConnections = 4;
  * clean. Other sessions may have looked at the target meanwhile.
  */
 function callOf(statements) {
-    const activity = statements.findLast(({ text }) => /from sessions s\b/.test(text));
-    const own = statements.filter(({ pid }) => pid === activity?.pid);
-    const ended = own.findLastIndex(({ text }) => /^rollback$/i.test(text.trim()));
-    const began = own.findLastIndex(({ text }, index) => index < ended && /^begin\b/i.test(text.trim()));
-    return began < 0 || ended + 1 >= own.length ? [] : own.slice(began, ended + 2);
+    const named = ({ values }) => values.some((value) => value?.startsWith('interlock:get_activity:'));
+    const settings = statements.findLast(named);
+    const own = statements.filter(({ pid }) => pid === settings?.pid);
+    const at = own.indexOf(settings);
+    const began = own.slice(0, Math.max(at, 0)).findLastIndex(({ text }) => /^begin\b/i.test(text));
+    const ended = own.findIndex(({ text }, index) => index > at && /^rollback$/i.test(text.trim()));
+    return at < 0 || began < 0 || ended < 0 || ended + 1 >= own.length ? [] : own.slice(began, ended + 2);
 }
 
 /** The statements of one activity call, with their parameters' values. */
