@@ -88,11 +88,17 @@ base::Result<std::optional<Brake>> same(db::StoreTransaction& transaction, const
     return std::optional<Brake>{std::move(known)};
 }
 
-base::Status check_room(db::StoreTransaction& transaction, BrakeKind kind) {
-    if (kind == BrakeKind::all) {
+/// Of each origin's own: what the supervisor sets must not keep a person from setting one.
+base::Status check_room(db::StoreTransaction& transaction, const Brake& brake) {
+    if (brake.kind == BrakeKind::all) {
         return base::done;
     }
-    INTERLOCK_TRY(const auto found, transaction.run("select count(*) as brakes from brakes", {}));
+    INTERLOCK_TRY(
+        const auto found,
+        transaction.run(
+            "select count(*) as brakes from brakes where origin = $1", {name(brake.origin)}
+        )
+    );
     if (found.integer(0, "brakes").value_or(0) < static_cast<long long>(base::limits::brakes_max)) {
         return base::done;
     }
@@ -113,7 +119,7 @@ base::Result<SetBrake> set_in(
     if (known) {
         return SetBrake{std::move(*known), /*already=*/true};
     }
-    INTERLOCK_CHECK(check_room(transaction, brake.kind));
+    INTERLOCK_CHECK(check_room(transaction, brake));
     brake.at = base::format_time(transaction.now());
     INTERLOCK_TRY(
         brake.leaf,

@@ -196,7 +196,7 @@ bool HttpConnection::pass_gate() {
 bool HttpConnection::charge(std::size_t bytes) {
     core_.body_bytes += bytes - charged_;
     charged_ = bytes;
-    return bytes == 0 || core_.body_bytes <= limits::http_bodies_bytes_max;
+    return bytes == 0 || core_.body_bytes <= core_.options.bodies_bytes_max;
 }
 
 void HttpConnection::dispatch() {
@@ -237,6 +237,12 @@ void HttpConnection::respond(const HttpResponse& response) {
     close_ = close_ || core_.stopping || input_ended_;
     complete();
     send(render_answer(response, framing(), SystemClock().now()));
+}
+
+void HttpConnection::forget_body(std::uint64_t exchange) {
+    if (is_answering(exchange, Phase::working) || is_answering(exchange, Phase::streaming)) {
+        charge(0);
+    }
 }
 
 void HttpConnection::begin_stream(

@@ -41,6 +41,7 @@ public:
 
     // From the exchange with this number; anything else comes too late and is dropped.
     void answer(std::uint64_t exchange, const HttpResponse& response);
+    void forget_body(std::uint64_t exchange);
     void begin_stream(std::uint64_t exchange, unsigned status, const HttpHeaders& headers);
     void append(std::uint64_t exchange, std::string_view bytes);
     void end_stream(std::uint64_t exchange);

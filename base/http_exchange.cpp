@@ -63,6 +63,12 @@ public:
             connection.limit_stream(number, end);
         });
     }
+    void drop_body() override {
+        std::string().swap(parts_.request.body);
+        post([number = parts_.number](HttpConnection& connection) {
+            connection.forget_body(number);
+        });
+    }
     void finish() override {
         if (move_on(Stage::streaming, Stage::over)) {
             post([number = parts_.number](HttpConnection& connection) {

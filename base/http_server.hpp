@@ -58,6 +58,9 @@ public:
     /// A stream ends at this time at the latest, however little is said on it: the right to read it
     /// ends then. An answer that is no stream is given all the same.
     virtual void end_stream_at(Time /*end*/) {}
+    /// The body is read and its memory may go: a stream may stay open for hours. To be called by
+    /// the handler before it returns, when nobody else looks at the body.
+    virtual void drop_body() {}
     /// Requested when the client goes away before the answer is complete. Callbacks on it run on
     /// the I/O thread and must not block.
     virtual std::stop_token gone() const = 0;
@@ -88,6 +91,7 @@ struct HttpServerOptions {
     std::string address = "127.0.0.1";
     unsigned short port = 0; // 0: any free port
     std::size_t body_bytes_max = limits::http_body_bytes_max;
+    std::size_t bodies_bytes_max = limits::http_bodies_bytes_max; // of all requests
     std::size_t unread_bytes_max = limits::http_unread_bytes_max;
     std::size_t connections_max = limits::http_connections_max;
     std::size_t connections_per_address_max = limits::http_connections_per_address_max;

@@ -96,8 +96,9 @@ inline constexpr std::size_t sql_tree_bytes_max = std::size_t{16}
 inline constexpr std::size_t sql_parse_stack_bytes = std::size_t{64} << 20; // the parser recurses
 
 // Tool workers and calls
-inline constexpr std::size_t tool_workers = 8;     // blocking database calls in flight
-inline constexpr std::size_t tool_queue_max = 256; // then 503 and Retry-After
+inline constexpr std::size_t tool_workers = 8;                // blocking database calls in flight
+inline constexpr std::size_t barred_recorded_per_minute = 60; // calls of who is stopped, of all
+inline constexpr std::size_t tool_queue_max = 256;            // then 503 and Retry-After
 inline constexpr std::size_t tool_workers_per_subject_max = tool_workers / 2; // others get the rest
 inline constexpr std::size_t tool_queue_per_subject_max = tool_queue_max / 2;
 inline constexpr std::size_t tool_calls_bytes_max = std::size_t{256}

@@ -199,6 +199,10 @@ private:
     /// plan's own check looks for gaps.
     void check_gaps() {
         const auto* asked = base::member(manifest_, "asked_for");
+        for (const char* part : {"plan", "from", "to"})
+            if (asked == nullptr || !base::string_member(*asked, part))
+                return problem("The manifest does not say what was asked for, so nothing shows "
+                               "what is missing.");
         const bool whole_log = asked != nullptr && base::string_member(*asked, "plan") == "" &&
                                base::string_member(*asked, "from") == "" &&
                                base::string_member(*asked, "to") == "";
@@ -210,9 +214,14 @@ private:
             );
         if (whole_log && indexes_.size() != checkpoint_.size)
             problem("The bundle was to hold every record, and some are missing.");
-        if (asked == nullptr || base::string_member(*asked, "plan").value_or("") != "")
-            return;
-        check_period(*asked);
+        if (base::string_member(*asked, "plan") == "")
+            return check_period(*asked);
+        // The plan's own check looks for gaps; whatever else is in it may be part of anything.
+        if (plans_.size() != 1)
+            problem(
+                "The manifest says that it is of one plan, and it holds records of " +
+                std::to_string(plans_.size()) + " plans."
+            );
     }
 
     void check_period(const Json& asked) {
@@ -274,8 +283,12 @@ private:
         if (proof.checkpoint != note_)
             return no_bundle("its proof leads to another checkpoint");
         INTERLOCK_CHECK(telemetry::verify_consistency_proof(proof, old, key_));
-        if (key.name == executor_name)
-            executor_key_ = std::string(base::trim(*key_text));
+        if (key.name == executor_name) {
+            const std::string own(base::trim(*key_text));
+            if (!executor_key_.empty() && executor_key_ != own)
+                return no_bundle("it and another are signed by different keys of one executor");
+            executor_key_ = own;
+        }
         return base::done;
     }
 

@@ -28,10 +28,19 @@ KeptCheckpoints kept_checkpoints(const base::StateDirectory& state) {
     KeptCheckpoints kept;
     std::vector<std::filesystem::path> paths;
     std::error_code problem;
-    for (const auto& entry : std::filesystem::directory_iterator(state.checkpoints(), problem)) {
-        if (entry.path().extension() == ".note") {
-            paths.push_back(entry.path());
+    for (std::filesystem::directory_iterator entry(state.checkpoints(), problem), end;
+         !problem && entry != end;
+         entry.increment(problem)) {
+        if (entry->path().extension() == ".note") {
+            paths.push_back(entry->path());
         }
+    }
+    // Without them a log that was cut looks whole: that nobody could look is a finding.
+    if (problem && problem != std::errc::no_such_file_or_directory) {
+        kept.problems.push_back(
+            "The checkpoints in " + state.checkpoints() + " cannot be read: " + problem.message() +
+            "."
+        );
     }
     std::sort(paths.begin(), paths.end());
     for (const auto& path : paths) {

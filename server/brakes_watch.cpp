@@ -212,8 +212,12 @@ void BrakesWatch::suspend(Brake brake, std::string transcript) {
         const bool known = std::any_of(pending_.begin(), pending_.end(), [&](const Pending& each) {
             return same_place(each.brake, brake);
         });
-        if (known || pending_.size() >= base::limits::brakes_max) {
-            return; // stopped already; or so many that the store must have been away for long
+        if (known) {
+            return; // stopped already
+        }
+        if (pending_.size() >= base::limits::brakes_max) { // the store must be away for long
+            base::log_error("brakes.too_many", {{"not_set", brake.name}});
+            return;
         }
         pending_.push_back({std::move(brake), std::move(transcript)});
         stored = stored_;

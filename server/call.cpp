@@ -204,6 +204,13 @@ CallRunner::run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& o
         std::shared_ptr<const Recording> begun;
         std::shared_ptr<Outlet> way = outlet;
         std::function<bool()> may_leave;
+        const auto stopped =
+            parts_.guard != nullptr ? parts_.guard->barred(job.access.identity) : std::nullopt;
+        if (stopped && !parts_.guard->records_barred()) {
+            ending = Ending::barred(job, *stopped);
+            close(job, call_id, ending);
+            return deliver(job, {}, std::move(ending));
+        }
         if (job.kind == JobKind::call_tool && audit_) {
             begun = std::make_shared<const Recording>(audit_->begin(job, call_id));
             way = std::make_shared<RecordedOutlet>(outlet, begun);
@@ -250,13 +257,25 @@ CallRunner::Ending CallRunner::converse(Serving& serving, const Handler& handler
     }
     const bool is_task = !serving.handover->settle().empty();
     const StopReason reason = serving.control.reason();
+    // What it cost the target counts, however it ended.
+    base::Duration database{};
+    if constexpr (std::is_same_v<Answer, ToolAnswer>) {
+        if (const auto* answer = std::get_if<Answer>(&outcome)) {
+            database = answer->database;
+        }
+    }
     if (reason == StopReason::cancelled || reason == StopReason::client_gone) {
-        return {.said = std::nullopt, .outcome = "cancelled"};
+        Ending ending;
+        ending.outcome = "cancelled";
+        ending.database = database;
+        return ending;
     }
     if (reason == StopReason::braked && serving.passage != nullptr) {
         // Whatever it found at the last moment stays here.
         const auto barred = serving.passage->barred();
-        return Ending::barred(job, barred ? *barred : lifted_meanwhile());
+        Ending ending = Ending::barred(job, barred ? *barred : lifted_meanwhile());
+        ending.database = database;
+        return ending;
     }
     if (const auto* answer = std::get_if<Answer>(&outcome)) {
         Ending ending;

@@ -70,12 +70,28 @@ std::string incident_of(const Job& job) {
     const base::Json* arguments = base::member(*job.params, "arguments");
     const auto named =
         arguments != nullptr ? base::string_member(*arguments, "incident") : std::nullopt;
-    return named.value_or("");
+    // Of a caller's own making and of any length; what is kept of it is short.
+    return named && !named->empty() ? text_fingerprint(*named) : std::string{};
 }
 
 } // namespace
 
-CallGuard::CallGuard(CallGuardParts parts) : parts_(std::move(parts)) {}
+CallGuard::CallGuard(CallGuardParts parts) : parts_(std::move(parts)) {
+    // Series that begin at 0, so that the first of a kind is a rise that an alert sees.
+    for (const char* cause : {"failures", "loop", "calls", "result_bytes", "database_time"}) {
+        parts_.metrics.count(telemetry::Counter::suspensions, {cause}, 0);
+    }
+}
+
+bool CallGuard::records_barred() {
+    const std::lock_guard lock(mutex_);
+    const base::Ticks now = parts_.clock.ticks();
+    if (now - minute_ >= std::chrono::minutes(1)) {
+        minute_ = now;
+        barred_in_minute_ = 0;
+    }
+    return ++barred_in_minute_ <= base::limits::barred_recorded_per_minute;
+}
 
 // --- A call --------------------------------------------------------------------------------------
 
@@ -110,7 +126,15 @@ std::optional<Barred> CallGuard::Passage::begin() {
     }
     if (*begun) {
         guard_.suspend(identity, **begun);
-        return barred();
+        if (auto stopped = barred()) {
+            return stopped;
+        }
+        // The brake could not be taken: refused all the same.
+        return Barred{
+            false,
+            {base::Errc::budget_exhausted,
+             (*begun)->reason,
+             "Stop calling and tell the person you work for."}};
     }
     counted_ = true;
     guard_.parts_.metrics.set(

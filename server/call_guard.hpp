@@ -78,6 +78,9 @@ public:
     void apply(const BrakesInForce& before, const BrakesInForce& now);
     /// Whether this caller may do anything at all.
     std::optional<Barred> barred(const telemetry::Identity& identity) const;
+    /// Whether a call of somebody stopped is still written to the audit log: who is stopped and
+    /// goes on calling must not fill the disk that everybody's calls need. Counts it.
+    bool records_barred();
     bool judges() const { return parts_.supervisor.watches(); }
 
 private:
@@ -86,6 +89,8 @@ private:
 
     CallGuardParts parts_;
     std::mutex mutex_;
+    base::Ticks minute_{};
+    std::size_t barred_in_minute_ = 0;
     std::map<const Passage*, const Job*> under_way_;
 };
 

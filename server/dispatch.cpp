@@ -23,6 +23,7 @@ struct Share {
     std::size_t waiting = 0;
     std::size_t calls = 0;
     std::size_t tasks = 0;
+    std::size_t bytes = 0; // of all of these
     bool empty() const { return waiting + calls + tasks == 0; }
 };
 
@@ -194,7 +195,9 @@ Dispatcher::submit(const std::string& key, Work work, std::stop_token gone, Char
             return Admission::busy;
         }
         state.bytes += piece->charge.bytes;
-        ++state.shares[piece->charge.subject].waiting;
+        Share& own = state.shares[piece->charge.subject];
+        ++own.waiting;
+        own.bytes += piece->charge.bytes;
         state.waiting.push_back(piece);
         state.live.push_back(piece);
         a_worker_is_free = !state.paused && state.calls < state.options.workers;
@@ -214,7 +217,8 @@ Dispatcher::submit(const std::string& key, Work work, std::stop_token gone, Char
 bool Dispatcher::State::is_full_for(const Charge& charge) {
     const auto share = shares.find(charge.subject);
     const bool has_its_share = !charge.subject.empty() && share != shares.end() &&
-                               share->second.waiting >= options.queue_per_subject_max;
+                               (share->second.waiting >= options.queue_per_subject_max ||
+                                share->second.bytes + charge.bytes > options.bytes_per_subject_max);
     return waiting.size() >= options.queue_max || has_its_share ||
            (bytes > 0 && bytes + charge.bytes > options.bytes_max);
 }
@@ -323,6 +327,7 @@ void Dispatcher::State::finished(const PiecePointer& piece) {
     bytes -= piece->charge.bytes;
     const auto share = shares.find(piece->charge.subject);
     --(piece->is_task ? share->second.tasks : share->second.calls);
+    share->second.bytes -= piece->charge.bytes;
     if (share->second.empty()) {
         shares.erase(share);
     }

@@ -77,6 +77,7 @@ struct DispatcherOptions {
     std::size_t queue_max = base::limits::tool_queue_max;
     std::size_t queue_per_subject_max = base::limits::tool_queue_per_subject_max;
     std::size_t bytes_max = base::limits::tool_calls_bytes_max; // waiting and running
+    std::size_t bytes_per_subject_max = base::limits::tool_calls_bytes_max / 2;
     base::Duration deadline = base::limits::tool_call_deadline;
     std::size_t task_workers = base::limits::task_workers;
     std::size_t task_workers_per_subject_max = base::limits::task_workers_per_subject_max;

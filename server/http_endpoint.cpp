@@ -64,6 +64,7 @@ public:
     void write(std::string bytes) override { exchange_->write(std::move(bytes)); }
     void finish() override { exchange_->finish(); }
     void end_stream_at(base::Time when) override { exchange_->end_stream_at(when); }
+    void drop_body() override { exchange_->drop_body(); }
     std::stop_token gone() const override { return exchange_->gone(); }
 
 private:
@@ -145,13 +146,15 @@ private:
             request.peer_port,
             request.http_1_0,
             request.header("traceparent").value_or("")};
+        bool stays = false;
         parts_.handler.handle(
             request.body,
             arrival,
             exchange->gone(),
-            [this, &exchange, &arrival](const Reaction& reaction) {
+            [this, &exchange, &arrival, &stays](const Reaction& reaction) {
                 if (listens(reaction)) {
                     judge_.watch(exchange, arrival.access);
+                    stays = true;
                 }
                 // What is answered at once, or by the hub, needs no keeper.
                 return post_outlet(
@@ -162,6 +165,9 @@ private:
                 );
             }
         );
+        if (stays) {
+            exchange->drop_body();
+        }
     }
 
     /// The session that a GET or DELETE names, or why there is none.

@@ -233,6 +233,10 @@ Result<Output> propose_plan(const PlanningParts& parts, Context& context, const 
     submission.presentation.incident = given.text("incident");
     submission.requester = call.identity;
     submission.trace_parent = telemetry::format_traceparent(call.span.context());
+    if (call.stop.stop_requested()) {
+        return Error{
+            Errc::cancelled, "The call was stopped before anything was proposed.", "Call again."};
+    }
     INTERLOCK_TRY(const auto result, parts.queue.submit(submission));
     call.span.set("plan.id", result.id);
     call.span.set("plan.digest", result.digest);

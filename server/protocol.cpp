@@ -5,6 +5,7 @@
 #include "server/identity_log.hpp"
 #include "server/operation_span.hpp"
 #include "server/protocol_operation.hpp"
+#include "telemetry/redaction.hpp"
 
 #include <algorithm>
 #include <array>
@@ -339,7 +340,7 @@ telemetry::Span Protocol::start_span(const Operation& operation) {
     }
     span.set("mcp.method.name", label);
     if (!message.id.empty()) {
-        span.set("jsonrpc.request.id", base::sanitize(plain_id(message.id)));
+        span.set("jsonrpc.request.id", telemetry::safe_text(plain_id(message.id)));
     }
     describe_arrival(span, operation.arrival);
     if (!operation.version.empty()) {
@@ -358,7 +359,7 @@ telemetry::Span Protocol::start_span(const Operation& operation) {
     }
     if (label.starts_with("resources/")) {
         if (const auto uri = base::string_member(operation.params(), "uri")) {
-            span.set("mcp.resource.uri", base::sanitize(*uri));
+            span.set("mcp.resource.uri", telemetry::safe_text(*uri));
         }
     }
     return span;

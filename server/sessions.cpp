@@ -137,7 +137,8 @@ void Sessions::remove(Entries::iterator entry, const char* ended) {
         const std::chrono::duration<double> lasted = clock_.ticks() - entry->second.opened;
         metrics_->observe(telemetry::Histogram::session_seconds, {ended}, lasted.count());
     }
-    if (on_end_) {
+    // Pushed out by others, its client is still there and waits for the answers of its calls.
+    if (on_end_ && std::string_view(ended) != "pushed_out") {
         on_end_(entry->first);
     }
     ids_.erase(entry->second.place);

@@ -69,7 +69,8 @@ class Sessions {
 public:
     /// `metrics`: told how many are open, how long each lasted and how it ended.
     Sessions(base::Clock& clock, base::Random& random, telemetry::Metrics* metrics = nullptr);
-    /// Told the id of every session that leaves, under our lock: must not come back here.
+    /// Told the id of every session that leaves, but for those pushed out by newer ones, whose
+    /// clients still wait for answers. Under our lock: must not come back here.
     void on_end(std::function<void(const std::string&)> listener);
     /// A new one. Past limits::sessions_per_subject_max, and past limits::sessions_max, the longest
     /// idle session of the same subject makes room; of any subject only when it has none.

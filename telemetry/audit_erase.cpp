@@ -25,7 +25,7 @@ query_of(const ErasureSelection& selection, const std::string& after) {
     if (selection.indexes)
         add("l.leaf_index <=", std::to_string(selection.indexes->last));
     if (!selection.plan_digest.empty())
-        add("l.plan_digest =", selection.plan_digest);
+        add("l.plan_digest <> '' and l.plan_digest =", selection.plan_digest);
     sql += " order by l.leaf_index limit " + std::to_string(base::limits::audit_walk_rows);
     return {sql, parameters};
 }

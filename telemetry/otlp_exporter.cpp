@@ -89,7 +89,9 @@ public:
                 }
                 return;
             }
+            pressed_ = true; // what there is goes now, full batch or not
         }
+        arrived_.notify_one();
         drop(count, "export_queue_full");
     }
 
@@ -133,8 +135,9 @@ private:
             return std::nullopt;
         }
         arrived_.wait_for(lock, stop, settings_.schedule_delay, [this] {
-            return queued_ >= settings_.batch_max;
+            return queued_ >= settings_.batch_max || pressed_;
         });
+        pressed_ = false;
         Chunk batch;
         while (!queue_.empty()) {
             Chunk& first = queue_.front();
@@ -284,6 +287,7 @@ private:
     bool has_ended_ = false;
     std::deque<Chunk> queue_;
     std::size_t queued_ = 0; // spans
+    bool pressed_ = false;   // some did not fit
     std::size_t bytes_ = 0;
     std::jthread thread_; // last: it starts when all else stands and ends first
 };

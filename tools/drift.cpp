@@ -378,7 +378,7 @@ void DriftWatch::look_at(const std::string& target, std::stop_token stop) {
         keep(target, loan.error());
         return;
     }
-    keep(target, check_drift((*loan)->connection(), parts_.tools, stop));
+    keep(target, check_drift((*loan)->connection(), parts_.tools, (*loan)->stop()));
 }
 
 void DriftWatch::keep(const std::string& target, base::Result<std::vector<MissingNeed>> found) {

@@ -84,8 +84,12 @@ base::Status drop_unused_since(db::StoreTransaction& transaction, const std::str
 
 /// The least recently used go until `coming` more bytes leave room to spare.
 base::Status evict(db::StoreTransaction& transaction, std::size_t coming, Usage& usage) {
+    // First what the subject keeps that keeps most, so that nobody can push out everybody's; few at
+    // a time, because that subject may be another after them.
     constexpr std::string_view oldest =
-        "select id, bytes from evidence order by used, id limit 1000";
+        "select id, bytes from evidence order by case when subject = (select subject from evidence "
+        "group by subject order by sum(bytes) desc, subject limit 1) then 0 else 1 end, used, id "
+        "limit 50";
     while (usage.count > 0 && !usage.takes(coming, count_after_eviction, budget_after_eviction)) {
         INTERLOCK_TRY(const auto candidates, transaction.run(oldest));
         if (candidates.empty()) {

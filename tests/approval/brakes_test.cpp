@@ -143,6 +143,23 @@ TEST_CASE("there are only so many brakes, but everything can always be stopped",
     CHECK(room.set(BrakeKind::all, "").ok());
 }
 
+TEST_CASE("what the supervisor set keeps no person from setting a brake", "[approval]") {
+    BrakeStore room;
+    REQUIRE(room.store
+                ->transact([&](interlock::db::StoreTransaction& transaction) -> base::Status {
+                    for (std::size_t i = 0; i < base::limits::brakes_max; ++i) {
+                        INTERLOCK_CHECK(transaction.run(
+                            "insert into brakes values ('identity', $1, '', 'supervisor', 'loop', "
+                            "'interlock-server', 'r', '', 0)",
+                            {"s" + std::to_string(i)}
+                        ));
+                    }
+                    return base::done;
+                })
+                .ok());
+    CHECK(room.set(BrakeKind::target, "shop").ok());
+}
+
 TEST_CASE("a brake of an unknown kind is not overlooked", "[approval]") {
     BrakeStore room;
     REQUIRE(

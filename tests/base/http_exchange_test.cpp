@@ -70,6 +70,33 @@ TEST_CASE("an answer can be streamed in pieces", "[base]") {
     CHECK_FALSE(exchange->gone().stop_requested());
 }
 
+TEST_CASE("a stream whose body was dropped leaves room for other bodies", "[base]") {
+    std::atomic<bool> dropped = false;
+    std::shared_ptr<HttpExchange> stream; // of the I/O thread, until the server ends
+    HttpServerOptions options;
+    options.bodies_bytes_max = 100;
+    options.handler = [&](std::shared_ptr<HttpExchange> exchange) {
+        if (stream) {
+            exchange->respond({200, {}, "there was room"});
+            return;
+        }
+        stream = std::move(exchange);
+        stream->drop_body();
+        dropped = stream->request().body.empty();
+        stream->start_stream(200, {});
+    };
+    const auto server = serve(std::move(options));
+    const std::string post =
+        "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60\r\n\r\n" + std::string(60, 'x');
+    RawClient first(server->port());
+    first.say(post);
+    first.read_until("\r\n\r\n");
+    CHECK(dropped);
+    RawClient second(server->port());
+    second.say(post);
+    CHECK(second.read_until("there was room").starts_with("HTTP/1.1 200"));
+}
+
 TEST_CASE("a stream that is dropped does not look complete", "[base]") {
     const auto server = serve([](const std::shared_ptr<HttpExchange>& exchange) {
         exchange->start_stream(200, {});

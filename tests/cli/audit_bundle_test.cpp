@@ -109,6 +109,25 @@ TEST_CASE("a record that is left out of a plan's story is missed", "[cli]") {
     }
 }
 
+TEST_CASE("a bundle that does not say what it covers is not whole", "[cli]") {
+    const Bundle bundle;
+    const auto with_manifest = [&](const auto& change) {
+        auto files = bundle.files;
+        auto manifest = base::parse_json(files[bundle_manifest]).value();
+        change(manifest);
+        files[bundle_manifest] = base::render_json(manifest);
+        return bundle.problems(files);
+    };
+    CHECK(with_manifest([](base::Json&) {}).empty());
+    CHECK(any_says(
+        with_manifest([](base::Json& manifest) { manifest.erase("asked_for"); }), "what was asked"
+    ));
+    CHECK(any_says(
+        with_manifest([](base::Json& manifest) { manifest["asked_for"].erase("from"); }),
+        "what was asked"
+    ));
+}
+
 TEST_CASE("a bundle is held against the keys the reader brings along", "[cli]") {
     const Bundle bundle;
     BundleTrust trust;

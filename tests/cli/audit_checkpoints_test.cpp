@@ -33,6 +33,15 @@ TEST_CASE(
     CHECK(kept_checkpoints({story.state + "/nowhere"}).notes.empty());
 }
 
+TEST_CASE("checkpoints that cannot be looked for are a problem, not their absence", "[cli]") {
+    Story story;
+    const base::StateDirectory state{story.state};
+    std::filesystem::remove_all(state.checkpoints());
+    CHECK(kept_checkpoints(state).problems.empty());
+    must(base::write_file_atomically(state.checkpoints(), "not a directory"));
+    CHECK(kept_checkpoints(state).problems.size() == 1);
+}
+
 TEST_CASE("a checkpoint is read only with the key that signed it", "[cli]") {
     Story story;
     story.server_signs();

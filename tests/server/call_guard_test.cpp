@@ -153,6 +153,27 @@ TEST_CASE("calling a killed tool suspends nobody", "[server]") {
     CHECK(core.code("counter").empty());
 }
 
+TEST_CASE("who is stopped and goes on calling does not fill the audit log", "[server]") {
+    Guarded core;
+    core.kill(BrakeKind::identity, "os:tester");
+    const auto calls = limits::barred_recorded_per_minute + 40;
+    for (std::size_t i = 0; i < calls; ++i) {
+        CHECK(core.code("echo") == "suspended");
+    }
+    CHECK(core.outcomes().size() == limits::barred_recorded_per_minute);
+    core.clock.advance(std::chrono::minutes(1));
+    CHECK(core.code("echo") == "suspended");
+    CHECK(core.outcomes().size() == limits::barred_recorded_per_minute + 1);
+}
+
+TEST_CASE("each cause of a suspension is a series from the start", "[server]") {
+    Guarded core;
+    CHECK(
+        core.metrics.render().find("interlock_suspensions_total{cause=\"loop\"} 0\n") !=
+        std::string::npos
+    );
+}
+
 TEST_CASE("a killed identity is told so, and others are not touched", "[server]") {
     Guarded core;
     core.kill(BrakeKind::identity, "os:tester");

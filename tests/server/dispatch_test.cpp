@@ -118,6 +118,21 @@ TEST_CASE("one subject has at most its share of the queue and of the workers", "
     modest.wait_ended(2);
 }
 
+TEST_CASE("one subject has at most its share of the bytes", "[server]") {
+    interlock::base::SystemClock clock;
+    Dispatcher dispatcher(
+        clock, DispatcherOptions{.bytes_max = 100, .bytes_per_subject_max = 50, .paused = true}
+    );
+    const auto submit = [&](const char* subject, std::size_t bytes) {
+        return dispatcher.submit(
+            "", [](CallControl&) { return interlock::server::Deliver(); }, {}, {subject, bytes}
+        );
+    };
+    CHECK(submit("a", 30) == Admission::accepted);
+    CHECK(submit("a", 30) == Admission::busy);
+    CHECK(submit("b", 40) == Admission::accepted);
+}
+
 TEST_CASE("one subject has at most its share of the tasks", "[server]") {
     SharedClock clock;
     Gate done;

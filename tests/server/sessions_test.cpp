@@ -97,7 +97,19 @@ TEST_CASE("the end of a session ends its streams", "[server]") {
     CHECK_FALSE(opened.sessions.find(other->id(), "a"));
 }
 
-TEST_CASE("every session that leaves is told, however it leaves", "[server]") {
+TEST_CASE("a session that others push out is not told: its client still waits", "[server]") {
+    Opened opened;
+    std::size_t told = 0;
+    opened.sessions.on_end([&](const std::string&) { ++told; });
+    for (std::size_t i = 0; i <= limits::sessions_per_subject_max; ++i) {
+        opened.sessions.open("a");
+    }
+    CHECK(opened.sessions.all().size() == limits::sessions_per_subject_max);
+    CHECK(told == 0);
+    opened.sessions.on_end({});
+}
+
+TEST_CASE("a session that its client or time ends is told", "[server]") {
     Opened opened;
     std::vector<std::string> left;
     opened.sessions.on_end([&](const std::string& id) { left.push_back(id); });

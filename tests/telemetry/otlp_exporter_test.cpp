@@ -104,6 +104,18 @@ TEST_CASE("spans are sent in batches, a full one at once", "[telemetry]") {
     CHECK(test::Collector::names(f.collector.requests().front()).size() == 3);
 }
 
+TEST_CASE("a queue in which a batch no longer fits is sent at once", "[telemetry]") {
+    Fixture f;
+    f.settings.schedule_delay = std::chrono::hours{1};
+    f.settings.queue_max = 10;
+    f.settings.batch_max = 10;
+    const auto exporter = f.start();
+    exporter->offer(rendered("kept"), 7);
+    exporter->offer(rendered("lost"), 7);
+    CHECK(f.collector.has(1));
+    CHECK(eventually([&] { return f.lost("export_queue_full", 7); }));
+}
+
 TEST_CASE("what a busy collector asks for is done: again, and later each time", "[telemetry]") {
     for (const unsigned status : {429U, 502U, 503U, 504U}) {
         Fixture f;

@@ -155,6 +155,19 @@ TEST_CASE("the least recently used goes first when the budget is used up", "[too
     );
 }
 
+TEST_CASE("who keeps most makes room first, whoever came earlier", "[tools]") {
+    StoreBench bench;
+    REQUIRE(bench.put(1, "{}", "os:ann").ok());
+    const std::string body(limits::evidence_bytes_max - 1024, 'x');
+    const int fit = static_cast<int>(limits::evidence_store_bytes_max / limits::evidence_bytes_max);
+    for (int i = 2; i <= fit + 4; ++i) {
+        bench.clock.advance(std::chrono::seconds{1});
+        REQUIRE(bench.put(i, body, "os:bob").ok());
+    }
+    CHECK(bench.store->owns(id_of(1), "os:ann"));
+    CHECK_FALSE(bench.store->owns(id_of(2), "os:bob"));
+}
+
 TEST_CASE("what is past its lifetime is removed", "[tools]") {
     StoreBench bench;
     REQUIRE(bench.put(1, "{}").ok());
