@@ -202,9 +202,10 @@ Result<Output> propose_plan(const PlanningParts& parts, Context& context, const 
         contract->second, {with.cause, given.object("parameters")}, fingerprint
     );
     const auto began = context.clock.ticks();
-    auto admitted = plan ? runbooks::admit(std::move(plan).value(), contract->second)
-                         : Result<runbooks::Plan>(plan.error());
-    if (plan && call.span.recording()) {
+    const bool is_planned = plan.ok();
+    auto admitted = is_planned ? runbooks::admit(std::move(plan).value(), contract->second)
+                               : Result<runbooks::Plan>(plan.error());
+    if (is_planned && call.span.recording()) {
         auto span = context.tracer.past(
             "evaluate_policy",
             telemetry::SpanKind::internal,

@@ -141,7 +141,7 @@ bool listens(const Reaction& reaction) {
     });
 }
 
-Protocol::Protocol(ProtocolParts parts) : parts_(parts) {}
+Protocol::Protocol(ProtocolParts parts) : parts_(std::move(parts)) {}
 
 // --- From bytes to a route -----------------------------------------------------------------------
 

@@ -317,7 +317,9 @@ base::Result<std::vector<MissingNeed>> check_drift(
     db::LaneSettings settings;
     settings.application_name = "interlock:drift";
     settings.statement_timeout = limits::drift_statement_timeout;
-    INTERLOCK_TRY(const db::ReadResults results, connection.read(settings, queries, stop));
+    INTERLOCK_TRY(
+        const db::ReadResults results, connection.read(settings, queries, std::move(stop))
+    );
     if (!results.front()) {
         return results.front().error();
     }
@@ -357,7 +359,7 @@ void DriftWatch::start() {
     }};
 }
 
-void DriftWatch::look(std::stop_token stop) {
+void DriftWatch::look(const std::stop_token& stop) {
     for (const std::string& target : parts_.targets.names()) {
         {
             const std::lock_guard lock(mutex_);
@@ -372,7 +374,7 @@ void DriftWatch::look(std::stop_token stop) {
     }
 }
 
-void DriftWatch::look_at(const std::string& target, std::stop_token stop) {
+void DriftWatch::look_at(const std::string& target, const std::stop_token& stop) {
     auto loan = parts_.targets.borrow(target, Lane::ordinary, stop);
     if (!loan) {
         keep(target, loan.error());

@@ -61,7 +61,7 @@ public:
     /// Looks at once and then whenever a target is due, until destruction.
     void start();
     /// Looks at every target that is due now.
-    void look(std::stop_token stop = {});
+    void look(const std::stop_token& stop = {});
     TargetDrift seen(const std::string& target) const;
     /// For an answer of `tool`: what it could not examine on this target, and why.
     std::vector<NotExamined> gaps(std::string_view tool, const std::string& target) const;
@@ -72,7 +72,7 @@ private:
         base::Ticks due{};
         base::Duration backoff{};
     };
-    void look_at(const std::string& target, std::stop_token stop);
+    void look_at(const std::string& target, const std::stop_token& stop);
     void keep(const std::string& target, base::Result<std::vector<MissingNeed>> found);
 
     DriftParts parts_;
