@@ -1,6 +1,7 @@
 #include "server/brakes_watch.hpp"
 
 #include "base/log.hpp"
+#include "base/pause.hpp"
 
 #include <algorithm>
 #include <array>
@@ -191,14 +192,8 @@ void BrakesWatch::put_in_force(std::vector<Brake> stored) {
 }
 
 void BrakesWatch::watch(const std::stop_token& ended) {
-    std::mutex mutex;
-    std::unique_lock lock(mutex);
-    std::condition_variable_any nobody; // woken by the stop request alone
-    while (!ended.stop_requested()) {
-        nobody.wait_for(lock, ended, parts_.interval, [] { return false; });
-        if (!ended.stop_requested()) {
-            (void)look(); // told in the log, in a metric and by unready()
-        }
+    while (base::pause(ended, parts_.interval)) {
+        (void)look(); // told in the log, in a metric and by unready()
     }
 }
 

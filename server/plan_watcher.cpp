@@ -1,22 +1,16 @@
 #include "server/plan_watcher.hpp"
 
+#include "base/pause.hpp"
 #include "server/resource_address.hpp"
 
-#include <condition_variable>
 #include <utility>
 
 namespace interlock::server {
 namespace {
 
 void watch(const std::stop_token& ended, const PlanWatcherParts& parts) {
-    std::mutex mutex;
-    std::unique_lock lock(mutex);
-    std::condition_variable_any nobody; // woken by the stop request alone
-    while (!ended.stop_requested()) {
-        nobody.wait_for(lock, ended, parts.interval, [] { return false; });
-        if (!ended.stop_requested()) {
-            look_at_plans(parts);
-        }
+    while (base::pause(ended, parts.interval)) {
+        look_at_plans(parts);
     }
 }
 

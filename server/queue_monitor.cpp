@@ -1,9 +1,7 @@
 #include "server/queue_monitor.hpp"
 
 #include "base/log.hpp"
-
-#include <condition_variable>
-#include <mutex>
+#include "base/pause.hpp"
 
 namespace interlock::server {
 namespace {
@@ -12,19 +10,15 @@ using telemetry::Gauge;
 using telemetry::Histogram;
 
 void watch(const std::stop_token& ended, approval::Queue& queue, telemetry::Metrics& metrics) {
-    std::mutex mutex;
-    std::unique_lock lock(mutex);
-    std::condition_variable_any nobody; // woken by the stop request alone
     std::string since;
     bool failing = false;
-    while (!ended.stop_requested()) {
+    do {
         const auto looked = look_at_queue(queue, metrics, since);
         if (!looked && !failing) {
             base::log_warning("queue.not_counted", {{"why", base::to_text(looked.error())}});
         }
         failing = !looked;
-        nobody.wait_for(lock, ended, base::limits::queue_look_interval, [] { return false; });
-    }
+    } while (base::pause(ended, base::limits::queue_look_interval));
 }
 
 } // namespace

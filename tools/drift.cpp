@@ -2,9 +2,9 @@
 
 #include "base/db/sql_text.hpp"
 #include "base/log.hpp"
+#include "base/pause.hpp"
 
 #include <algorithm>
-#include <condition_variable>
 #include <set>
 #include <utility>
 
@@ -349,13 +349,9 @@ DriftWatch::DriftWatch(DriftParts parts) : parts_{parts} {
 
 void DriftWatch::start() {
     thread_ = std::jthread{[this](const std::stop_token& ended) {
-        std::mutex mutex;
-        std::unique_lock lock(mutex);
-        std::condition_variable_any nobody; // woken by the stop request alone
-        while (!ended.stop_requested()) {
+        do {
             look(ended);
-            nobody.wait_for(lock, ended, poll, [] { return false; });
-        }
+        } while (base::pause(ended, poll));
     }};
 }
 

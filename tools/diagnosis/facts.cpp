@@ -2,13 +2,12 @@
 
 #include "base/json.hpp"
 #include "base/limits.hpp"
+#include "base/pause.hpp"
 #include "telemetry/redaction.hpp"
 #include "tools/lane.hpp"
 #include "tools/targets.hpp"
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <stop_token>
 #include <thread>
 
@@ -26,11 +25,7 @@ public:
     Budget(std::stop_token caller, std::chrono::milliseconds length)
         : forward_{std::move(caller), [this] { source_.request_stop(); }},
           timer_{[this, length](const std::stop_token& ended) {
-              std::mutex mutex;
-              std::unique_lock lock{mutex};
-              std::condition_variable_any nobody;
-              nobody.wait_for(lock, ended, length, [] { return false; });
-              if (!ended.stop_requested()) {
+              if (base::pause(ended, length)) {
                   source_.request_stop();
               }
           }} {}
