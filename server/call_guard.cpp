@@ -184,22 +184,23 @@ void CallGuard::Passage::end(const CallResult& result) {
 // --- What is in force ----------------------------------------------------------------------------
 
 std::optional<Barred> CallGuard::why(const BrakesInForce& brakes, const Job& job) {
-    if (const Brake* brake = brakes.all()) {
-        return Barred{false, everything_stopped(*brake)};
-    }
-    if (const Brake* brake = brakes.identity(job.access.identity)) {
-        return Barred{false, identity_stopped(*brake)};
+    if (auto stopped = why(brakes, job.access.identity)) {
+        return stopped;
     }
     const Brake* brake = job.kind == JobKind::call_tool ? brakes.tool(job.name) : nullptr;
     return brake != nullptr ? std::optional(Barred{true, tool_stopped(*brake)}) : std::nullopt;
 }
 
 std::optional<Barred> CallGuard::barred(const telemetry::Identity& identity) const {
-    const auto brakes = parts_.brakes.current();
-    if (const Brake* brake = brakes->all()) {
+    return why(*parts_.brakes.current(), identity);
+}
+
+std::optional<Barred>
+CallGuard::why(const BrakesInForce& brakes, const telemetry::Identity& identity) {
+    if (const Brake* brake = brakes.all()) {
         return Barred{false, everything_stopped(*brake)};
     }
-    const Brake* brake = brakes->identity(identity);
+    const Brake* brake = brakes.identity(identity);
     return brake != nullptr ? std::optional(Barred{false, identity_stopped(*brake)}) : std::nullopt;
 }
 

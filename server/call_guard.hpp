@@ -85,6 +85,8 @@ public:
 
 private:
     static std::optional<Barred> why(const BrakesInForce& brakes, const Job& job);
+    static std::optional<Barred>
+    why(const BrakesInForce& brakes, const telemetry::Identity& identity);
     void suspend(const telemetry::Identity& identity, const Breach& breach);
 
     CallGuardParts parts_;

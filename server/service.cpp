@@ -96,7 +96,8 @@ struct Service::State {
 
     base::Result<std::shared_ptr<const CompiledOffer>>
     compile_offer(const std::vector<std::string>& chosen);
-    base::Status offer_again();
+    /// Without what is killed, and with what is not any more. `chosen`: toolsets from now on.
+    base::Status offer_again(const std::optional<std::vector<std::string>>& chosen = {});
     void brakes_changed(const BrakesInForce& before, const BrakesInForce& now);
 
     const Options options;
@@ -150,10 +151,10 @@ Service::State::compile_offer(const std::vector<std::string>& chosen) {
     return CompiledOffer::compile(std::move(offer));
 }
 
-/// Without what is killed, and with what is not any more.
-base::Status Service::State::offer_again() {
+base::Status Service::State::offer_again(const std::optional<std::vector<std::string>>& chosen) {
     const std::lock_guard lock(offering);
-    INTERLOCK_TRY(auto offer, compile_offer(toolsets));
+    INTERLOCK_TRY(auto offer, compile_offer(chosen.value_or(toolsets)));
+    toolsets = chosen.value_or(toolsets);
     catalogue->replace(std::move(offer));
     return base::done;
 }
@@ -312,12 +313,7 @@ TurnedAway& Service::turned_away() {
 }
 
 base::Status Service::reload(const Options& options) {
-    {
-        const std::lock_guard lock(state_->offering);
-        INTERLOCK_TRY(auto offer, state_->compile_offer(options.toolsets));
-        state_->toolsets = options.toolsets;
-        state_->catalogue->replace(std::move(offer));
-    }
+    INTERLOCK_CHECK(state_->offer_again(options.toolsets));
     state_->supervisor.use(options.supervisor);
     return base::done;
 }

@@ -47,8 +47,6 @@ Source source_of(
     return source;
 }
 
-/// A statement that was sent with others: what it did is known when all are done, so its span is
-/// made then, where it ran in the order of the read.
 void tell_statement(
     telemetry::Span& span,
     const LaneRequest& request,
@@ -66,6 +64,8 @@ void tell_failure(telemetry::Span& span, const base::Error& error) {
     span.fail(base::name(error.code), telemetry::safe_text(error.what));
 }
 
+/// Statements were sent together: what each did is known when all are done, so their spans are made
+/// then, one behind the other in the order of the read.
 void tell_statements(
     const Context& context,
     const Call& call,

@@ -5,14 +5,12 @@
 #include "base/http_client.hpp"
 #include "base/json.hpp"
 #include "server/http_endpoint.hpp"
-#include "server/offered_tools.hpp"
 #include "server/service.hpp"
 #include "telemetry/audit_log.hpp"
 #include "tests/lab/lab.hpp"
 #include "tests/lab/session.hpp"
 #include "tests/server/fixture.hpp"
-#include "tools/lane.hpp"
-#include "tools/schema.hpp"
+#include "tests/server/sleeping_tool.hpp"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -227,40 +225,9 @@ TEST_CASE(
 TEST_CASE("cancelling a call cancels its statement on the database", "[server][live]") {
     const Database database;
     interlock::lab::apply_lane(database);
-    const auto sleeps = [](interlock::tools::Context& context, const interlock::tools::Call& call
-                        ) -> base::Result<interlock::tools::Output> {
-        interlock::db::Query query;
-        query.sql = {"sleep", "select pg_catalog.pg_sleep(25)"};
-        INTERLOCK_TRY(
-            const auto read,
-            interlock::tools::read_lane(
-                context,
-                call,
-                {.target = "shop", .tool = "sleeps", .statement_timeout = std::chrono::seconds(30)},
-                {query}
-            )
-        );
-        const auto& rows = read.results.front();
-        if (!rows) {
-            return rows.error();
-        }
-        return interlock::tools::Output{R"({"text":"slept"})", "slept", false};
-    };
-    interlock::tools::Tool tool{
-        .name = "sleeps",
-        .title = "Sleeps",
-        .summary = "Sleeps.",
-        .domain = "postgres",
-        .output_schema =
-            [] {
-                return interlock::tools::output_schema_of(
-                    R"({"text":{"type":"string"}})", {"text"}
-                );
-            },
-        .run = sleeps};
     Core core({}, interlock::test::example_offer(), {database.address("interlock_diag", "shop")});
     core.catalogue.replace(interlock::test::compiled(
-        interlock::test::offer_with({server::offered_tool(core.context, tool)})
+        interlock::test::offer_with({interlock::test::sleeping_tool(core.context)})
     ));
     const auto sleeping = [&](const std::string& count) {
         return interlock::lab::wait_until([&] {
