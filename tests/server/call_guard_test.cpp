@@ -1,13 +1,11 @@
 // Kill switches and suspensions as clients meet them, with the whole core but the database.
 #include "approval/brakes_lift.hpp"
 #include "server/call_guard.hpp"
-#include "server/offered_tools.hpp"
 #include "tests/approval/brakes_fixture.hpp"
 #include "tests/lab/lab.hpp"
 #include "tests/server/captured_log.hpp"
 #include "tests/server/fixture.hpp"
-#include "tools/lane.hpp"
-#include "tools/schema.hpp"
+#include "tests/server/sleeping_tool.hpp"
 
 #include <map>
 
@@ -30,6 +28,7 @@ using interlock::test::example_tool;
 using interlock::test::json;
 using interlock::test::modern_meta;
 using interlock::test::offer_with;
+using interlock::test::sleeping_tool;
 using interlock::test::text_answer;
 using interlock::test::ToolOutcome;
 using server::Supervisor;
@@ -397,51 +396,13 @@ TEST_CASE("every call leaves one line about who asked, served or refused", "[ser
 
 namespace {
 
-/// Sleeps for 25 s in one statement on `shop`.
-server::OfferedTool sleeps(interlock::tools::Context& context) {
-    const auto run = [](interlock::tools::Context& room, const interlock::tools::Call& call
-                     ) -> base::Result<interlock::tools::Output> {
-        interlock::db::Query query;
-        query.sql = {"sleep", "select pg_catalog.pg_sleep(25)"};
-        INTERLOCK_TRY(
-            const auto read,
-            interlock::tools::read_lane(
-                room,
-                call,
-                {.target = "shop", .tool = "sleeps", .statement_timeout = std::chrono::seconds(30)},
-                {query}
-            )
-        );
-        const auto& rows = read.results.front();
-        if (!rows) {
-            return rows.error();
-        }
-        return interlock::tools::Output{R"({"text":"slept"})", "slept", false};
-    };
-    return server::offered_tool(
-        context,
-        interlock::tools::Tool{
-            .name = "sleeps",
-            .title = "Sleeps",
-            .summary = "Sleeps.",
-            .domain = "postgres",
-            .output_schema =
-                [] {
-                    return interlock::tools::output_schema_of(
-                        R"({"text":{"type":"string"}})", {"text"}
-                    );
-                },
-            .run = run}
-    );
-}
-
 /// A core on a real database, which looks at its brakes as often as the program does.
 struct OnDatabase : Core {
     explicit OnDatabase(const interlock::lab::Database& shop)
         : Core({}, interlock::test::example_offer(), {shop.address("interlock_diag", "shop")}),
           database(shop),
           watch({*brakes.store, *brakes.store, brakes.random, metrics}) {
-        catalogue.replace(interlock::test::compiled(offer_with({sleeps(context)})));
+        catalogue.replace(interlock::test::compiled(offer_with({sleeping_tool(context)})));
         REQUIRE(watch
                     .start([this](const auto& before, const auto& now) {
                         std::map<std::string, std::string> off;

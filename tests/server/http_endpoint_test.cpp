@@ -188,6 +188,18 @@ struct Serving {
         }
         client.say(text + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
     }
+    /// A stream of news about the list of tools; it has begun.
+    void listen(RawClient& client, const std::string& authorization) const {
+        HttpHeaders headers = modern("subscriptions/listen");
+        headers.emplace_back("Authorization", authorization);
+        say(client,
+            "POST",
+            headers,
+            R"({"jsonrpc":"2.0","id":5,"method":"subscriptions/listen","params":{)"
+            R"("notifications":{"toolsListChanged":true},)" +
+                modern_meta() + "}}");
+        client.read_until("event: message\n");
+    }
 
     std::string unready;
     std::unique_ptr<Gatekeeper> open =
@@ -562,17 +574,7 @@ TEST_CASE("streams end with the token that opened them, however quiet they are",
     serving.say(standing, "GET", session);
     standing.read_until("data:\n\n");
     RawClient listening(serving.server->port());
-    HttpHeaders headers = modern("subscriptions/listen");
-    headers.emplace_back("Authorization", "Bearer alice");
-    serving.say(
-        listening,
-        "POST",
-        headers,
-        R"({"jsonrpc":"2.0","id":5,"method":"subscriptions/listen","params":{)"
-        R"("notifications":{"toolsListChanged":true},)" +
-            modern_meta() + "}}"
-    );
-    listening.read_until("event: message\n");
+    serving.listen(listening, "Bearer alice");
     CHECK(standing.read_stream().ends_with("0\r\n\r\n"));
     CHECK(listening.read_stream().ends_with("0\r\n\r\n"));
 }
@@ -584,17 +586,7 @@ TEST_CASE("streams end when the right to them changes, and no other stream does"
     serving.say(standing, "GET", session);
     standing.read_until("data:\n\n");
     RawClient listening(serving.server->port());
-    HttpHeaders headers = modern("subscriptions/listen");
-    headers.emplace_back("Authorization", "Bearer bob");
-    serving.say(
-        listening,
-        "POST",
-        headers,
-        R"({"jsonrpc":"2.0","id":5,"method":"subscriptions/listen","params":{)"
-        R"("notifications":{"toolsListChanged":true},)" +
-            modern_meta() + "}}"
-    );
-    listening.read_until("event: message\n");
+    serving.listen(listening, "Bearer bob");
     // While nothing changes they stay: news still arrive after many looks.
     const int asked = serving.tokens.asked.load();
     REQUIRE(interlock::base::eventually([&] { return serving.tokens.asked.load() > asked + 20; }));
