@@ -110,10 +110,11 @@ base::Result<LaneRead> read_on(
     const Context& context,
     const Call& call,
     const LaneRequest& request,
-    std::vector<db::Query>& queries
+    const QueriesFor& queries_for
 ) {
     const db::LaneSettings settings = settings_for(call, request);
     db::ReaderConnection& connection = loan.connection();
+    auto queries = queries_for(connection.facts());
     const bool standby = connection.facts().in_recovery;
     if (standby) {
         queries.push_back({.sql = freshness, .parameters = {}, .rows_max = 1});
@@ -138,9 +139,6 @@ base::Result<LaneRead> read_on(
         );
         tell_statement(span, request, settings.role, connection);
         tell_failure(span, results.error());
-    }
-    if (standby) {
-        queries.pop_back();
     }
     if (!results) {
         return std::move(results).error();
@@ -178,21 +176,6 @@ borrow(Context& context, const Call& call, const LaneRequest& request) {
     return loan;
 }
 
-/// A connection may have died while it lay idle (a restarted server): such a read is safe to do
-/// again, once, on a new one.
-base::Result<LaneRead> read_replacing_dead(
-    Context& context, const Call& call, const LaneRequest& request, std::vector<db::Query>& queries
-) {
-    for (bool again = false;; again = true) {
-        INTERLOCK_TRY(const auto loan, borrow(context, call, request));
-        auto read = read_on(*loan, context, call, request, queries);
-        if (read || again || !loan->connection().broken() ||
-            read.error().code != base::Errc::target_unreachable) {
-            return read;
-        }
-    }
-}
-
 } // namespace
 
 std::string
@@ -213,9 +196,24 @@ std::string short_version(const std::string& version) {
 }
 
 base::Result<LaneRead> read_lane(
+    Context& context, const Call& call, const LaneRequest& request, const QueriesFor& queries_for
+) {
+    // A connection may have died while it lay idle (a restarted server): such a read is safe to do
+    // again, once, on a new one.
+    for (bool again = false;; again = true) {
+        INTERLOCK_TRY(const auto loan, borrow(context, call, request));
+        auto read = read_on(*loan, context, call, request, queries_for);
+        if (read || again || !loan->connection().broken() ||
+            read.error().code != base::Errc::target_unreachable) {
+            return read;
+        }
+    }
+}
+
+base::Result<LaneRead> read_lane(
     Context& context, const Call& call, const LaneRequest& request, std::vector<db::Query> queries
 ) {
-    return read_replacing_dead(context, call, request, queries);
+    return read_lane(context, call, request, [&](const db::ServerFacts&) { return queries; });
 }
 
 NotExamined failed_check(std::string what, const base::Error& error, std::string would_tell) {

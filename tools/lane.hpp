@@ -7,6 +7,7 @@
 #include "tools/tool.hpp"
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +27,14 @@ struct LaneRead {
     db::ServerFacts facts;
 };
 
+/// The statements for the server that is there: versions differ.
+using QueriesFor = std::function<std::vector<db::Query>(const db::ServerFacts&)>;
+
 /// An Error means nothing could be read. A connection that had died while idle is replaced once.
+base::Result<LaneRead> read_lane(
+    Context& context, const Call& call, const LaneRequest& request, const QueriesFor& queries_for
+);
+/// The same statements for every server.
 base::Result<LaneRead> read_lane(
     Context& context, const Call& call, const LaneRequest& request, std::vector<db::Query> queries
 );

@@ -32,6 +32,7 @@ public:
 
     /// Calls a tool; its answer, an error too, is held against the schema and the limits.
     tools::Output call(const std::string& name, const std::string& arguments = "{}");
+    tools::Output call(const tools::Tool& tool, const std::string& arguments = "{}");
     /// The structured answer of a call that must work.
     base::Json ask(const std::string& name, const std::string& arguments = "{}");
 

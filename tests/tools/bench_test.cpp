@@ -22,9 +22,12 @@ const tools::Tool& find_tool(const std::string& name) {
 } // namespace
 
 tools::Output ToolBench::call(const std::string& name, const std::string& arguments) {
+    return call(find_tool(name), arguments);
+}
+
+tools::Output ToolBench::call(const tools::Tool& tool, const std::string& arguments) {
     tools::Context context{targets_, *store_, metrics_, tracer_, clock_, random_};
     context.drift = drift_;
-    const tools::Tool& tool = find_tool(name);
     const tools::CallRequest request{
         .identity = identity_, .stop = stop_.get_token(), .span = nullptr, .id = "c1"};
     auto output = tools::run_tool(context, tool, nlohmann::json::parse(arguments), request);

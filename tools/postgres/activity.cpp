@@ -2,12 +2,11 @@
 // of the connection limit is used.
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "tools/assess.hpp"
 #include "tools/catalog.hpp"
-#include "tools/lane.hpp"
 #include "tools/postgres/lock_facts.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
-#include "tools/schema.hpp"
 #include "tools/targets.hpp"
 
 #include <optional>
@@ -17,10 +16,6 @@ namespace {
 
 constexpr std::string_view tool_name = "get_activity";
 
-struct Threshold {
-    double warning;
-    double critical;
-};
 // Idle in a transaction: holds locks and the vacuum horizon for nothing.
 constexpr Threshold idle_in_transaction_seconds{5 * 60, 15 * 60};
 // Blocking others for this long makes an idle transaction a candidate for ending it.
@@ -172,25 +167,30 @@ const std::vector<Column>& connection_columns() {
     return declared;
 }
 
+constexpr Section sessions_section{
+    .name = "sessions",
+    .columns = session_columns,
+    .editions = {{{.sql = activity_sessions}}},
+    .would_tell = "who needs attention"};
+constexpr Section states_section{
+    .name = "states",
+    .columns = state_columns,
+    .editions = {{{.sql = activity_states}}},
+    .would_tell = "how many sessions are in which state"};
+constexpr Section connections_section{
+    .name = "connections",
+    .columns = connection_columns,
+    .editions = {{{.sql = connection_use}}},
+    .would_tell = "how near the connection limit is"};
+constexpr std::array sections{&sessions_section, &states_section, &connections_section};
+
 std::string output_schema() {
-    static const std::string schema = packet_schema(
-        {{"sessions", &session_columns()},
-         {"states", &state_columns()},
-         {"connections", &connection_columns()}}
-    );
+    static const std::string schema = packet_schema(sections);
     return schema;
 }
 
-/// Severity of a value, or nothing below the warning.
-std::optional<Severity> judge(double value, const Threshold& threshold) {
-    if (value >= threshold.critical) {
-        return Severity::critical;
-    }
-    return value >= threshold.warning ? std::optional{Severity::warning} : std::nullopt;
-}
-
 std::string threshold_text(const Threshold& threshold, Severity severity) {
-    return seconds_text(severity == Severity::critical ? threshold.critical : threshold.warning);
+    return seconds_text(threshold.passed(severity));
 }
 
 void judge_idle_in_transaction(
@@ -307,69 +307,31 @@ Totals judge_states(const db::Table& states, Evidence& evidence) {
 void judge_connections(const db::Table& use, Evidence& evidence) {
     const double percent = use.real(0, "used_percent").value_or(0);
     if (const auto severity = judge(percent, connections_percent)) {
-        const double limit = *severity == Severity::critical ? connections_percent.critical
-                                                             : connections_percent.warning;
         evidence.findings.push_back(
             {.severity = *severity,
              .object = "connections",
              .value = use.text(0, "used") + " of " + use.text(0, "max_connections") + " (" +
                       use.text(0, "used_percent") + " % of what ordinary roles may use)",
-             .threshold = std::to_string(static_cast<int>(limit)) + " %",
+             .threshold =
+                 std::to_string(static_cast<int>(connections_percent.passed(*severity))) + " %",
              .meaning = "New sessions are refused once the limit is reached; idle ones count."}
         );
     }
 }
 
-/// The table of a result, put into the packet; or the gap it leaves.
-const db::Table* take(
-    const base::Result<db::Rows>& result,
-    const char* name,
-    const std::vector<Column>& columns,
-    const char* would_tell,
-    Evidence& evidence
-) {
-    EvidenceRows rows{.name = name, .columns = &columns, .cells = {}};
-    const db::Table* table = nullptr;
-    if (result) {
-        table = &result->table;
-        rows.cells = decode_rows(*table, columns);
-        if (result->cut) {
-            evidence.not_examined.push_back(
-                {std::string{name} + " beyond the first " + std::to_string(table->rows.size()),
-                 "limit: more than this call lists",
-                 would_tell}
-            );
-        }
-    } else {
-        evidence.not_examined.push_back(failed_check(name, result.error(), would_tell));
-    }
-    evidence.rows.push_back(std::move(rows));
-    return table;
-}
-
-Evidence assess(const db::ReadResults& results) {
-    Evidence evidence;
-    evidence.tool = tool_name;
-    const db::Table* sessions =
-        take(results[0], "sessions", session_columns(), "who needs attention", evidence);
-    const db::Table* states = take(
-        results[1], "states", state_columns(), "how many sessions are in which state", evidence
-    );
-    const db::Table* use = take(
-        results[2],
-        "connections",
-        connection_columns(),
-        "how near the connection limit is",
-        evidence
-    );
+/// Judges what was read: `tables` in the order of `sections`.
+void assess(const std::vector<std::optional<db::Table>>& tables, Evidence& evidence) {
+    const auto& all = tables[0];
+    const auto& states = tables[1];
+    const auto& use = tables[2];
     Totals totals;
-    if (sessions != nullptr) {
-        judge_sessions(*sessions, evidence);
+    if (all) {
+        judge_sessions(*all, evidence);
     }
-    if (states != nullptr) {
+    if (states) {
         totals = judge_states(*states, evidence);
     }
-    const bool used_known = use != nullptr && !use->empty();
+    const bool used_known = use && !use->empty();
     if (used_known) {
         judge_connections(*use, evidence);
     }
@@ -381,7 +343,7 @@ Evidence assess(const db::ReadResults& results) {
         evidence.not_examined.push_back(std::move(gap));
     }
     evidence.summary =
-        states == nullptr
+        !states
             ? "Sessions could not be counted; see not examined."
             : counted(totals.sessions - totals.hidden, "client session", "client sessions") +
                   " examined" +
@@ -391,31 +353,31 @@ Evidence assess(const db::ReadResults& results) {
                   (used_known ? "; " + use->text(0, "used") + " of " +
                                     use->text(0, "max_connections") + " connections used."
                               : ".");
-    return evidence;
 }
 
 base::Result<Output> run(Context& context, const Call& call) {
     INTERLOCK_TRY(const std::string target, context.targets.resolve(call.arguments.text("target")));
     const auto limit = static_cast<std::size_t>(call.arguments.integer("limit"));
-    const LaneRequest request{.target = target, .tool = tool_name};
+    Evidence evidence;
+    evidence.tool = tool_name;
     INTERLOCK_TRY(
-        const LaneRead read,
-        read_lane(
+        const auto tables,
+        read_sections(
             context,
             call,
-            request,
-            {{.sql = activity_sessions,
+            {.target = target, .tool = tool_name},
+            {{.section = sessions_section,
               .parameters =
                   {call.arguments.text("view"),
                    std::to_string(call.arguments.integer("seconds_min")),
                    std::to_string(limit + 1)},
               .rows_max = limit},
-             {.sql = activity_states, .parameters = {}, .rows_max = 20},
-             {.sql = connection_use, .parameters = {}, .rows_max = 1}}
+             {.section = states_section, .rows_max = 20},
+             {.section = connections_section, .rows_max = 1}},
+            evidence
         )
     );
-    Evidence evidence = assess(read.results);
-    evidence.source = read.source;
+    assess(tables, evidence);
     return publish(context, call, std::move(evidence));
 }
 
@@ -452,10 +414,7 @@ Tool get_activity() {
               .example = "20"}},
         .output_schema = output_schema,
         .run = run,
-        .statements =
-            {{activity_sessions, "who needs attention", &session_columns()},
-             {activity_states, "how many sessions are in which state", &state_columns()},
-             {connection_use, "how near the connection limit is", &connection_columns()}},
+        .statements = statements_of(sections),
         .needs = {hidden_sessions_need()}};
 }
 

@@ -1,0 +1,143 @@
+#include "tools/assess.hpp"
+
+#include "tools/render.hpp"
+#include "tools/schema.hpp"
+
+#include <utility>
+
+namespace interlock::tools {
+namespace {
+
+/// "14" of 140000.
+std::string major_of(int version) {
+    return std::to_string(version / 10'000);
+}
+
+const db::Sql* edition_for(const Section& section, int version) {
+    const db::Sql* newest = nullptr;
+    for (const Edition& edition : section.editions) {
+        if (!edition.sql.text.empty() && edition.since <= version) {
+            newest = &edition.sql;
+        }
+    }
+    return newest;
+}
+
+std::vector<db::Query>
+queries_for(const std::vector<SectionRequest>& sections, const db::ServerFacts& facts) {
+    std::vector<db::Query> queries;
+    for (const SectionRequest& wanted : sections) {
+        if (const db::Sql* sql = edition_for(wanted.section, facts.version_number)) {
+            queries.push_back(
+                {.sql = *sql, .parameters = wanted.parameters, .rows_max = wanted.rows_max}
+            );
+        }
+    }
+    return queries;
+}
+
+NotExamined not_in_this_version(const Section& section, const db::ServerFacts& facts) {
+    return {
+        .what = std::string{section.name},
+        .why = "not_supported: PostgreSQL has it from version " +
+               major_of(section.editions.front().since) + " on; this one is " +
+               major_of(facts.version_number),
+        .would_tell = std::string{section.would_tell}};
+}
+
+/// The result's table; its rows or the gap it leaves go into the packet.
+std::optional<db::Table>
+take(const Section& section, base::Result<db::Rows>& result, Evidence& evidence) {
+    if (!result) {
+        evidence.not_examined.push_back(
+            failed_check(std::string{section.name}, result.error(), std::string{section.would_tell})
+        );
+        return std::nullopt;
+    }
+    db::Table table = std::move(result->table);
+    evidence.rows.back().cells = decode_rows(table, section.columns());
+    if (result->cut) {
+        evidence.not_examined.push_back(
+            {std::string{section.name} + " beyond the first " + std::to_string(table.rows.size()),
+             "limit: more than this call lists",
+             std::string{section.would_tell}}
+        );
+    }
+    return table;
+}
+
+} // namespace
+
+std::string packet_schema(Sections sections) {
+    std::vector<RowsShape> shapes;
+    for (const Section* section : sections) {
+        shapes.push_back({section->name, &section->columns()});
+    }
+    return packet_schema(shapes);
+}
+
+std::vector<ToolStatement> statements_of(Sections sections) {
+    std::vector<ToolStatement> statements;
+    for (const Section* section : sections) {
+        ToolStatement* older = nullptr;
+        for (const Edition& edition : section->editions) {
+            if (edition.sql.text.empty()) {
+                break;
+            }
+            if (older != nullptr) {
+                older->version_max = edition.since - 1;
+            }
+            older = &statements.emplace_back(ToolStatement{
+                .sql = edition.sql,
+                .would_tell = section->would_tell,
+                .columns = &section->columns(),
+                .version_min = edition.since});
+        }
+    }
+    return statements;
+}
+
+base::Result<std::vector<std::optional<db::Table>>> read_sections(
+    Context& context,
+    const Call& call,
+    const LaneRequest& request,
+    const std::vector<SectionRequest>& sections,
+    Evidence& evidence
+) {
+    INTERLOCK_TRY(
+        LaneRead read,
+        read_lane(
+            context,
+            call,
+            request,
+            [&](const db::ServerFacts& facts) { return queries_for(sections, facts); }
+        )
+    );
+    std::vector<std::optional<db::Table>> tables;
+    auto result = read.results.begin();
+    for (const SectionRequest& wanted : sections) {
+        evidence.rows.push_back(
+            {.name = std::string{wanted.section.name},
+             .columns = &wanted.section.columns(),
+             .cells = {}}
+        );
+        if (edition_for(wanted.section, read.facts.version_number) == nullptr) {
+            evidence.not_examined.push_back(not_in_this_version(wanted.section, read.facts));
+            tables.emplace_back();
+            continue;
+        }
+        tables.push_back(take(wanted.section, *result, evidence));
+        ++result;
+    }
+    evidence.source = std::move(read.source);
+    return tables;
+}
+
+std::optional<Severity> judge(double value, const Threshold& threshold) {
+    if (value >= threshold.critical) {
+        return Severity::critical;
+    }
+    return value >= threshold.warning ? std::optional{Severity::warning} : std::nullopt;
+}
+
+} // namespace interlock::tools
