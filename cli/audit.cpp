@@ -168,12 +168,44 @@ void print_plan(const PlanReport& plan) {
     print_line("state      " + shown(plan.state) + "\n");
 }
 
+/// A sentence of ours about what was written by others.
+std::string told(std::string_view sentence) {
+    return base::cut_middle(base::escape_non_ascii(base::sanitize(sentence)), 600);
+}
+
+Json scope_json(const BundleScope& scope) {
+    const auto place = [&](std::uint64_t index) {
+        return scope.first ? Json(index) : Json(nullptr);
+    };
+    return {
+        {"plan", scope.plan_id},
+        {"from", scope.from},
+        {"to", scope.to},
+        {"first_record", place(scope.first.value_or(0))},
+        {"last_record", place(scope.last)},
+    };
+}
+
+void print_scope(const BundleScope& scope) {
+    if (!scope.plan_id.empty()) {
+        print_line("asked for  plan " + shown(scope.plan_id));
+        return;
+    }
+    print_line(
+        "asked for  " + (scope.from.empty() ? "the first record" : shown(scope.from)) + " to " +
+        (scope.to.empty() ? "the checkpoint" : shown(scope.to)) +
+        (scope.first
+             ? ": records " + std::to_string(*scope.first) + " to " + std::to_string(scope.last)
+             : "")
+    );
+}
+
 Exit report_bundle(const AuditOptions& options) {
     const auto found = verify_bundle(options);
     if (!found) {
         return report(found.error(), options.json);
     }
-    const bool whole = found->problems.empty();
+    const bool whole = found->problems.empty() && found->not_known.empty();
     if (options.json) {
         Json plans = Json::array();
         for (const PlanReport& plan : found->plans) {
@@ -185,22 +217,31 @@ Exit report_bundle(const AuditOptions& options) {
             {"log_size", found->log_size},
             {"verifier_key", found->verifier_key},
             {"verifier_key_was_given", found->key_was_given},
+            {"scope", scope_json(found->scope)},
             {"records", found->records},
+            {"witnesses", found->witnesses},
             {"erased_payloads", found->erased},
             {"earlier_checkpoints", found->earlier_checkpoints},
             {"plans", std::move(plans)},
             {"problems", found->problems},
+            {"not_known", found->not_known},
         });
         return whole ? Exit::ok : Exit::check_failed;
     }
     for (const PlanReport& plan : found->plans) {
         print_plan(plan);
     }
+    print_scope(found->scope);
     for (const std::string& problem : found->problems) {
-        print_line(coloured(Colour::red, "problem    ") + shown(problem));
+        print_line(coloured(Colour::red, "problem    ") + told(problem));
+    }
+    for (const std::string& sentence : found->not_known) {
+        print_line(coloured(Colour::red, "not known  ") + told(sentence));
     }
     print_line(
-        (whole ? coloured(Colour::green, "whole      ") : coloured(Colour::red, "NOT WHOLE  ")) +
+        (whole                     ? coloured(Colour::green, "whole      ")
+         : found->problems.empty() ? coloured(Colour::red, "NOT PROVEN ")
+                                   : coloured(Colour::red, "NOT WHOLE  ")) +
         std::to_string(found->records) + " records, each proven in the log " +
         shown(found->origin) + " of " + std::to_string(found->log_size) + " records; " +
         std::to_string(found->earlier_checkpoints) + " earlier checkpoints continued, " +

@@ -1,5 +1,6 @@
 #include "cli/audit_bundle.hpp"
 
+#include "base/clock.hpp"
 #include "base/digest.hpp"
 #include "base/json.hpp"
 #include "base/limits.hpp"
@@ -14,6 +15,7 @@
 #include <charconv>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <set>
 
 #include <nlohmann/json.hpp>
@@ -29,6 +31,7 @@ using base::Result;
 using base::Status;
 
 constexpr std::string_view records_prefix = "records/";
+constexpr std::string_view witnesses_prefix = "witnesses/";
 constexpr std::string_view plans_prefix = "plans/";
 constexpr std::string_view checkpoints_prefix = "checkpoints/";
 constexpr const char* executor_name = "interlock-executor";
@@ -38,6 +41,21 @@ Error no_bundle(const std::string& why) {
         Errc::invalid_input,
         "This is not an audit bundle: " + why + ".",
         "Use the file exactly as `interlock audit export` wrote it."};
+}
+
+std::string numbered(std::string_view prefix, std::uint64_t index, const char* part) {
+    char number[24];
+    std::snprintf(number, sizeof number, "%012llu", static_cast<unsigned long long>(index));
+    return std::string(prefix) + number + "/" + part;
+}
+
+/// The number before the first slash; it may still be written in another way than ours.
+std::optional<std::uint64_t> index_in(std::string_view path) {
+    const auto slash = path.find('/');
+    std::uint64_t index = 0;
+    const auto* const end = path.data() + std::min(slash, path.size());
+    const auto [stop, error] = std::from_chars(path.data(), end, index);
+    return error == std::errc{} && stop == end ? std::optional(index) : std::nullopt;
 }
 
 class BundleCheck {
@@ -51,6 +69,8 @@ public:
             account_for(path);
         for (const auto index : indexes_)
             check_record(index);
+        for (const auto index : witness_indexes_)
+            check_witness(index);
         check_gaps();
         check_erasures();
         check_earlier();
@@ -62,6 +82,10 @@ private:
     void problem(const std::string& sentence) {
         if (report_.problems.size() < base::limits::audit_problems_max)
             report_.problems.push_back(base::sanitize(sentence));
+    }
+    void not_known(const std::string& sentence) {
+        if (report_.not_known.size() < base::limits::audit_problems_max)
+            report_.not_known.push_back(base::sanitize(sentence));
     }
     const std::string* file(const std::string& path) const {
         const auto found = files_.find(path);
@@ -103,20 +127,25 @@ private:
     void account_for(const std::string& path) {
         const std::string_view view = path;
         if (view.starts_with(records_prefix)) {
-            const auto rest = view.substr(records_prefix.size());
-            const auto slash = rest.find('/');
-            std::uint64_t index = 0;
-            const auto* const end = rest.data() + std::min(slash, rest.size());
-            const auto [stop, error] = std::from_chars(rest.data(), end, index);
-            const bool known = error == std::errc{} && stop == end &&
-                               (path == bundle_record(index, "header.json") ||
-                                path == bundle_record(index, "payload.json") ||
-                                path == bundle_record(index, "salt") ||
-                                path == bundle_record(index, "proof.tlog-proof"));
+            const auto index = index_in(view.substr(records_prefix.size()));
+            const bool known = index && (path == bundle_record(*index, "header.json") ||
+                                         path == bundle_record(*index, "payload.json") ||
+                                         path == bundle_record(*index, "salt") ||
+                                         path == bundle_record(*index, "proof.tlog-proof"));
             if (known)
-                indexes_.insert(index);
+                indexes_.insert(*index);
             else
                 problem("The file " + path + " belongs to no record.");
+            return;
+        }
+        if (view.starts_with(witnesses_prefix)) {
+            const auto index = index_in(view.substr(witnesses_prefix.size()));
+            const bool known = index && (path == bundle_witness(*index, "header.json") ||
+                                         path == bundle_witness(*index, "proof.tlog-proof"));
+            if (known)
+                witness_indexes_.insert(*index);
+            else
+                problem("The file " + path + " belongs to no witness.");
             return;
         }
         const bool known = path == bundle_manifest || path == bundle_note || path == bundle_key ||
@@ -127,17 +156,35 @@ private:
 
     void check_record(std::uint64_t index) {
         ++report_.records;
+        const auto header = proven_header(
+            index, bundle_record(index, "header.json"), bundle_record(index, "proof.tlog-proof")
+        );
+        if (header)
+            take(index, *header);
+    }
+
+    void check_witness(std::uint64_t index) {
+        ++report_.witnesses;
+        (void)proven_header(
+            index, bundle_witness(index, "header.json"), bundle_witness(index, "proof.tlog-proof")
+        );
+    }
+
+    /// nullopt, and told: there is none that the checkpoint could be about.
+    std::optional<telemetry::LeafHeader> proven_header(
+        std::uint64_t index, const std::string& header_path, const std::string& proof_path
+    ) {
         const auto number = std::to_string(index);
-        const auto* header_text = file(bundle_record(index, "header.json"));
-        const auto* proof_text = file(bundle_record(index, "proof.tlog-proof"));
+        const auto* header_text = file(header_path);
+        const auto* proof_text = file(proof_path);
         if (header_text == nullptr || proof_text == nullptr) {
             problem("Record " + number + ": its header or its proof is missing.");
-            return;
+            return std::nullopt;
         }
         const auto proof = telemetry::parse_tlog_proof(*proof_text);
         if (!proof) {
             problem("Record " + number + ": " + proof.error().what);
-            return;
+            return std::nullopt;
         }
         if (proof->index != index || proof->checkpoint != note_)
             problem(
@@ -154,12 +201,13 @@ private:
                 "Record " + number +
                 ": it is not the one over which the checkpoint was signed; it was changed."
             );
-        const auto header = telemetry::read_leaf_header(*header_text);
+        auto header = telemetry::read_leaf_header(*header_text);
         if (!header || header->seq != index) {
             problem("Record " + number + ": its header is not that of a record at this place.");
-            return;
+            return std::nullopt;
         }
-        take(index, *header);
+        times_[index] = header->time;
+        return header;
     }
 
     void take(std::uint64_t index, const telemetry::LeafHeader& header) {
@@ -195,27 +243,25 @@ private:
             recorded_erasures_.add(range);
     }
 
-    /// A bundle of a period holds what is between its first and its last record; of a plan, the
-    /// plan's own check looks for gaps.
+    /// What was to be in the bundle, and whether it is.
     void check_gaps() {
         const auto* asked = base::member(manifest_, "asked_for");
         for (const char* part : {"plan", "from", "to"})
             if (asked == nullptr || !base::string_member(*asked, part))
                 return problem("The manifest does not say what was asked for, so nothing shows "
                                "what is missing.");
-        const bool whole_log = asked != nullptr && base::string_member(*asked, "plan") == "" &&
-                               base::string_member(*asked, "from") == "" &&
-                               base::string_member(*asked, "to") == "";
+        auto& scope = report_.scope;
+        scope.plan_id = *base::string_member(*asked, "plan");
+        scope.from = *base::string_member(*asked, "from");
+        scope.to = *base::string_member(*asked, "to");
         const auto counted = base::integer_member(manifest_, "records");
         if (counted != static_cast<long long>(indexes_.size()))
             problem(
                 "The manifest counts " + std::to_string(counted.value_or(-1)) +
                 " records, and the bundle holds " + std::to_string(indexes_.size()) + "."
             );
-        if (whole_log && indexes_.size() != checkpoint_.size)
-            problem("The bundle was to hold every record, and some are missing.");
-        if (base::string_member(*asked, "plan") == "")
-            return check_period(*asked);
+        if (scope.plan_id.empty())
+            return check_period();
         // The plan's own check looks for gaps; whatever else is in it may be part of anything.
         if (plans_.size() != 1)
             problem(
@@ -224,24 +270,111 @@ private:
             );
     }
 
-    void check_period(const Json& asked) {
-        const auto from = base::string_member(asked, "from").value_or("");
-        const auto to = base::string_member(asked, "to").value_or("");
-        std::optional<std::uint64_t> last;
-        for (const auto index : indexes_) {
-            const auto* header_text = file(bundle_record(index, "header.json"));
-            const auto header =
-                header_text ? telemetry::read_leaf_header(*header_text) : std::nullopt;
-            if (!header || header->time < from || (!to.empty() && header->time >= to))
-                continue; // of a plan whose story begins or ends outside
-            if (last && index != *last + 1)
-                problem(
-                    "Between the records " + std::to_string(*last) + " and " +
-                    std::to_string(index) + " of the period, " + std::to_string(index - *last - 1) +
-                    " are missing."
-                );
-            last = index;
+    bool in_period(const std::string& time) const {
+        const auto& scope = report_.scope;
+        return time >= scope.from && (scope.to.empty() || time < scope.to);
+    }
+    bool held(std::uint64_t index) const { return times_.contains(index); }
+
+    /// A period is whole when every record from its first to its last is here, and those beside
+    /// them, which show that it begins and ends there; or the log itself begins or ends.
+    void check_period() {
+        auto& scope = report_.scope;
+        for (const auto* time : {&scope.from, &scope.to}) {
+            const auto parsed = base::parse_time(*time);
+            if (!time->empty() && (!parsed || base::format_time(*parsed) != *time))
+                return problem("The manifest's period is none, so nothing shows what is missing.");
         }
+        for (const auto& [index, time] : times_) {
+            if (!in_period(time))
+                continue; // a witness, or of a plan whose story begins or ends outside
+            if (!indexes_.contains(index))
+                problem(
+                    "Record " + std::to_string(index) +
+                    " is of the period, and only its header is in the bundle."
+                );
+            scope.first = scope.first.value_or(index);
+            scope.last = index;
+        }
+        if (!scope.first)
+            return problem("The bundle holds no record of the period.");
+        check_inside();
+        check_begin();
+        check_end();
+    }
+
+    void check_inside() {
+        const auto& scope = report_.scope;
+        auto last = *scope.first;
+        for (auto at = times_.find(last); at != times_.end() && at->first <= scope.last; ++at) {
+            if (at->first > last + 1)
+                problem(
+                    "Between the records " + std::to_string(last) + " and " +
+                    std::to_string(at->first) + " of the period, " +
+                    std::to_string(at->first - last - 1) + " are missing."
+                );
+            last = at->first;
+        }
+    }
+
+    void check_begin() {
+        const auto& scope = report_.scope;
+        const auto first = *scope.first;
+        if (first == 0)
+            return; // with the log
+        if (scope.from.empty()) {
+            for (std::uint64_t index = 0; index < first; ++index)
+                if (!held(index))
+                    return problem(
+                        "The period begins with the log, and of the records before " +
+                        std::to_string(first) + " some are missing, the first of them " +
+                        std::to_string(index) + "."
+                    );
+            return;
+        }
+        if (!held(first - 1))
+            return problem(
+                "Nothing shows that the period begins with record " + std::to_string(first) +
+                ": the record before it is not in the bundle, so the first ones may be missing."
+            );
+        if (times_.at(first - 1) >= scope.from)
+            clock_went_back(first - 1);
+    }
+
+    void check_end() {
+        const auto& scope = report_.scope;
+        const auto size = checkpoint_.size;
+        if (scope.to.empty()) {
+            for (auto index = scope.last + 1; index < size; ++index)
+                if (!held(index))
+                    return problem(
+                        "The period ends with the checkpoint, over " + std::to_string(size) +
+                        " records, and of those after " + std::to_string(scope.last) +
+                        " some are missing, the first of them " + std::to_string(index) + "."
+                    );
+            return;
+        }
+        if (scope.last + 1 >= size)
+            return not_known(
+                "The checkpoint ends within the period, with record " + std::to_string(scope.last) +
+                ": whether more of the period was recorded after it cannot be known from this "
+                "bundle. Export it again when a later record is signed."
+            );
+        if (!held(scope.last + 1))
+            return problem(
+                "Nothing shows that the period ends with record " + std::to_string(scope.last) +
+                ": the record after it is not in the bundle, so the last ones may be missing."
+            );
+        if (times_.at(scope.last + 1) < scope.to)
+            clock_went_back(scope.last + 1);
+    }
+
+    void clock_went_back(std::uint64_t index) {
+        not_known(
+            "The time of record " + std::to_string(index) +
+            ", beside the period, lies on its other side: a clock was set, so whether more records "
+            "of the period stand beyond it cannot be known from this bundle."
+        );
     }
 
     void check_erasures() {
@@ -350,7 +483,9 @@ private:
     std::string note_;
     telemetry::VerifierKey key_;
     telemetry::Checkpoint checkpoint_;
-    std::set<std::uint64_t> indexes_;
+    std::set<std::uint64_t> indexes_; // of records, whole or erased
+    std::set<std::uint64_t> witness_indexes_;
+    std::map<std::uint64_t, std::string> times_; // of both, where there is a header
     std::map<std::string, std::vector<PlanRecord>> plans_;
     telemetry::IndexRanges missing_;
     telemetry::IndexRanges recorded_erasures_;
@@ -360,9 +495,11 @@ private:
 } // namespace
 
 std::string bundle_record(std::uint64_t index, const char* part) {
-    char number[24];
-    std::snprintf(number, sizeof number, "%012llu", static_cast<unsigned long long>(index));
-    return std::string(records_prefix) + number + "/" + part;
+    return numbered(records_prefix, index, part);
+}
+
+std::string bundle_witness(std::uint64_t index, const char* part) {
+    return numbered(witnesses_prefix, index, part);
 }
 
 std::string bundle_plan(const std::string& digest, const std::string& part) {

@@ -7,6 +7,8 @@
 //   records/INDEX/header.json           the leaf's bytes
 //   records/INDEX/{salt,payload.json}   what it commits to; absent when erased
 //   records/INDEX/proof.tlog-proof      c2sp.org/tlog-proof@v1
+//   witnesses/INDEX/{header.json,proof.tlog-proof}  of a period: the records just outside, without
+//                                       what they say, so that its ends can be told
 //   plans/DIGEST/plan.json              the exact bytes of a plan
 //   plans/DIGEST/{presentation,about,steps,outcome}.json
 //   plans/DIGEST/decisions/NN.json      what a person signed, NN.json.sig how, and
@@ -32,6 +34,8 @@ inline constexpr const char* bundle_key = "checkpoint.vkey";
 
 /// "records/000000000042/" and the part's name.
 std::string bundle_record(std::uint64_t index, const char* part);
+/// "witnesses/000000000042/" and the part's name.
+std::string bundle_witness(std::uint64_t index, const char* part);
 /// "plans/<digest>/" and the part's name.
 std::string bundle_plan(const std::string& digest, const std::string& part);
 
@@ -42,16 +46,28 @@ struct BundleTrust {
     std::string allowed_signers;       // file of approvers' keys; "" = as recorded in the log
 };
 
+/// What the bundle says that it covers: one plan, or a period.
+struct BundleScope {
+    std::string plan_id;
+    std::string from;                   // "" = from the first record
+    std::string to;                     // "" = up to the checkpoint
+    std::optional<std::uint64_t> first; // of the period's records
+    std::uint64_t last = 0;
+};
+
 struct BundleReport {
     std::string origin;
     std::uint64_t log_size = 0;
     std::string verifier_key; // what the checkpoint was held against
     bool key_was_given = false;
+    BundleScope scope;
     std::uint64_t records = 0;
+    std::uint64_t witnesses = 0;
     std::uint64_t erased = 0;
     std::uint64_t earlier_checkpoints = 0;
     std::vector<PlanReport> plans;
-    std::vector<std::string> problems; // one sentence each
+    std::vector<std::string> problems;  // one sentence each
+    std::vector<std::string> not_known; // what this bundle can neither show nor rule out
 };
 /// Reads nothing but the files and what `trust` names. An Error when it is no bundle at all.
 base::Result<BundleReport> check_bundle(const Files& files, const BundleTrust& trust);

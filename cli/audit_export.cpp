@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 #include <nlohmann/json.hpp>
@@ -43,6 +44,7 @@ public:
         INTERLOCK_CHECK(options_.plan_id.empty() ? choose_period() : choose_plan());
         INTERLOCK_CHECK(take_records());
         INTERLOCK_CHECK(take_erasures());
+        INTERLOCK_CHECK(take_witnesses());
         INTERLOCK_CHECK(prove());
         for (const auto& [digest, plan_id] : plans_)
             INTERLOCK_CHECK(take_plan(digest, plan_id));
@@ -84,18 +86,24 @@ private:
 
     Result<Scan> choose(std::uint64_t index) {
         chosen_.insert(index);
-        if (chosen_.size() > base::limits::audit_export_records_max)
-            return Error{
-                Errc::limit_exceeded,
-                "More than " + std::to_string(base::limits::audit_export_records_max) +
-                    " records would be exported.",
-                "Export a shorter period, or one plan."};
+        INTERLOCK_CHECK(check_count());
         return Scan::go_on;
+    }
+    Status check_count() const {
+        if (chosen_.size() + witnesses_.size() <= base::limits::audit_export_records_max)
+            return base::done;
+        return Error{
+            Errc::limit_exceeded,
+            "More than " + std::to_string(base::limits::audit_export_records_max) +
+                " records would be exported.",
+            "Export a shorter period, or one plan."};
     }
 
     /// The period's records, and for every plan in it all of that plan's: its story is whole.
     Status choose_period() {
         std::set<std::string> digests;
+        std::optional<std::uint64_t> first;
+        std::uint64_t last = 0;
         telemetry::AuditScan covered;
         covered.end = size();
         INTERLOCK_CHECK(telemetry::scan_audit(
@@ -108,12 +116,28 @@ private:
                     return Scan::go_on;
                 if (!header->plan_digest.empty())
                     digests.insert(header->plan_digest);
+                first = first.value_or(record.index);
+                last = record.index;
                 return choose(record.index);
             }
         ));
         for (const auto& digest : digests) {
             INTERLOCK_CHECK(choose_records_of(digest));
             plans_[digest]; // the id is found in a payload
+        }
+        return first ? choose_witnesses(*first, last) : Status(base::done);
+    }
+
+    /// The neighbours of the period, without which nobody could tell that its first and last
+    /// records are here; and what stands among its records with a time that says otherwise, after a
+    /// clock was set back. Their headers only: what they say is not of the period.
+    Status choose_witnesses(std::uint64_t first, std::uint64_t last) {
+        const auto begin = options_.from.empty() ? 0 : first - std::min<std::uint64_t>(first, 1);
+        const auto end = options_.to.empty() ? size() : std::min(last + 2, size());
+        for (auto index = begin; index < end; ++index) {
+            if (!chosen_.contains(index))
+                witnesses_.insert(index);
+            INTERLOCK_CHECK(check_count());
         }
         return base::done;
     }
@@ -124,10 +148,16 @@ private:
                 Errc::not_found,
                 "No record up to the newest signed checkpoint belongs to what was asked for.",
                 "Widen the period, or wait for the next checkpoint."};
-        return take({chosen_.begin(), chosen_.end()});
+        return take({chosen_.begin(), chosen_.end()}, true);
     }
 
-    Status take(const std::vector<std::uint64_t>& indexes) {
+    Status take_witnesses() {
+        for (const auto index : chosen_) // an erasure's record may be one
+            witnesses_.erase(index);
+        return take({witnesses_.begin(), witnesses_.end()}, false);
+    }
+
+    Status take(const std::vector<std::uint64_t>& indexes, bool payloads) {
         // Stretches of neighbours are read at once.
         for (std::size_t at = 0; at < indexes.size();) {
             std::size_t last = at;
@@ -136,9 +166,16 @@ private:
             telemetry::AuditScan stretch;
             stretch.first = indexes[at];
             stretch.end = indexes[last] + 1;
-            stretch.payloads = true;
+            stretch.payloads = payloads;
             INTERLOCK_CHECK(telemetry::scan_audit(
-                store_, stretch, [&](ScannedRecord& record) -> Result<Scan> { return keep(record); }
+                store_,
+                stretch,
+                [&](ScannedRecord& record) -> Result<Scan> {
+                    if (payloads)
+                        return keep(record);
+                    files_[bundle_witness(record.index, "header.json")] = record.header;
+                    return Scan::go_on;
+                }
             ));
             at = last + 1;
         }
@@ -202,7 +239,7 @@ private:
                 return Scan::go_on;
             }
         ));
-        return take(telling);
+        return take(telling, true);
     }
 
     /// One pass over all leaf hashes: every proof, and that the checkpoint is of this log.
@@ -210,7 +247,9 @@ private:
         std::vector<std::uint64_t> old_sizes;
         for (const auto& other : others_)
             old_sizes.push_back(other.checkpoint.size);
-        telemetry::ProofBuilder builder({chosen_.begin(), chosen_.end()}, std::move(old_sizes));
+        auto proven = chosen_;
+        proven.insert(witnesses_.begin(), witnesses_.end());
+        telemetry::ProofBuilder builder({proven.begin(), proven.end()}, std::move(old_sizes));
         telemetry::AuditScan covered;
         covered.end = size();
         INTERLOCK_CHECK(telemetry::scan_audit(
@@ -231,9 +270,11 @@ private:
                 "The log does not lead to the checkpoint of " + note_.program + " over " +
                     std::to_string(size()) + " records, so nothing was exported.",
                 "Run `interlock audit verify` and find out who changed the log."};
-        for (const auto index : chosen_)
-            files_[bundle_record(index, "proof.tlog-proof")] =
+        for (const auto index : proven) {
+            const auto place = chosen_.contains(index) ? bundle_record : bundle_witness;
+            files_[place(index, "proof.tlog-proof")] =
                 telemetry::render_tlog_proof({index, builder.inclusion(index), note_.note, {}});
+        }
         for (const auto& other : others_) {
             const auto beside = "checkpoints/" + other.program;
             const auto& old = other.checkpoint;
@@ -342,6 +383,7 @@ private:
     const SignedNote note_;
     std::vector<SignedNote> others_;
     std::set<std::uint64_t> chosen_;
+    std::set<std::uint64_t> witnesses_;
     std::map<std::string, std::string> plans_; // digest -> id
     telemetry::IndexRanges erased_;
     Files files_;

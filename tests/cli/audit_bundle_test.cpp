@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -184,6 +185,182 @@ TEST_CASE("a bundle is verified at the shell, without a store", "[cli]") {
     CHECK(why.find("problems") != std::string::npos);
     must(base::write_file_atomically(bundle.path, "not a tar"));
     CHECK(printed([&] { return verify_audit_log(options); }).first == Exit::usage);
+}
+
+namespace {
+
+/// The bundle of a period with calls before and after it.
+struct PeriodBundle {
+    Story story;
+    std::uint64_t first = 0; // of the period's records
+    std::uint64_t last = 0;
+    ExportOptions options;
+    Files files;
+
+    PeriodBundle() {
+        story.clock.advance(std::chrono::minutes(1));
+        first = story.leaves();
+        options.from = base::format_time(story.clock.now());
+        story.run_a_plan();
+        story.clock.advance(std::chrono::seconds(1));
+        story.call("get_blocking", "os:agent", "ok");
+        last = story.leaves() - 1;
+        story.clock.advance(std::chrono::minutes(1));
+        options.to = base::format_time(story.clock.now());
+        story.call("list_targets", "os:agent", "ok");
+        story.executor_signs();
+        options.state_directory = story.state;
+        options.json = true;
+        options.out = story.directory.file("period.tar");
+        read();
+    }
+    void read() {
+        const auto [exit, text] = printed([&] { return export_audit(options); });
+        INFO(text);
+        REQUIRE(exit == Exit::ok);
+        files = must(read_tar(must(base::read_file(options.out, 1U << 28U))));
+    }
+    /// The same without some records, as somebody would who wants that unnoticed.
+    Files without(const std::vector<std::uint64_t>& indexes) const {
+        auto changed = files;
+        for (const auto index : indexes) {
+            for (const char* part : {"header.json", "payload.json", "salt", "proof.tlog-proof"}) {
+                changed.erase(bundle_record(index, part));
+                changed.erase(bundle_witness(index, part));
+            }
+        }
+        std::set<std::string> left;
+        for (const auto& [path, content] : changed)
+            if (path.starts_with("records/"))
+                left.insert(path.substr(0, path.rfind('/')));
+        auto manifest = base::parse_json(changed[bundle_manifest]).value();
+        manifest["records"] = left.size();
+        changed[bundle_manifest] = base::render_json(manifest);
+        return changed;
+    }
+};
+
+} // namespace
+
+TEST_CASE("a period's first and last records are shown to be that by their neighbours", "[cli]") {
+    const PeriodBundle bundle;
+    const auto found = must(check_bundle(bundle.files, {}));
+    for (const auto& problem : found.problems)
+        FAIL_CHECK(problem);
+    CHECK(found.not_known.empty());
+    CHECK(found.scope.first == bundle.first);
+    CHECK(found.scope.last == bundle.last);
+    CHECK(found.witnesses == 2);
+    CHECK(bundle.files.contains(bundle_witness(bundle.first - 1, "header.json")));
+    CHECK(bundle.files.contains(bundle_witness(bundle.last + 1, "header.json")));
+    // What a neighbour says is none of the reader's business.
+    CHECK_FALSE(bundle.files.contains(bundle_witness(bundle.last + 1, "payload.json")));
+    for (const auto& [path, content] : bundle.files) {
+        if (!path.starts_with("witnesses/"))
+            continue;
+        INFO(path);
+        auto without = bundle.files;
+        without.erase(path);
+        CHECK_FALSE(must(check_bundle(without, {})).problems.empty());
+        auto changed = bundle.files;
+        changed[path][content.size() / 2] ^= 0x01;
+        CHECK_FALSE(must(check_bundle(changed, {})).problems.empty());
+    }
+}
+
+TEST_CASE("records taken away at the ends of a period are missed", "[cli]") {
+    const PeriodBundle bundle;
+    const auto problems = [&](const std::vector<std::uint64_t>& indexes) {
+        return must(check_bundle(bundle.without(indexes), {})).problems;
+    };
+    const auto first = bundle.first;
+    const auto last = bundle.last;
+    CHECK(any_says(problems({last}), "the record after it is not in the bundle"));
+    CHECK(any_says(problems({last - 1, last}), "the record after it is not in the bundle"));
+    CHECK(any_says(problems({first}), "the record before it is not in the bundle"));
+    CHECK(any_says(problems({first - 1}), "the record before it is not in the bundle"));
+    CHECK(any_says(problems({last + 1}), "the record after it is not in the bundle"));
+    CHECK(any_says(problems({last - 1}), "are missing"));
+    std::vector<std::uint64_t> all;
+    for (auto index = first; index <= last; ++index)
+        all.push_back(index);
+    CHECK(any_says(problems(all), "no record of the period"));
+}
+
+TEST_CASE("a period that begins or ends with the log needs no neighbour there", "[cli]") {
+    PeriodBundle bundle;
+    const auto size = bundle.story.leaves();
+    bundle.options.from.clear();
+    bundle.read();
+    auto found = must(check_bundle(bundle.files, {}));
+    CHECK(found.problems.empty());
+    CHECK(found.witnesses == 1);
+    CHECK(any_says(must(check_bundle(bundle.without({0}), {})).problems, "begins with the log"));
+
+    bundle.options.from = base::format_time(bundle.story.clock.now());
+    bundle.options.to.clear();
+    bundle.read();
+    found = must(check_bundle(bundle.files, {}));
+    CHECK(found.problems.empty());
+    CHECK(found.not_known.empty());
+    CHECK(found.scope.last == size - 1);
+    CHECK(any_says(
+        must(check_bundle(bundle.without({size - 1}), {})).problems, "ends with the checkpoint"
+    ));
+}
+
+TEST_CASE("a period that outlasts its checkpoint is not called whole", "[cli]") {
+    PeriodBundle bundle;
+    bundle.options.to = base::format_time(bundle.story.clock.now() + std::chrono::hours(1));
+    bundle.read();
+    const auto found = must(check_bundle(bundle.files, {}));
+    CHECK(found.problems.empty());
+    CHECK(any_says(found.not_known, "The checkpoint ends within the period"));
+    AuditOptions options;
+    options.bundle = bundle.options.out;
+    const auto [exit, text] = printed([&] { return verify_audit_log(options); });
+    CHECK(exit == Exit::check_failed);
+    CHECK(text.find("NOT PROVEN") != std::string::npos);
+}
+
+TEST_CASE("a clock that was set back within a period leaves no gap in it", "[cli]") {
+    PeriodBundle bundle;
+    auto& story = bundle.story;
+    bundle.options.from = base::format_time(story.clock.now());
+    bundle.options.to = base::format_time(story.clock.now() + std::chrono::minutes(5));
+    story.call("get_blocking", "os:agent", "ok");
+    story.clock.advance(-std::chrono::minutes(2));
+    story.call("get_locks", "os:agent", "ok");
+    story.clock.advance(std::chrono::minutes(2));
+    story.call("get_blocking", "os:agent", "ok");
+    story.clock.advance(std::chrono::hours(1));
+    story.call("get_blocking", "os:agent", "ok");
+    story.executor_signs();
+    bundle.read();
+    const auto found = must(check_bundle(bundle.files, {}));
+    for (const auto& problem : found.problems)
+        FAIL_CHECK(problem);
+    CHECK(found.witnesses == 4); // two beside the period, two within
+    // Ends beside which the clock was set cannot be told from ends that were cut.
+    const auto glitch = found.scope.last - 2;
+    std::vector<std::uint64_t> tail;
+    for (auto index = glitch; index <= found.scope.last + 1; ++index)
+        tail.push_back(index);
+    auto cut = bundle.without(tail);
+    for (const char* part : {"header.json", "proof.tlog-proof"})
+        cut[bundle_witness(glitch - 1, part)] = bundle.files.at(bundle_witness(glitch - 1, part));
+    CHECK(any_says(must(check_bundle(cut, {})).not_known, "a clock was set"));
+}
+
+TEST_CASE("a manifest whose period is none shows nothing", "[cli]") {
+    const PeriodBundle bundle;
+    for (const char* from : {"yesterday", "2026", "2026-11-21T03:00:00Z"}) {
+        auto files = bundle.files;
+        auto manifest = base::parse_json(files[bundle_manifest]).value();
+        manifest["asked_for"]["from"] = from;
+        files[bundle_manifest] = base::render_json(manifest);
+        CHECK(any_says(must(check_bundle(files, {})).problems, "period is none"));
+    }
 }
 
 TEST_CASE("what is no bundle is told apart from a broken one", "[cli]") {
