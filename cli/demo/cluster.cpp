@@ -171,7 +171,10 @@ base::Result<std::string> cluster_user() {
 
 base::Result<std::unique_ptr<Cluster>> Cluster::start(const ClusterOptions& options) {
     std::unique_ptr<Cluster> cluster{new Cluster};
-    INTERLOCK_TRY(cluster->programs_, find_postgres_programs());
+    cluster->programs_ = options.programs;
+    if (cluster->programs_.empty()) {
+        INTERLOCK_TRY(cluster->programs_, find_postgres_programs());
+    }
     INTERLOCK_TRY(cluster->user_, cluster_user());
     INTERLOCK_CHECK(cluster->make_directory(options));
     INTERLOCK_CHECK(cluster->choose_port(options.tcp));

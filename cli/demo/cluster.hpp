@@ -15,6 +15,7 @@ namespace interlock::cli {
 
 struct ClusterOptions {
     std::string directory; // absolute; "" = a new one below the temporary directory
+    std::string programs;  // directory of initdb and postgres; "" = find_postgres_programs()
     std::vector<std::pair<std::string, std::string>> settings; // of postgresql.conf
     bool tcp = false;           // also listen on 127.0.0.1, with a random password
     bool existing_data = false; // <directory>/data is there already, as of a base backup
@@ -45,7 +46,7 @@ public:
     int pid() const { return server_ ? server_->pid() : -1; }
     bool running();
 
-    /// The full path of a PostgreSQL program: psql, pgbench, ...
+    /// The full path of a PostgreSQL program beside the server: psql, pgbench, ...
     std::string program(const std::string& name) const { return programs_ + "/" + name; }
     const std::string& user() const { return user_; } // of the operating system; "" = ours
     const std::string& directory() const { return directory_; }

@@ -1,10 +1,12 @@
 #include "tests/lab/lab.hpp"
 
 #include "base/clock.hpp"
+#include "tests/lab/majors.hpp"
 #include "tests/lab/session.hpp"
 #include "tools/lane_check.hpp"
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <unistd.h>
@@ -12,8 +14,9 @@
 namespace interlock::lab {
 namespace {
 
-std::unique_ptr<cli::Cluster> start_primary() {
+std::unique_ptr<cli::Cluster> start_primary(int major, const std::string& programs) {
     cli::ClusterOptions options;
+    options.programs = programs;
     options.settings = {
         {"wal_level", "logical"},
         {"max_prepared_transactions", "5"},
@@ -21,7 +24,7 @@ std::unique_ptr<cli::Cluster> start_primary() {
         {"deadlock_timeout", "200ms"},
         {"track_io_timing", "on"},
         {"autovacuum_naptime", "5s"}};
-    if (has_library("pg_stat_statements")) {
+    if (has_library("pg_stat_statements", major)) {
         options.settings.emplace_back("shared_preload_libraries", "pg_stat_statements");
     }
     auto cluster = cli::Cluster::start(options);
@@ -48,19 +51,24 @@ bool wait_until(const std::function<bool()>& condition, std::chrono::millisecond
     }
 }
 
-bool has_library(const std::string& name) {
-    const auto programs = cli::find_postgres_programs();
+bool has_library(const std::string& name, int major) {
+    const auto programs = programs_of(major);
     // Debian keeps the libraries beside bin; others below lib/postgresql.
     for (const auto* place : {"/../lib/", "/../lib/postgresql/"}) {
-        if (programs && ::access((*programs + place + name + ".so").c_str(), R_OK) == 0) {
+        if (::access((programs + place + name + ".so").c_str(), R_OK) == 0) {
             return true;
         }
     }
     return false;
 }
 
-cli::Cluster& primary() {
-    static const std::unique_ptr<cli::Cluster> cluster = start_primary();
+cli::Cluster& primary(int major) {
+    const auto programs = programs_of(major); // made first, so that they outlive the server
+    static std::map<int, std::unique_ptr<cli::Cluster>> clusters;
+    auto& cluster = clusters[major];
+    if (!cluster) {
+        cluster = start_primary(major, programs);
+    }
     return *cluster;
 }
 

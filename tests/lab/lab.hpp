@@ -7,6 +7,7 @@
 #include "base/db/conninfo.hpp"
 #include "base/db/table.hpp"
 #include "cli/demo/cluster.hpp"
+#include "tests/lab/majors.hpp"
 
 #include <chrono>
 #include <functional>
@@ -24,11 +25,11 @@ bool wait_until(
 );
 
 /// Whether an extension's library is installed.
-bool has_library(const std::string& name);
+bool has_library(const std::string& name, int major = system_major);
 
 /// Started at its first use, stopped at the end of the program. wal_level logical, prepared
 /// transactions, log_lock_waits, deadlock_timeout 200 ms, pg_stat_statements where installed.
-cli::Cluster& primary();
+cli::Cluster& primary(int major = system_major);
 
 /// Runs SQL (several statements allowed) as a superuser or `user`; the last result's rows.
 db::Table run_sql(

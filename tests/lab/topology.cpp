@@ -133,7 +133,7 @@ Workload::Workload(
     }
     base::Command command;
     command.arguments = {
-        database.cluster().program("pgbench"),
+        programs_of(system_major) + "/pgbench",
         "--no-vacuum",
         "--client=" + std::to_string(clients),
         "--time=600",
