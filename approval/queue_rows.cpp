@@ -245,7 +245,19 @@ base::Status note(
     const std::string& actor,
     const std::vector<std::pair<std::string, std::string>>& details
 ) {
-    base::Json payload{{"plan_id", plan.id}, {"version", plan.version}};
+    // Numbered, so that each record tells whoever reads this plan's alone how many came before.
+    INTERLOCK_TRY(
+        const auto before,
+        transaction.run(
+            "select count(*) as leaves from audit_log "
+            "where plan_digest = $1 and plan_digest <> ''",
+            {plan.digest}
+        )
+    );
+    base::Json payload{
+        {"plan_id", plan.id},
+        {"version", plan.version},
+        {"record_of_plan", before.integer(0, "leaves").value_or(0) + 1}};
     for (const auto& [key, value] : details)
         payload[key] = value;
     INTERLOCK_TRY(

@@ -77,6 +77,10 @@ Result<BundleReport> verify_bundle(const AuditOptions& options) {
     }
     BundleTrust trust;
     trust.allowed_signers = options.allowed_signers;
+    trust.executor_key = options.executor_key;
+    if (!trust.executor_key.empty()) {
+        INTERLOCK_CHECK(telemetry::parse_verifier_key(trust.executor_key));
+    }
     if (!options.verifier_keys.empty()) {
         trust.verifier_key = options.verifier_keys.front();
     }
@@ -90,6 +94,31 @@ Result<BundleReport> verify_bundle(const AuditOptions& options) {
     );
     INTERLOCK_TRY(const auto files, read_tar(bytes));
     return check_bundle(files, trust);
+}
+
+const char* vouched_by(Vouched vouched) {
+    switch (vouched) {
+    case Vouched::by_reader:
+        return "reader";
+    case Vouched::by_bundle:
+        return "bundle";
+    case Vouched::nobody:
+        break;
+    }
+    return "nobody";
+}
+
+const char* vouched_words(Vouched vouched) {
+    switch (vouched) {
+    case Vouched::by_reader:
+        return "the key you gave";
+    case Vouched::by_bundle:
+        return "the executor's checkpoint in the bundle is signed by it, too: compare it with the "
+               "key you know";
+    case Vouched::nobody:
+        break;
+    }
+    return "nobody vouches for it: compare it with the executor's";
 }
 
 Json plan_json(const PlanReport& plan) {
@@ -123,8 +152,11 @@ Json plan_json(const PlanReport& plan) {
         {"expiry_kept", known(plan.expiry_kept)},
         {"same_bytes_ran", known(plan.same_bytes_ran)},
         {"outcome_signed", plan.outcome_signed},
+        {"outcome_key", plan.outcome_key},
+        {"outcome_key_vouched_for_by", vouched_by(plan.outcome_key_vouched)},
         {"state", plan.state},
         {"problems", plan.problems},
+        {"not_known", plan.not_known},
     };
 }
 
@@ -163,6 +195,12 @@ void print_plan(const PlanReport& plan) {
             "expiry     approved until " +
             (plan.approved_until.empty() ? "never" : shown(plan.approved_until)) +
             "  kept: " + yes_or_no(plan.expiry_kept)
+        );
+    }
+    if (plan.outcome_signed) {
+        print_line(
+            "outcome by " + shown(plan.outcome_key) + " (" +
+            vouched_words(plan.outcome_key_vouched) + ")"
         );
     }
     print_line("state      " + shown(plan.state) + "\n");

@@ -15,6 +15,7 @@ struct AuditOptions {
     std::vector<std::string> checkpoints;
     std::vector<std::string> verifier_keys;
     std::string bundle;          // verify: this file instead of the store
+    std::string executor_key;    // verify a bundle: whose outcomes count; "" = the bundle's word
     std::string allowed_signers; // verify a bundle: whose keys may approve; "" = as recorded
     std::string plan_id;         // show: only this plan's records
     bool json = false;

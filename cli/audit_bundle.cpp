@@ -454,6 +454,11 @@ private:
     void check_plans() {
         if (key_.name == executor_name)
             executor_key_ = report_.verifier_key;
+        const bool given =
+            !trust_.executor_key.empty() || (key_.name == executor_name && report_.key_was_given);
+        if (!trust_.executor_key.empty())
+            executor_key_ = trust_.executor_key;
+        const auto whole_from = held_to_the_end();
         std::map<std::string, Files> files;
         for (const auto& [path, content] : files_) {
             if (!path.starts_with(plans_prefix))
@@ -467,13 +472,29 @@ private:
                 files[digest][rest.substr(slash + 1)] = content;
         }
         for (auto& [digest, records] : plans_) {
-            auto checked = check_plan(
-                {digest, files[digest], std::move(records), executor_key_, trust_.allowed_signers}
-            );
+            PlanEvidence evidence;
+            evidence.digest = digest;
+            evidence.files = std::move(files[digest]);
+            evidence.nothing_follows = records.back().index + 1 >= whole_from;
+            evidence.records = std::move(records);
+            evidence.executor_key = executor_key_;
+            evidence.executor_key_given = given;
+            evidence.allowed_signers = trust_.allowed_signers;
+            auto checked = check_plan(evidence);
             for (const auto& sentence : checked.problems)
                 problem(sentence);
+            for (const auto& sentence : checked.not_known)
+                not_known(sentence);
             report_.plans.push_back(std::move(checked));
         }
+    }
+
+    /// From this record on, the bundle holds the whole log up to its checkpoint.
+    std::uint64_t held_to_the_end() const {
+        auto from = checkpoint_.size;
+        while (from > 0 && held(from - 1))
+            --from;
+        return from;
     }
 
     const Files& files_;

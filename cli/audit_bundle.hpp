@@ -43,6 +43,7 @@ std::string bundle_plan(const std::string& digest, const std::string& part);
 struct BundleTrust {
     std::optional<SignedNote> earlier; // a checkpoint kept from before
     std::string verifier_key;          // the only one that may sign; "" = the bundle's own
+    std::string executor_key;          // the only one that may sign an outcome; "" = the bundle's
     std::string allowed_signers;       // file of approvers' keys; "" = as recorded in the log
 };
 

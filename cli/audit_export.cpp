@@ -186,12 +186,14 @@ private:
         files_[bundle_record(record.index, "header.json")] = record.header;
         if (!record.payload || !record.salt) {
             erased_.add(record.index);
+            const auto header = telemetry::read_leaf_header(record.header);
+            versions_.erase(header ? header->plan_digest : "");
         } else {
             INTERLOCK_TRY(
                 files_[bundle_record(record.index, "salt")], base::from_hex(*record.salt)
             );
             files_[bundle_record(record.index, "payload.json")] = *record.payload;
-            learn_plan_id(record);
+            learn_plan(record);
         }
         bytes_ += record.header.size() + (record.payload ? record.payload->size() : 0);
         if (bytes_ > base::limits::audit_bundle_bytes_max)
@@ -202,15 +204,19 @@ private:
         return Scan::go_on;
     }
 
-    void learn_plan_id(const ScannedRecord& record) {
+    void learn_plan(const ScannedRecord& record) {
         const auto header = telemetry::read_leaf_header(record.header);
         const auto plan = header ? plans_.find(header->plan_digest) : plans_.end();
-        if (plan == plans_.end() || !plan->second.empty())
+        if (plan == plans_.end())
             return;
         const auto payload =
             base::parse_json(*record.payload, base::limits::audit_payload_bytes_max);
-        if (payload)
+        if (!payload)
+            return;
+        if (plan->second.empty())
             plan->second = base::string_member(*payload, "plan_id").value_or("");
+        if (const auto version = base::integer_member(*payload, "version"))
+            versions_[plan->first] = *version;
     }
 
     /// The records that tell of what is missing here.
@@ -295,6 +301,14 @@ private:
         base::SystemRandom random;
         approval::Queue queue(store_, random);
         INTERLOCK_TRY(const auto plan, queue.get(plan_id));
+        const auto recorded = versions_.find(digest);
+        if (recorded != versions_.end() && recorded->second != plan.version)
+            return Error{
+                Errc::conflict,
+                "Plan " + plan_id +
+                    " went on while it was exported, or its newest record is newer "
+                    "than the checkpoint.",
+                "Export it again in a minute, when the log has been signed."};
         const auto put = [&](const std::string& part, std::string content) {
             files_[bundle_plan(digest, part)] = std::move(content);
         };
@@ -384,7 +398,8 @@ private:
     std::vector<SignedNote> others_;
     std::set<std::uint64_t> chosen_;
     std::set<std::uint64_t> witnesses_;
-    std::map<std::string, std::string> plans_; // digest -> id
+    std::map<std::string, std::string> plans_;  // digest -> id
+    std::map<std::string, long long> versions_; // digest -> as its last readable record says
     telemetry::IndexRanges erased_;
     Files files_;
     std::size_t bytes_ = 0;

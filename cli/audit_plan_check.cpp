@@ -8,6 +8,7 @@
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "cli/audit_steps_check.hpp"
 #include "runbooks/plan.hpp"
 #include "telemetry/checkpoint.hpp"
 
@@ -28,6 +29,8 @@ using base::Json;
 /// What the executor signs an outcome as.
 constexpr const char* outcome_type = "application/vnd.interlock.outcome.v1+json";
 constexpr std::string_view plan_prefix = "plan.";
+constexpr std::string_view step_prefix = "step.";
+constexpr const char* executor_name = "interlock-executor";
 
 std::optional<PlanState> state_of(std::string_view type) {
     if (!type.starts_with(plan_prefix))
@@ -85,15 +88,25 @@ public:
             problem("no record tells of its submission");
         else
             report_.state = approval::name(*state_);
+        check_numbers();
+        compare_about();
         compare_files();
         check_quorum();
         check_run();
+        check_steps();
+        check_end();
         return std::move(report_);
     }
 
 private:
     void problem(const std::string& what) {
         report_.problems.push_back(
+            "Plan " + base::sanitize(report_.plan_id.empty() ? report_.digest : report_.plan_id) +
+            ": " + base::sanitize(what) + "."
+        );
+    }
+    void not_known(const std::string& what) {
+        report_.not_known.push_back(
             "Plan " + base::sanitize(report_.plan_id.empty() ? report_.digest : report_.plan_id) +
             ": " + base::sanitize(what) + "."
         );
@@ -107,9 +120,10 @@ private:
     }
 
     void read_plan() {
-        if (const auto* about = file("about.json")) {
-            if (const auto parsed = base::parse_json(*about))
-                report_.plan_id = base::string_member(*parsed, "plan_id").value_or("");
+        for (const auto& record : evidence_.records) {
+            report_.plan_id = base::string_member(content_of(record), "plan_id").value_or("");
+            if (!report_.plan_id.empty())
+                break;
         }
         const auto* bytes = file("plan.json");
         if (bytes == nullptr) {
@@ -133,6 +147,14 @@ private:
     void follow(const PlanRecord& record) {
         const Json content = content_of(record);
         check_version(record, content);
+        check_number(record, content);
+        if (record.type.starts_with(step_prefix)) {
+            if (auto step = read_step(record.index, record.type, content))
+                steps_.push_back(std::move(*step));
+            else
+                ++unread_steps_;
+            return;
+        }
         if (record.type == "plan.submitted" || record.type == "plan.blocked") {
             if (state_)
                 problem(record, "it was submitted twice");
@@ -169,6 +191,8 @@ private:
         state_ = next;
         if (next == PlanState::approved)
             approved_at_ = record.time;
+        claimed_ = claimed_ || next == PlanState::claimed;
+        completed_ = completed_ || base::string_member(content, "event") == "steps_complete";
         if (next == PlanState::executing && report_.started_at.empty()) {
             report_.started_at = record.time;
             report_.executor = record.actor;
@@ -188,6 +212,30 @@ private:
             );
         version_known_ = version.has_value();
         version_ = version.value_or(0);
+    }
+
+    /// Each record is numbered among those of its plan: whichever is left out, the next one tells.
+    void check_number(const PlanRecord& record, const Json& content) {
+        ++records_;
+        const auto number = base::integer_member(content, "record_of_plan");
+        if (!number) {
+            unnumbered_ += record.payload && content.contains("version") ? 1 : 0;
+            return;
+        }
+        if (*number != records_)
+            problem(
+                record,
+                "it is number " + std::to_string(*number) +
+                    " of the plan's records, and here it is number " + std::to_string(records_) +
+                    ": one is missing or was put elsewhere"
+            );
+        records_ = *number;
+    }
+
+    void check_numbers() {
+        if (unnumbered_ > 0)
+            not_known("its records were written before records were numbered, so whether one that "
+                      "changed nothing is missing cannot be known");
     }
 
     // --- Decisions -----------------------------------------------------------------------------
@@ -269,6 +317,23 @@ private:
             problem(record, "it was approved after its time was up at " + pending_until_);
     }
 
+    /// What the queue said of the plan when the bundle was made.
+    void compare_about() {
+        const auto* text = file("about.json");
+        const auto about = text != nullptr ? base::parse_json(*text) : base::Result<Json>(Json());
+        if (!about)
+            return problem("its about.json cannot be read");
+        const auto id = base::string_member(*about, "plan_id");
+        if (id && !report_.plan_id.empty() && *id != report_.plan_id)
+            problem("about.json names the plan " + *id);
+        const auto state = base::string_member(*about, "state");
+        if (state && state_ && *state != approval::name(*state_))
+            problem(
+                "about.json says that it is " + *state + ", and its records leave it " +
+                approval::name(*state_) + ": the last ones are missing, or the file was changed"
+            );
+    }
+
     /// The files beside the plan are copies of what the records commit to.
     void compare_files() {
         for (const auto& [name, content] : evidence_.files) {
@@ -314,8 +379,10 @@ private:
 
     void check_run() {
         if (report_.started_at.empty()) {
-            if (file("outcome.json") != nullptr && state_ == PlanState::succeeded)
-                problem("it has an outcome, and no record tells that it began");
+            if (state_ == PlanState::succeeded)
+                problem("it succeeded, and no record tells that it began");
+            if (file("outcome.json") != nullptr || !finished_.is_null())
+                check_outcome();
             return;
         }
         report_.expiry_kept =
@@ -326,7 +393,8 @@ private:
                 (report_.approved_until.empty() ? "was never approved"
                                                 : "its approval ended at " + report_.approved_until)
             );
-        if (state_ && approval::is_running(*state_) && finished_.is_null()) {
+        if (state_ && approval::is_running(*state_) && finished_.is_null() &&
+            *state_ != PlanState::claimed) {
             problem("it began, and no record tells how it ended (it may still be running)");
             return;
         }
@@ -334,10 +402,12 @@ private:
     }
 
     void check_outcome() {
-        report_.same_bytes_ran = false;
+        const bool ran = !report_.started_at.empty();
+        if (ran)
+            report_.same_bytes_ran = false;
         const auto* text = file("outcome.json");
         if (text == nullptr) {
-            problem("it ran, and its outcome is not in the bundle");
+            problem("an executor took it up, and its outcome is not in the bundle");
             return;
         }
         const auto outcome = base::parse_json(*text);
@@ -349,17 +419,90 @@ private:
             problem("no record holds its outcome");
         else if (base::string_member(finished_, "outcome_digest") != base::hex(base::sha256(*text)))
             problem("its outcome is not the one that was recorded");
-        report_.same_bytes_ran =
+        const bool same_bytes =
             base::string_member(*outcome, "plan_digest") == evidence_.digest && plan_ &&
             base::hex(runbooks::plan_digest(*file("plan.json"))) == evidence_.digest;
-        if (!*report_.same_bytes_ran)
+        if (ran)
+            report_.same_bytes_ran = same_bytes;
+        if (!same_bytes)
             problem("the executor ran other bytes than those that were approved");
         report_.outcome_signed = outcome_signature_holds(*outcome);
         if (!report_.outcome_signed)
             problem("its outcome is not signed by the executor's key");
+        else if (report_.outcome_key_vouched == Vouched::nobody)
+            not_known(
+                "its outcome is signed by the key " + report_.outcome_key +
+                ", and nothing in the bundle says whose that is: compare it with the executor's, "
+                "or "
+                "give that as --executor-key"
+            );
+        const auto ended = base::string_member(*outcome, "state");
+        const auto recorded = base::string_member(finished_, "state");
+        if (!finished_.is_null() && ended != recorded)
+            problem(
+                "its outcome ends in " + ended.value_or("no state") + ", and its record in " +
+                recorded.value_or("none")
+            );
+        outcome_ = *outcome;
     }
 
-    bool outcome_signature_holds(Json outcome) const {
+    /// What was done to the target, told by its records, the outcome and the list of steps.
+    void check_steps() {
+        if (unread_steps_ > 0)
+            return not_known(
+                "the payloads of " + std::to_string(unread_steps_) +
+                " records of its steps were erased, so what was done cannot be known from its "
+                "records"
+            );
+        const auto tell = [&](const std::vector<std::string>& problems) {
+            for (const auto& sentence : problems)
+                problem(sentence);
+        };
+        tell(check_step_order(steps_));
+        if (completed_ && plan_)
+            tell(check_every_step(
+                steps_, plan_->steps.size(), "its records say that every step is done"
+            ));
+        if (state_ == PlanState::rolled_back)
+            tell(check_undone(steps_));
+        if (!outcome_.is_null())
+            tell(check_outcome_steps(steps_, outcome_));
+        if (const auto* text = file("steps.json")) {
+            const auto list = base::parse_json(*text, base::limits::audit_bundle_bytes_max);
+            if (list && list->is_array())
+                tell(check_listed_steps(steps_, *list));
+            else
+                problem("its list of steps cannot be read");
+        }
+    }
+
+    /// Whether anything may have followed the last record that is here.
+    void check_end() {
+        if (!state_)
+            return;
+        const bool over = approval::is_terminal(*state_) || *state_ == PlanState::closed;
+        if (over) {
+            if (claimed_ && report_.started_at.empty() && finished_.is_null())
+                problem("an executor took it up, and no record holds its outcome");
+            return;
+        }
+        const bool waits = approval::is_open(*state_) || *state_ == PlanState::hold;
+        if (waits && !evidence_.nothing_follows)
+            not_known(
+                std::string("its last record leaves it ") + approval::name(*state_) +
+                ", and whether more followed before the checkpoint cannot be known from this "
+                "bundle; "
+                "a period from " +
+                (evidence_.records.empty() ? "" : evidence_.records.back().time) +
+                " on, without --to, shows it"
+            );
+        if (*state_ == PlanState::claimed)
+            problem("an executor took it up, and no record tells what came of it (it may still be "
+                    "running)");
+    }
+
+    /// And whose key it is that signed.
+    bool outcome_signature_holds(Json outcome) {
         const auto signature = base::string_member(outcome, "signature");
         const auto* executor = base::member(outcome, "executor");
         const auto own =
@@ -376,11 +519,17 @@ private:
                 return false;
         }
         outcome.erase("signature");
-        return base::verify_signature(
-            *key,
-            base::pre_authentication_encoding(outcome_type, base::render_json(outcome)),
-            *signature_bytes
-        );
+        if (!base::verify_signature(
+                *key,
+                base::pre_authentication_encoding(outcome_type, base::render_json(outcome)),
+                *signature_bytes
+            ))
+            return false;
+        report_.outcome_key = telemetry::verifier_key(executor_name, *key);
+        report_.outcome_key_vouched = evidence_.executor_key.empty() ? Vouched::nobody
+                                      : evidence_.executor_key_given ? Vouched::by_reader
+                                                                     : Vouched::by_bundle;
+        return true;
     }
 
     const PlanEvidence& evidence_;
@@ -395,6 +544,13 @@ private:
     std::optional<base::Time> oldest_approval_;
     std::string pending_until_;
     Json finished_;
+    Json outcome_; // null: none, or unreadable
+    std::vector<StepRecord> steps_;
+    std::size_t unread_steps_ = 0;
+    bool claimed_ = false;
+    bool completed_ = false; // a record says that every step is done
+    long long records_ = 0;
+    std::size_t unnumbered_ = 0;
     long long version_ = 0;
     bool version_known_ = true; // before the first
 };

@@ -32,6 +32,9 @@ struct DecisionReport {
     bool same_bytes = false; // the statement names the digest of the plan's bytes
 };
 
+/// Who says that a key is the executor's.
+enum class Vouched { nobody, by_bundle, by_reader };
+
 struct PlanReport {
     std::string plan_id;
     std::string digest;
@@ -47,7 +50,10 @@ struct PlanReport {
     std::optional<bool> same_bytes_ran; // nullopt: nothing ran
     std::string state;                  // after its last record
     bool outcome_signed = false;
+    std::string outcome_key; // verifier key of who signed the outcome; "" = nobody
+    Vouched outcome_key_vouched = Vouched::nobody;
     std::vector<std::string> problems;
+    std::vector<std::string> not_known; // what the bundle can neither show nor rule out
 };
 
 struct PlanEvidence {
@@ -55,6 +61,8 @@ struct PlanEvidence {
     Files files;                     // of the plan, without its directory
     std::vector<PlanRecord> records; // in the order of the log
     std::string executor_key;        // verifier key, "" = unknown
+    bool executor_key_given = false; // by the reader; else the bundle's own word
+    bool nothing_follows = false;    // the whole log after the last record is there
     std::string allowed_signers;     // a file; "" = the lines recorded with each decision
 };
 PlanReport check_plan(const PlanEvidence& evidence);

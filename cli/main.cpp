@@ -123,6 +123,9 @@ void add_audit_log(CLI::App& audit, interlock::cli::AuditOptions& options, Run& 
         "--verifier-key", options.verifier_keys, "The key that checkpoint must be signed with"
     );
     verify->add_option(
+        "--executor-key", options.executor_key, "The key a bundle's outcomes must be signed with"
+    );
+    verify->add_option(
         "--allowed-signers",
         options.allowed_signers,
         "A bundle's approvers (default: the lines recorded with each decision)"

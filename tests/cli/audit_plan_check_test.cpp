@@ -86,6 +86,87 @@ TEST_CASE("a plan that did not run is told as that", "[cli]") {
     CHECK(refused.state == "REJECTED");
 }
 
+TEST_CASE("a story that may go on is not called whole, unless the log shows its end", "[cli]") {
+    Story story;
+    auto evidence = evidence_of(story, story.approved());
+    auto report = check_plan(evidence);
+    CHECK(report.problems.empty());
+    REQUIRE(report.not_known.size() == 1);
+    CHECK(report.not_known[0].find("leaves it APPROVED") != std::string::npos);
+    evidence.nothing_follows = true;
+    CHECK(check_plan(evidence).not_known.empty());
+    // What the queue said when it was exported tells of records that were left out.
+    evidence.files["about.json"] = base::render_json({{"state", "SUCCEEDED"}});
+    CHECK(says(check_plan(evidence), "about.json says that it is SUCCEEDED"));
+    evidence.files["about.json"] = base::render_json({{"plan_id", "plan_other"}});
+    CHECK(says(check_plan(evidence), "about.json names the plan plan_other"));
+    Story other;
+    CHECK(says(check_plan(evidence_of(other, other.claimed().plan_id)), "may still be running"));
+}
+
+TEST_CASE("the end of a plan's story cannot be taken away", "[cli]") {
+    Story story;
+    const auto whole = evidence_of(story, story.run_a_plan());
+    auto evidence = whole;
+    // However much of the tail is gone, with everything else that tells of it.
+    while (!evidence.records.empty()) {
+        evidence.records.pop_back();
+        evidence.files.erase("outcome.json");
+        evidence.files.erase("steps.json");
+        evidence.files.erase("about.json");
+        const auto report = check_plan(evidence);
+        CHECK_FALSE(report.problems.size() + report.not_known.size() == 0);
+    }
+    // Nor may any one record of it, whatever its type.
+    for (std::size_t i = 0; i < whole.records.size(); ++i) {
+        evidence = whole;
+        evidence.records.erase(evidence.records.begin() + static_cast<std::ptrdiff_t>(i));
+        INFO(whole.records[i].type);
+        CHECK_FALSE(check_plan(evidence).problems.empty());
+    }
+}
+
+TEST_CASE("an outcome is held against the records of its steps and of its end", "[cli]") {
+    Story story;
+    auto evidence = evidence_of(story, story.run_a_plan());
+    SECTION("another end") {
+        auto& payload = *record_of(evidence, "plan.finished").payload;
+        auto content = base::parse_json(payload).value();
+        content["state"] = "ROLLED_BACK";
+        payload = base::render_json(content);
+        CHECK(says(check_plan(evidence), "its outcome ends in SUCCEEDED"));
+    }
+    SECTION("a list of other steps") {
+        evidence.files["steps.json"] =
+            R"([{"index": 0, "direction": "forward", "state": "FAILED"}])";
+        CHECK(says(check_plan(evidence), "steps.json says that step 0 is FAILED"));
+        evidence.files["steps.json"] = "{}";
+        CHECK(says(check_plan(evidence), "its list of steps cannot be read"));
+    }
+    SECTION("a step whose payload was erased") {
+        record_of(evidence, "step.done").payload.reset();
+        const auto report = check_plan(evidence);
+        CHECK(report.problems.empty());
+        CHECK(report.not_known.back().find("what was done cannot be known") != std::string::npos);
+    }
+}
+
+TEST_CASE("the key of an outcome is named, and who vouches for it", "[cli]") {
+    Story story;
+    auto evidence = evidence_of(story, story.run_a_plan());
+    const auto key = story.key_of("interlock-executor");
+    auto report = check_plan(evidence);
+    CHECK(report.outcome_key == key);
+    CHECK(report.outcome_key_vouched == Vouched::nobody);
+    CHECK(report.not_known.at(0).find("nothing in the bundle says whose") != std::string::npos);
+    evidence.executor_key = key;
+    report = check_plan(evidence);
+    CHECK(report.outcome_key_vouched == Vouched::by_bundle);
+    CHECK(report.not_known.empty());
+    evidence.executor_key_given = true;
+    CHECK(check_plan(evidence).outcome_key_vouched == Vouched::by_reader);
+}
+
 TEST_CASE("a run that has no end is a gap", "[cli]") {
     Story story;
     const auto claim = story.executing();

@@ -7,31 +7,11 @@
 #include "cli/output.hpp"
 #include "telemetry/log_memory.hpp"
 #include "tests/approval/fixture.hpp"
-
-#include <cstdio>
-#include <unistd.h>
+#include "tests/cli/printed.hpp"
 
 #include <catch2/catch.hpp>
 
 namespace interlock::test {
-
-/// What `body` prints on stdout, and how it ends.
-template <class Body>
-std::pair<cli::Exit, std::string> printed(const Body& body) {
-    std::fflush(stdout);
-    const TemporaryDirectory directory;
-    const auto path = directory.file("out");
-    const int saved = ::dup(STDOUT_FILENO);
-    std::FILE* const file = std::fopen(path.c_str(), "w");
-    REQUIRE(file != nullptr);
-    ::dup2(::fileno(file), STDOUT_FILENO);
-    const cli::Exit exit = body();
-    std::fflush(stdout);
-    ::dup2(saved, STDOUT_FILENO);
-    ::close(saved);
-    std::fclose(file);
-    return {exit, must(base::read_file(path, std::size_t{64} << 20))};
-}
 
 class Story : public Office {
 public:
@@ -64,13 +44,13 @@ public:
         must(queue.record_step(claim, {id, 0, true, "DONE", claim.fence, "{}", ""}));
         must(queue.advance(claim, approval::PlanEvent::steps_complete, "Done."));
         must(queue.advance(claim, approval::PlanEvent::recover, "Better."));
-        must(queue.finish(claim, outcome(id)));
+        must(queue.finish(claim, outcome(id, claim.fence)));
         return id;
     }
     std::string digest_of(const std::string& id) { return must(queue.get(id)).digest; }
 
     /// As the executor writes and signs it.
-    std::string outcome(const std::string& id);
+    std::string outcome(const std::string& id, long long fence);
 
     /// What a program keeps of the log as it is now.
     void sign(const std::string& file, const std::string& name, const base::SigningKey& key) {
