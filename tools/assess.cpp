@@ -133,6 +133,15 @@ base::Result<std::vector<std::optional<db::Table>>> read_sections(
     return tables;
 }
 
+void leave_out(const Section& section, const std::string& why, Evidence& evidence) {
+    evidence.rows.push_back(
+        {.name = std::string{section.name}, .columns = &section.columns(), .cells = {}}
+    );
+    evidence.not_examined.push_back(
+        {std::string{section.name}, why + " leaves it out", std::string{section.would_tell}}
+    );
+}
+
 std::optional<Severity> judge(double value, const Threshold& threshold) {
     if (value >= threshold.critical) {
         return Severity::critical;

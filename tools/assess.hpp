@@ -55,6 +55,9 @@ base::Result<std::vector<std::optional<db::Table>>> read_sections(
     Evidence& evidence
 );
 
+/// Empty rows for a section that `why` ("view size") does not ask for, and the gap that says so.
+void leave_out(const Section& section, const std::string& why, Evidence& evidence);
+
 /// From `warning` on, and from `critical` on, a value deserves that severity.
 struct Threshold {
     double warning = 0;

@@ -8,6 +8,8 @@ const std::vector<Tool>& catalog() {
         diagnose(),
         get_activity(),
         get_blocking(),
+        get_tables(),
+        get_vacuum(),
     };
     return tools;
 }

@@ -10,6 +10,8 @@ Tool list_targets(); // tools/list_targets.cpp
 Tool diagnose();     // tools/diagnose.cpp
 Tool get_activity(); // tools/postgres/activity.cpp
 Tool get_blocking(); // tools/postgres/blocking.cpp
+Tool get_tables();   // tools/postgres/tables.cpp
+Tool get_vacuum();   // tools/postgres/vacuum.cpp
 
 /// The declaration of `target`, the same for every tool.
 Input target_input();

@@ -29,7 +29,7 @@ TEST_CASE("what a model reads of these tools stays small", "[tools]") {
     for (const tools::Tool& tool : tools::catalog()) {
         characters += tool.name.size() + tool.summary.size() + tools::input_schema(tool).size();
     }
-    CHECK(characters < 2'500);
+    CHECK(characters < 8'000);
 }
 
 TEST_CASE("a target may always be left out of a call", "[tools]") {

@@ -1,0 +1,790 @@
+// get_tables: which tables are in trouble, and why: dead rows, stale statistics, whole scans,
+// bloat, churn, and what their definitions lack.
+#include "base/limits.hpp"
+#include "base/text.hpp"
+#include "tools/assess.hpp"
+#include "tools/catalog.hpp"
+#include "tools/render.hpp"
+#include "tools/run.hpp"
+#include "tools/targets.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+namespace interlock::tools {
+namespace {
+
+constexpr std::string_view tool_name = "get_tables";
+
+// A share of a small table is noise.
+constexpr double rows_min = 100'000;
+constexpr Threshold dead_percent{20, 40};
+// Rows changed since ANALYZE. Autovacuum analyzes at 10 % by default; past a half the planner
+// works from another table's statistics.
+constexpr Threshold modified_percent{15, 50};
+constexpr double never_analyzed_rows = 10'000;
+// Whole scans that are a habit and not small: an index, or another statement, may be missing.
+constexpr double scanned_rows_min = 10'000;
+constexpr double scans_min = 100;
+// Updates that found no room on their page touch every index of the table.
+constexpr double hot_percent_min = 50;
+constexpr double updated_min = 100'000;
+// Of a TOAST table: half of it dead.
+constexpr double toast_dead_min = 100'000;
+// Bloat worth a rewrite: both.
+constexpr Threshold wasted_percent{30, 50};
+constexpr Threshold wasted_bytes{100e6, 10e9};
+// What a sequence has used up: three quarters leave time to widen a column, a tenth hardly.
+constexpr Threshold sequence_percent{75, 90};
+constexpr double keyless_rows_min = 10'000;
+// Measured tables: pgstattuple_approx reads what is not all-visible, 64 MB take well under a
+// second.
+constexpr long long measured_bytes_max = 64LL << 20;
+constexpr std::size_t measured_max = 3;
+
+// Counters come by function, one row of pg_class each; sizes only of the rows shown, and not of a
+// table that somebody holds or wants in ACCESS EXCLUSIVE mode: looking at its size would queue.
+constexpr db::Sql tables_sql{"table_trouble", R"sql(
+    with relations as (
+        select c.oid, c.relname, c.relnamespace, c.relkind, c.reltoastrelid, c.relpages,
+               c.reltuples::float8 as planned,
+               pg_catalog.age(c.relfrozenxid)
+                   / pg_catalog.current_setting('autovacuum_freeze_max_age')::float8 as freeze_due,
+               pg_catalog.pg_stat_get_live_tuples(c.oid) as live,
+               pg_catalog.pg_stat_get_dead_tuples(c.oid) as dead,
+               pg_catalog.pg_stat_get_mod_since_analyze(c.oid) as modified,
+               pg_catalog.pg_stat_get_numscans(c.oid) as seq_scans,
+               pg_catalog.pg_stat_get_tuples_returned(c.oid) as seq_rows
+        from pg_catalog.pg_class c
+        where c.relkind in ('r', 'm') and c.relpersistence <> 't'
+          and c.relnamespace <> 'pg_catalog'::pg_catalog.regnamespace
+          and c.relnamespace <> 'information_schema'::pg_catalog.regnamespace
+    ), sized as (
+        select r.*, greatest(r.live, r.planned, 0) as rows
+        from relations r
+    ), ranked as (
+        select s.*,
+               case when s.rows + s.dead < 1000 then 0
+                    else s.dead / (s.rows + s.dead) / 0.2 end as dead_rank,
+               case when s.rows < 1000 then 0
+                    when s.planned < 0 then 1 + pg_catalog.log(s.rows::numeric)::float8 / 100
+                    else s.modified / s.rows / 0.2 end as stale_rank,
+               case when s.rows < 10000 or s.seq_scans < 100 or s.seq_rows < 1000000 then 0
+                    else pg_catalog.log((s.seq_rows / 1000000.0)::numeric)::float8 end
+                   as scan_rank
+        from sized s
+    ), worst as (
+        select w.*
+        from ranked w
+        order by case $1::text
+                 when 'dead' then w.dead_rank * (w.rows + w.dead)
+                 when 'statistics' then w.stale_rank * w.rows
+                 when 'scans' then w.seq_rows
+                 when 'size' then w.relpages
+                 else greatest(least(w.dead_rank, 10), least(w.stale_rank, 10),
+                               least(w.scan_rank, 10), w.freeze_due)
+                      * pg_catalog.ln(10 + w.rows + w.dead) end desc,
+                 w.relpages desc, w.oid
+        limit $2::int
+    ), locked as materialized (
+        select distinct l.relation
+        from pg_catalog.pg_locks l
+        where l.mode = 'AccessExclusiveLock' and l.relation is not null
+          and l.database = (select d.oid from pg_catalog.pg_database d
+                            where d.datname = pg_catalog.current_database())
+    )
+    select pg_catalog.format('%I.%I', n.nspname, w.relname) as relation,
+           w.rows::bigint as rows, w.dead,
+           pg_catalog.round((100 * w.dead / greatest(w.rows + w.dead, 1))::numeric, 1)
+               as dead_percent,
+           w.modified as modified_since_analyze,
+           pg_catalog.round((100 * w.modified / greatest(w.rows, 1))::numeric, 1)
+               as modified_percent,
+           w.planned < 0 as never_analyzed,
+           greatest(pg_catalog.pg_stat_get_last_analyze_time(w.oid),
+                    pg_catalog.pg_stat_get_last_autoanalyze_time(w.oid)) as last_analyze,
+           w.seq_scans, w.seq_rows / nullif(w.seq_scans, 0) as rows_per_seq_scan,
+           i.scans as index_scans,
+           pg_catalog.round((100.0 * pg_catalog.pg_stat_get_tuples_hot_updated(w.oid)
+               / nullif(pg_catalog.pg_stat_get_tuples_updated(w.oid), 0))::numeric, 1)
+               as hot_percent,
+           pg_catalog.pg_stat_get_tuples_updated(w.oid) as updated,
+           case when x.relation is null then pg_catalog.pg_relation_size(w.oid) end as heap_bytes,
+           case when x.relation is null then pg_catalog.pg_indexes_size(w.oid) end as index_bytes,
+           case when x.relation is null and w.reltoastrelid <> 0
+                then pg_catalog.pg_total_relation_size(w.reltoastrelid) end as toast_bytes,
+           case when w.reltoastrelid <> 0
+                then pg_catalog.pg_stat_get_dead_tuples(w.reltoastrelid) end as toast_dead,
+           case when w.reltoastrelid <> 0
+                then pg_catalog.pg_stat_get_live_tuples(w.reltoastrelid) end as toast_live,
+           pg_catalog.round((100 * w.freeze_due)::numeric, 1) as freeze_percent,
+           x.relation is not null as is_locked
+    from worst w
+    join pg_catalog.pg_namespace n on n.oid = w.relnamespace
+    left join locked x on x.relation = w.oid
+    left join lateral (
+        select sum(pg_catalog.pg_stat_get_numscans(i.indexrelid)) as scans
+        from pg_catalog.pg_index i
+        where i.indrelid = w.oid
+    ) i on true)sql"};
+
+// Rows that would fit on full pages against the pages there are, for the hundred largest. Widths of
+// variable columns stand in pg_stats only for who may read the column.
+constexpr db::Sql bloat_sql{"table_bloat", R"sql(
+    with largest as (
+        select c.oid, c.relname, c.relnamespace, c.relpages, c.reltuples, c.relhasindex,
+               pg_catalog.current_setting('block_size')::float8 as block,
+               coalesce((select o.option_value::float8
+                         from pg_catalog.pg_options_to_table(c.reloptions) o
+                         where o.option_name = 'fillfactor'), 100) as fill
+        from pg_catalog.pg_class c
+        join pg_catalog.pg_am a on a.oid = c.relam and a.amname = 'heap'
+        where c.relkind in ('r', 'm') and c.relpersistence <> 't' and c.reltuples > 0
+          and c.relpages >= 128
+        order by c.relpages desc
+        limit 100
+    ), widths as (
+        select l.oid, pg_catalog.count(*) as columns,
+               sum(case when a.attlen > 0 then a.attlen
+                        else s.avg_width * (1 - s.null_frac) end)
+                   filter (where a.attlen > 0 or s.avg_width is not null) as width,
+               pg_catalog.count(*) filter (where a.attlen < 0 and s.avg_width is null) as unknown,
+               bool_or(not a.attnotnull) as nullable
+        from largest l
+        join pg_catalog.pg_namespace n on n.oid = l.relnamespace
+        join pg_catalog.pg_attribute a on a.attrelid = l.oid and a.attnum > 0
+                                          and not a.attisdropped
+        left join pg_catalog.pg_stats s on a.attlen < 0 and s.schemaname = n.nspname
+                                           and s.tablename = l.relname
+                                           and s.attname = a.attname and not s.inherited
+        group by l.oid
+    ), expected as (
+        select l.*, w.unknown,
+               pg_catalog.ceil(l.reltuples
+                   / greatest(pg_catalog.floor((l.block - 24) * l.fill / 100
+                       / (4 + pg_catalog.ceil((23 + case when w.nullable
+                                                         then (w.columns + 7) / 8 else 0 end)
+                                              / 8.0) * 8
+                            + pg_catalog.ceil(w.width::float8 / 8) * 8)), 1)) as pages
+        from largest l
+        join widths w on w.oid = l.oid
+    )
+    select pg_catalog.format('%I.%I', n.nspname, e.relname) as relation,
+           e.oid::bigint as oid,
+           (e.relpages * e.block)::bigint as bytes,
+           case when e.unknown = 0
+                then (greatest(e.relpages - e.pages, 0) * e.block)::bigint end as wasted_bytes,
+           case when e.unknown = 0
+                then pg_catalog.round((100 * greatest(e.relpages - e.pages, 0)
+                                       / e.relpages)::numeric, 1) end as wasted_percent,
+           false as exact
+    from expected e
+    join pg_catalog.pg_namespace n on n.oid = e.relnamespace
+    order by 4 desc nulls last, 3 desc
+    limit $1::int)sql"};
+
+// Sequences by the type of the column that they feed: a bigint sequence of an integer column ends
+// with the column. Those that cannot end in a lifetime are left out.
+constexpr db::Sql gaps_sql{"table_gaps", R"sql(
+    with tables as materialized (
+        select c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) as relation,
+               greatest(c.reltuples, pg_catalog.pg_stat_get_live_tuples(c.oid), 0)::float8 as rows,
+               c.relkind, c.relispartition, c.relreplident
+        from pg_catalog.pg_class c
+        join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        where c.relkind in ('r', 'p') and c.relpersistence <> 't'
+          and n.nspname <> 'pg_catalog' and n.nspname <> 'information_schema'
+    ), keyless as (
+        select 'no primary key' as kind, t.relation, null::text as object,
+               case when t.relreplident in ('d', 'n')
+                    then 'updates and deletes cannot be replicated logically' end as detail,
+               null::numeric as percent, t.rows
+        from tables t
+        where not t.relispartition
+          and not exists (select from pg_catalog.pg_index i
+                          where i.indrelid = t.oid and i.indisprimary)
+        order by t.rows desc, t.oid
+        limit $1::int
+    ), unchecked as (
+        select 'constraint not validated', t.relation, c.conname::text,
+               case c.contype when 'f' then 'foreign key' when 'c' then 'check'
+                              when 'n' then 'not null' else c.contype::text end
+               || case pg_catalog.to_jsonb(c) ->> 'conenforced' when 'false'
+                       then ', not enforced' else '' end,
+               null::numeric, t.rows
+        from pg_catalog.pg_constraint c
+        join tables t on t.oid = c.conrelid
+        where not c.convalidated
+        order by t.rows desc, c.oid
+        limit $1::int
+    ), bounded as (
+        select s.seqrelid, n.nspname, q.relname, t.relation, t.rows, a.attname,
+               least(s.seqmax, case a.atttypid when 21 then 32767 when 23 then 2147483647
+                                               else s.seqmax end)::numeric as ending,
+               pg_catalog.has_sequence_privilege(s.seqrelid, 'USAGE, SELECT') as visible
+        from pg_catalog.pg_sequence s
+        join pg_catalog.pg_class q on q.oid = s.seqrelid and q.relpersistence = 'p'
+        join pg_catalog.pg_namespace n on n.oid = q.relnamespace
+        left join pg_catalog.pg_depend d
+            on d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = s.seqrelid
+               and d.refclassid = d.classid and d.refobjsubid > 0 and d.deptype in ('a', 'i')
+        left join pg_catalog.pg_attribute a
+            on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+        left join tables t on t.oid = d.refobjid
+        where s.seqincrement > 0 and not s.seqcycle
+          and least(s.seqmax, case a.atttypid when 21 then 32767 when 23 then 2147483647
+                                              else s.seqmax end) <= 9007199254740992
+        order by t.rows / least(s.seqmax, case a.atttypid when 21 then 32767
+                                               when 23 then 2147483647
+                                               else s.seqmax end) desc nulls last, s.seqrelid
+        limit 1000
+    ), sequences as (
+        select 'sequence', b.relation, pg_catalog.format('%I.%I', b.nspname, b.relname),
+               case when b.visible then 'last value of ' || b.ending
+                    else 'at least, by the rows of its table, of ' || b.ending end,
+               pg_catalog.round(100 * case when b.visible
+                   then coalesce(pg_catalog.pg_sequence_last_value(b.seqrelid), 0)
+                   else b.rows::bigint end / b.ending, 1) as percent,
+               b.rows
+        from bounded b
+        order by percent desc nulls last, b.seqrelid
+        limit $1::int
+    )
+    select * from keyless
+    union all
+    select * from unchecked
+    union all
+    select * from sequences s where s.percent >= 10)sql"};
+
+constexpr db::Sql totals_sql{"table_totals", R"sql(
+    select pg_catalog.count(*) filter (where c.relkind = 'r') as tables,
+           pg_catalog.count(*) filter (where c.relkind = 'p') as partitioned_tables,
+           pg_catalog.count(*) filter (where c.relkind = 'm') as materialized_views,
+           pg_catalog.count(*) filter (where c.relkind in ('r', 'm') and c.reltuples < 0)
+               as never_analyzed,
+           pg_catalog.count(*) filter (where c.relpersistence = 'u') as unlogged,
+           sum(c.relpages::bigint) filter (where c.relkind in ('r', 'm', 't', 'i'))::bigint
+               * pg_catalog.current_setting('block_size')::bigint as bytes,
+           (select d.stats_reset from pg_catalog.pg_stat_database d
+            where d.datname = pg_catalog.current_database()) as since,
+           extract(epoch from pg_catalog.clock_timestamp() - coalesce(
+               (select d.stats_reset from pg_catalog.pg_stat_database d
+                where d.datname = pg_catalog.current_database()),
+               pg_catalog.pg_postmaster_start_time()))::bigint as since_seconds,
+           pg_catalog.current_setting('track_counts') = 'on' as track_counts
+    from pg_catalog.pg_class c
+    where c.relpersistence <> 't'
+      and (c.relkind in ('i', 't')
+           or c.relnamespace <> 'pg_catalog'::pg_catalog.regnamespace
+           and c.relnamespace <> 'information_schema'::pg_catalog.regnamespace))sql"};
+
+// Of the extension's own function, wherever it was installed.
+constexpr db::Sql measuring_sql{"table_measuring", R"sql(
+    select pg_catalog.quote_ident(n.nspname) as schema
+    from pg_catalog.pg_extension e
+    join pg_catalog.pg_depend d
+        on d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and d.refobjid = e.oid
+           and d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.deptype = 'e'
+    join pg_catalog.pg_proc p on p.oid = d.objid and p.proname = 'pgstattuple_approx'
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where e.extname = 'pgstattuple' and pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+          and pg_catalog.has_schema_privilege(n.oid, 'USAGE'))sql"};
+
+const std::vector<Column>& table_columns() {
+    static const std::vector<Column> declared{
+        {.name = "relation", .untrusted = true},
+        {.name = "rows", .type = ColumnType::integer, .about = "Estimate"},
+        {.name = "dead", .type = ColumnType::integer, .unit = "rows"},
+        {.name = "dead_percent", .type = ColumnType::real, .unit = "%"},
+        {.name = "modified_since_analyze", .type = ColumnType::integer, .unit = "rows"},
+        {.name = "modified_percent", .type = ColumnType::real, .unit = "%"},
+        {.name = "never_analyzed", .type = ColumnType::boolean},
+        {.name = "last_analyze", .type = ColumnType::timestamp},
+        {.name = "seq_scans", .type = ColumnType::integer, .about = "Since totals.since"},
+        {.name = "rows_per_seq_scan", .type = ColumnType::integer},
+        {.name = "index_scans", .type = ColumnType::integer},
+        {.name = "hot_percent",
+         .type = ColumnType::real,
+         .unit = "%",
+         .about = "Of updates: without new index entries"},
+        {.name = "updated", .type = ColumnType::integer, .unit = "rows"},
+        {.name = "heap_bytes",
+         .type = ColumnType::integer,
+         .about = "Null where is_locked: not looked at"},
+        {.name = "index_bytes", .type = ColumnType::integer},
+        {.name = "toast_bytes", .type = ColumnType::integer},
+        {.name = "toast_dead", .type = ColumnType::integer, .unit = "rows"},
+        {.name = "toast_live", .type = ColumnType::integer, .unit = "rows"},
+        {.name = "freeze_percent",
+         .type = ColumnType::real,
+         .unit = "%",
+         .about = "Age against autovacuum_freeze_max_age"},
+        {.name = "is_locked",
+         .type = ColumnType::boolean,
+         .about = "ACCESS EXCLUSIVE is held or wanted"},
+    };
+    return declared;
+}
+
+const std::vector<Column>& bloat_columns() {
+    static const std::vector<Column> declared{
+        {.name = "relation", .untrusted = true},
+        {.name = "bytes", .type = ColumnType::integer, .about = "As of the last vacuum or analyze"},
+        {.name = "wasted_bytes", .type = ColumnType::integer},
+        {.name = "wasted_percent", .type = ColumnType::real, .unit = "%"},
+        {.name = "exact",
+         .type = ColumnType::boolean,
+         .about = "False: estimated from statistics; true: measured by pgstattuple_approx"},
+    };
+    return declared;
+}
+
+const std::vector<Column>& gap_columns() {
+    static const std::vector<Column> declared{
+        {.name = "kind"},
+        {.name = "relation", .untrusted = true},
+        {.name = "object", .about = "Constraint or sequence", .untrusted = true},
+        {.name = "detail"},
+        {.name = "percent", .type = ColumnType::real, .unit = "%", .about = "Used up"},
+        {.name = "rows", .type = ColumnType::real, .about = "Of the table, estimate"},
+    };
+    return declared;
+}
+
+const std::vector<Column>& total_columns() {
+    static const std::vector<Column> declared{
+        {.name = "tables", .type = ColumnType::integer},
+        {.name = "partitioned_tables", .type = ColumnType::integer},
+        {.name = "materialized_views", .type = ColumnType::integer},
+        {.name = "never_analyzed", .type = ColumnType::integer},
+        {.name = "unlogged", .type = ColumnType::integer},
+        {.name = "bytes", .type = ColumnType::integer, .about = "As of the last vacuum or analyze"},
+        {.name = "since",
+         .type = ColumnType::timestamp,
+         .about = "Start of the counters; null: never reset"},
+    };
+    return declared;
+}
+
+constexpr Section tables_section{
+    .name = "tables",
+    .columns = table_columns,
+    .editions = {{{.sql = tables_sql}}},
+    .would_tell = "which tables are in trouble"};
+constexpr Section bloat_section{
+    .name = "bloat",
+    .columns = bloat_columns,
+    .editions = {{{.sql = bloat_sql}}},
+    .would_tell = "which tables are larger than their rows"};
+constexpr Section gaps_section{
+    .name = "schema_gaps",
+    .columns = gap_columns,
+    .editions = {{{.sql = gaps_sql}}},
+    .would_tell = "missing primary keys, sequences near their end, unchecked constraints"};
+constexpr Section totals_section{
+    .name = "totals",
+    .columns = total_columns,
+    .editions = {{{.sql = totals_sql}}},
+    .would_tell = "how many tables there are, and since when counters count"};
+constexpr std::array sections{&tables_section, &bloat_section, &gaps_section, &totals_section};
+
+std::string output_schema() {
+    static const std::string schema = packet_schema(sections);
+    return schema;
+}
+
+std::string percent_text(double value) {
+    return std::to_string(static_cast<long long>(value)) + " %";
+}
+
+std::string count_text(double value) {
+    return std::to_string(static_cast<long long>(value));
+}
+
+void judge_statistics(
+    const db::Table& tables, std::size_t row, const std::string& object, Evidence& evidence
+) {
+    const double rows = tables.real(row, "rows").value_or(0);
+    const double modified = tables.real(row, "modified_percent").value_or(0);
+    if (tables.boolean(row, "never_analyzed").value_or(false)) {
+        if (rows >= never_analyzed_rows) {
+            evidence.findings.push_back(
+                {.severity = Severity::warning,
+                 .object = object,
+                 .value = "never analyzed, " + count_text(rows) + " rows",
+                 .threshold = count_text(never_analyzed_rows) + " rows",
+                 .meaning = "The planner guesses: every plan over it is a guess too."}
+            );
+        }
+    } else if (const auto severity = judge(modified, modified_percent);
+               severity && rows >= rows_min) {
+        evidence.findings.push_back(
+            {.severity = *severity,
+             .object = object,
+             .value = tables.text(row, "modified_percent") + " % of rows changed since ANALYZE",
+             .threshold = percent_text(modified_percent.passed(*severity)),
+             .meaning = "Its statistics are stale; plans over it may be wrong."}
+        );
+    }
+}
+
+void judge_scans(
+    const db::Table& tables,
+    std::size_t row,
+    const std::string& object,
+    const std::string& since,
+    Evidence& evidence
+) {
+    const double scans = tables.real(row, "seq_scans").value_or(0);
+    const double scanned = tables.real(row, "rows_per_seq_scan").value_or(0);
+    const double index_scans = tables.real(row, "index_scans").value_or(0);
+    if (scans >= scans_min && scanned >= scanned_rows_min && scans > index_scans) {
+        evidence.findings.push_back(
+            {.severity = Severity::warning,
+             .object = object,
+             .value = count_text(scans) + " sequential scans of " + count_text(scanned) +
+                      " rows each, " + count_text(index_scans) + " index scans " + since,
+             .threshold =
+                 count_text(scans_min) + " scans of " + count_text(scanned_rows_min) + " rows",
+             .meaning = "Statements read it whole by habit: find them with get_statements, and "
+                        "their filters with explain_query."}
+        );
+    }
+}
+
+void judge_churn(
+    const db::Table& tables, std::size_t row, const std::string& object, Evidence& evidence
+) {
+    const double updated = tables.real(row, "updated").value_or(0);
+    const auto hot = tables.real(row, "hot_percent");
+    if (hot && *hot < hot_percent_min && updated >= updated_min) {
+        evidence.findings.push_back(
+            {.severity = Severity::notice,
+             .object = object,
+             .value = tables.text(row, "hot_percent") + " % of " + count_text(updated) +
+                      " updates were HOT",
+             .threshold = percent_text(hot_percent_min),
+             .meaning = "The others wrote to every index: an indexed column changes, or pages "
+                        "have no room (fillfactor)."}
+        );
+    }
+    const double dead = tables.real(row, "toast_dead").value_or(0);
+    const double live = tables.real(row, "toast_live").value_or(0);
+    if (dead >= toast_dead_min && dead >= live) {
+        evidence.findings.push_back(
+            {.severity = Severity::warning,
+             .object = object + " (TOAST)",
+             .value = count_text(dead) + " dead and " + count_text(live) + " live chunks",
+             .threshold = count_text(toast_dead_min) + " and half",
+             .meaning = "Large values are replaced faster than they are vacuumed."}
+        );
+    }
+}
+
+void judge_tables(const db::Table& tables, const std::string& since, Evidence& evidence) {
+    for (std::size_t row = 0; row < tables.rows.size(); ++row) {
+        const std::string object = "table " + base::sanitize(tables.text(row, "relation"));
+        const double dead = tables.real(row, "dead_percent").value_or(0);
+        const double rows =
+            tables.real(row, "rows").value_or(0) + tables.real(row, "dead").value_or(0);
+        if (const auto severity = judge(dead, dead_percent); severity && rows >= rows_min) {
+            evidence.findings.push_back(
+                {.severity = *severity,
+                 .object = object,
+                 .value = tables.text(row, "dead_percent") + " % dead rows",
+                 .threshold = percent_text(dead_percent.passed(*severity)),
+                 .meaning = "get_vacuum says whether vacuum is late, slow, off or held back."}
+            );
+        }
+        judge_statistics(tables, row, object, evidence);
+        judge_scans(tables, row, object, since, evidence);
+        judge_churn(tables, row, object, evidence);
+        if (const double freeze = tables.real(row, "freeze_percent").value_or(0); freeze >= 100) {
+            evidence.findings.push_back(
+                {.severity = Severity::notice,
+                 .object = object,
+                 .value = tables.text(row, "freeze_percent") + " % of autovacuum_freeze_max_age",
+                 .threshold = "100 %",
+                 .meaning = "A vacuum against wraparound is due; get_vacuum has the ages."}
+            );
+        }
+    }
+}
+
+void judge_bloat(const db::Table& bloat, Evidence& evidence) {
+    std::size_t unknown = 0;
+    for (std::size_t row = 0; row < bloat.rows.size(); ++row) {
+        const auto bytes = bloat.real(row, "wasted_bytes");
+        const auto percent = bloat.real(row, "wasted_percent");
+        if (!bytes || !percent) {
+            ++unknown;
+            continue;
+        }
+        const auto by_bytes = judge(*bytes, wasted_bytes);
+        const auto by_percent = judge(*percent, wasted_percent);
+        if (by_bytes && by_percent) {
+            const bool exact = bloat.boolean(row, "exact").value_or(false);
+            evidence.findings.push_back(
+                {.severity = std::max(*by_bytes, *by_percent), // the lesser of the two
+                 .object = "table " + base::sanitize(bloat.text(row, "relation")),
+                 .value = bloat.text(row, "wasted_percent") + " % of " + bloat.text(row, "bytes") +
+                          " bytes is free space" + (exact ? "" : ", by estimate"),
+                 .threshold = percent_text(wasted_percent.warning) + " and " +
+                              count_text(wasted_bytes.warning) + " bytes",
+                 .meaning = "VACUUM keeps the space for new rows; only a rewrite gives it back, "
+                            "and it comes again if vacuum stays late."}
+            );
+        }
+    }
+    if (unknown > 0) {
+        evidence.not_examined.push_back(
+            {"bloat of " + counted(static_cast<long long>(unknown), "table", "tables"),
+             "this role may not see the width of their columns in pg_stats",
+             "how much of them is free space: install pgstattuple and ask for view bloat, or grant "
+             "SELECT"}
+        );
+    }
+}
+
+void judge_gaps(const db::Table& gaps, Evidence& evidence) {
+    for (std::size_t row = 0; row < gaps.rows.size(); ++row) {
+        const std::string kind = gaps.text(row, "kind");
+        const std::string relation = base::sanitize(gaps.text(row, "relation", "no table"));
+        const std::string object = base::sanitize(gaps.text(row, "object"));
+        const double percent = gaps.real(row, "percent").value_or(0);
+        if (kind == "sequence") {
+            if (const auto severity = judge(percent, sequence_percent)) {
+                evidence.findings.push_back(
+                    {.severity = *severity,
+                     .object = "sequence " + object + " of " + relation,
+                     .value = gaps.text(row, "percent") + " % used: " + gaps.text(row, "detail"),
+                     .threshold = percent_text(sequence_percent.passed(*severity)),
+                     .meaning = "Past the last value inserts fail; a column of integer must become "
+                                "bigint, which rewrites the table."}
+                );
+            }
+        } else if (kind == "no primary key" && gaps.real(row, "rows").value_or(0) >= keyless_rows_min) {
+            evidence.findings.push_back(
+                {.severity = Severity::notice,
+                 .object = "table " + relation,
+                 .value = "no primary key",
+                 .threshold = count_text(keyless_rows_min) + " rows",
+                 .meaning = "Rows cannot be told apart: " + gaps.text(row, "detail", "") +
+                            (gaps.at(row, "detail") ? "." : "duplicates may gather.")}
+            );
+        } else if (kind == "constraint not validated") {
+            evidence.findings.push_back(
+                {.severity = Severity::notice,
+                 .object = "constraint " + object + " on " + relation,
+                 .value = gaps.text(row, "detail") + " not validated",
+                 .threshold = "",
+                 .meaning = "Older rows may break it; VALIDATE CONSTRAINT checks them."}
+            );
+        }
+    }
+}
+
+/// "since 2026-11-20 …", or that nobody knows.
+std::string since_text(const std::optional<db::Table>& totals) {
+    if (!totals || totals->empty()) {
+        return "since an unknown moment";
+    }
+    const std::string since = totals->text(0, "since");
+    return since.empty() ? "since the counters began" : "since " + since;
+}
+
+void tell_gaps(const std::optional<db::Table>& totals, Evidence& evidence) {
+    if (totals && !totals->empty() && !totals->boolean(0, "track_counts").value_or(true)) {
+        evidence.not_examined.push_back(
+            {"counters of tables", "track_counts is off", "dead rows, scans and stale statistics"}
+        );
+    }
+    if (evidence.source.in_recovery) {
+        evidence.not_examined.push_back(
+            {"changes to tables",
+             "a standby does not have its primary's counters",
+             "dead rows and stale statistics: ask the primary"}
+        );
+    }
+    evidence.not_examined.push_back(
+        {"growth of tables", "no history of sizes is kept", "which tables grow beyond their rows"}
+    );
+}
+
+/// Replaces estimates by measured values, for small tables, where pgstattuple is installed.
+base::Status measure_bloat(
+    Context& context, const Call& call, const LaneRequest& request, db::Table& bloat, Evidence& to
+) {
+    INTERLOCK_TRY(
+        const LaneRead found,
+        read_lane(context, call, request, {{.sql = measuring_sql, .parameters = {}, .rows_max = 1}})
+    );
+    INTERLOCK_TRY(const db::Rows place, found.results[0]);
+    if (place.table.empty()) {
+        return base::done;
+    }
+    const std::string text = "select (s.dead_tuple_len + s.approx_free_space)::bigint as wasted, "
+                             "s.table_len as bytes from " +
+                             place.table.text(0, "schema") +
+                             ".pgstattuple_approx($1::oid::pg_catalog.regclass) s";
+    std::vector<db::Query> queries;
+    std::vector<std::size_t> rows;
+    for (std::size_t row = 0; row < bloat.rows.size() && rows.size() < measured_max; ++row) {
+        if (bloat.integer(row, "bytes").value_or(0) <= measured_bytes_max) {
+            rows.push_back(row);
+            queries.push_back(
+                {.sql = {"table_measured", text},
+                 .parameters = {bloat.text(row, "oid")},
+                 .rows_max = 1}
+            );
+        }
+    }
+    if (queries.empty()) {
+        return base::done;
+    }
+    INTERLOCK_TRY(const LaneRead read, read_lane(context, call, request, std::move(queries)));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const std::string relation = base::sanitize(bloat.text(rows[i], "relation"));
+        if (!read.results[i] || read.results[i]->table.empty()) {
+            if (!read.results[i]) {
+                to.not_examined.push_back(failed_check(
+                    "measured bloat of " + relation, read.results[i].error(), "its exact free space"
+                ));
+            }
+            continue;
+        }
+        const db::Table& measured = read.results[i]->table;
+        const double bytes = measured.real(0, "bytes").value_or(0);
+        const double wasted = measured.real(0, "wasted").value_or(0);
+        auto& cells = bloat.rows[rows[i]];
+        cells[bloat.column("bytes")] = measured.text(0, "bytes");
+        cells[bloat.column("wasted_bytes")] = measured.text(0, "wasted");
+        cells[bloat.column("wasted_percent")] = count_text(bytes > 0 ? 100 * wasted / bytes : 0);
+        cells[bloat.column("exact")] = "t";
+    }
+    return base::done;
+}
+
+/// What was read: a section that the view leaves out is nothing.
+struct Read {
+    std::optional<db::Table> tables;
+    std::optional<db::Table> bloat;
+    std::optional<db::Table> gaps;
+    std::optional<db::Table> totals;
+};
+
+base::Result<Read> read_view(
+    Context& context,
+    const Call& call,
+    const LaneRequest& request,
+    const std::string& view,
+    Evidence& evidence
+) {
+    const auto limit = static_cast<std::size_t>(call.arguments.integer("limit"));
+    const std::string one_more = std::to_string(limit + 1);
+    const bool all = view == "attention";
+    Read out;
+    std::vector<SectionRequest> wanted;
+    std::vector<std::optional<db::Table>*> places;
+    const auto want = [&](bool asked, SectionRequest section, std::optional<db::Table>& place) {
+        if (asked) {
+            wanted.push_back(std::move(section));
+            places.push_back(&place);
+        } else {
+            leave_out(section.section, "view " + view, evidence);
+        }
+    };
+    want(
+        view != "bloat" && view != "schema",
+        {.section = tables_section, .parameters = {view, one_more}, .rows_max = limit},
+        out.tables
+    );
+    want(
+        all || view == "bloat",
+        {.section = bloat_section, .parameters = {one_more}, .rows_max = limit},
+        out.bloat
+    );
+    want(
+        all || view == "schema",
+        {.section = gaps_section,
+         .parameters = {std::to_string(all ? 10 : limit)},
+         .rows_max = 3 * limit},
+        out.gaps
+    );
+    want(true, {.section = totals_section, .rows_max = 1}, out.totals);
+    INTERLOCK_TRY(auto tables, read_sections(context, call, request, wanted, evidence));
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        *places[i] = std::move(tables[i]);
+    }
+    return out;
+}
+
+void show_measured(const db::Table& bloat, Evidence& evidence) {
+    for (EvidenceRows& rows : evidence.rows) {
+        if (rows.name == bloat_section.name) {
+            rows.cells = decode_rows(bloat, bloat_columns());
+        }
+    }
+}
+
+base::Result<Output> run(Context& context, const Call& call) {
+    INTERLOCK_TRY(const std::string target, context.targets.resolve(call.arguments.text("target")));
+    const LaneRequest request{.target = target, .tool = tool_name};
+    const std::string view = call.arguments.text("view");
+    Evidence evidence;
+    evidence.tool = tool_name;
+    INTERLOCK_TRY(Read read, read_view(context, call, request, view, evidence));
+    if (view == "bloat" && read.bloat) {
+        INTERLOCK_CHECK(measure_bloat(context, call, request, *read.bloat, evidence));
+        show_measured(*read.bloat, evidence);
+    }
+    if (read.tables) {
+        judge_tables(*read.tables, since_text(read.totals), evidence);
+    }
+    if (read.bloat) {
+        judge_bloat(*read.bloat, evidence);
+    }
+    if (read.gaps) {
+        judge_gaps(*read.gaps, evidence);
+    }
+    tell_gaps(read.totals, evidence);
+    const long long count =
+        read.totals && !read.totals->empty() ? read.totals->integer(0, "tables").value_or(0) : 0;
+    evidence.summary =
+        counted(count, "table", "tables") + " ranked by view " + view + ": " +
+        counted(static_cast<long long>(evidence.findings.size()), "finding", "findings") +
+        "; counters " + since_text(read.totals) + ".";
+    return publish(context, call, std::move(evidence));
+}
+
+} // namespace
+
+Tool get_tables() {
+    return {
+        .name = tool_name,
+        .title = "Tables in trouble",
+        .summary = "Ranks tables in trouble and says why: dead rows, stale statistics, whole "
+                   "scans, bloat, churn, missing keys, sequences near their end.",
+        .domain = "postgres",
+        .inputs =
+            {target_input(),
+             {.name = "view",
+              .about = "What to rank by; attention: all.",
+              .choices = {"attention", "dead", "statistics", "scans", "size", "bloat", "schema"},
+              .fallback = "attention",
+              .example = "bloat"},
+             {.name = "limit",
+              .type = InputType::integer,
+              .about = "Most rows of a section.",
+              .min = 1,
+              .max = static_cast<long long>(base::limits::tool_rows_max),
+              .fallback = "20",
+              .example = "50"}},
+        .output_schema = output_schema,
+        .run = run,
+        .statements = statements_of(sections)};
+}
+
+} // namespace interlock::tools
