@@ -9,6 +9,7 @@ const std::vector<Tool>& catalog() {
         get_activity(),
         get_blocking(),
         get_tables(),
+        get_indexes(),
         get_vacuum(),
     };
     return tools;

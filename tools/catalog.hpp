@@ -11,6 +11,7 @@ Tool diagnose();     // tools/diagnose.cpp
 Tool get_activity(); // tools/postgres/activity.cpp
 Tool get_blocking(); // tools/postgres/blocking.cpp
 Tool get_tables();   // tools/postgres/tables.cpp
+Tool get_indexes();  // tools/postgres/indexes.cpp
 Tool get_vacuum();   // tools/postgres/vacuum.cpp
 
 /// The declaration of `target`, the same for every tool.

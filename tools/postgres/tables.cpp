@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "tools/assess.hpp"
 #include "tools/catalog.hpp"
+#include "tools/postgres/bloat.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
 #include "tools/targets.hpp"
@@ -33,16 +34,9 @@ constexpr double hot_percent_min = 50;
 constexpr double updated_min = 100'000;
 // Of a TOAST table: half of it dead.
 constexpr double toast_dead_min = 100'000;
-// Bloat worth a rewrite: both.
-constexpr Threshold wasted_percent{30, 50};
-constexpr Threshold wasted_bytes{100e6, 10e9};
 // What a sequence has used up: three quarters leave time to widen a column, a tenth hardly.
 constexpr Threshold sequence_percent{75, 90};
 constexpr double keyless_rows_min = 10'000;
-// Measured tables: pgstattuple_approx reads what is not all-visible, 64 MB take well under a
-// second.
-constexpr long long measured_bytes_max = 64LL << 20;
-constexpr std::size_t measured_max = 3;
 
 // Counters come by function, one row of pg_class each; sizes only of the rows shown, and not of a
 // table that somebody holds or wants in ACCESS EXCLUSIVE mode: looking at its size would queue.
@@ -280,17 +274,10 @@ constexpr db::Sql totals_sql{"table_totals", R"sql(
            or c.relnamespace <> 'pg_catalog'::pg_catalog.regnamespace
            and c.relnamespace <> 'information_schema'::pg_catalog.regnamespace))sql"};
 
-// Of the extension's own function, wherever it was installed.
-constexpr db::Sql measuring_sql{"table_measuring", R"sql(
-    select pg_catalog.quote_ident(n.nspname) as schema
-    from pg_catalog.pg_extension e
-    join pg_catalog.pg_depend d
-        on d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and d.refobjid = e.oid
-           and d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.deptype = 'e'
-    join pg_catalog.pg_proc p on p.oid = d.objid and p.proname = 'pgstattuple_approx'
-    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-    where e.extname = 'pgstattuple' and pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
-          and pg_catalog.has_schema_privilege(n.oid, 'USAGE'))sql"};
+constexpr BloatMeasure measure{
+    .function = "pgstattuple_approx",
+    .wasted = "s.dead_tuple_len + s.approx_free_space",
+    .bytes = "s.table_len"};
 
 const std::vector<Column>& table_columns() {
     static const std::vector<Column> declared{
@@ -513,41 +500,6 @@ void judge_tables(const db::Table& tables, const std::string& since, Evidence& e
     }
 }
 
-void judge_bloat(const db::Table& bloat, Evidence& evidence) {
-    std::size_t unknown = 0;
-    for (std::size_t row = 0; row < bloat.rows.size(); ++row) {
-        const auto bytes = bloat.real(row, "wasted_bytes");
-        const auto percent = bloat.real(row, "wasted_percent");
-        if (!bytes || !percent) {
-            ++unknown;
-            continue;
-        }
-        const auto by_bytes = judge(*bytes, wasted_bytes);
-        const auto by_percent = judge(*percent, wasted_percent);
-        if (by_bytes && by_percent) {
-            const bool exact = bloat.boolean(row, "exact").value_or(false);
-            evidence.findings.push_back(
-                {.severity = std::max(*by_bytes, *by_percent), // the lesser of the two
-                 .object = "table " + base::sanitize(bloat.text(row, "relation")),
-                 .value = bloat.text(row, "wasted_percent") + " % of " + bloat.text(row, "bytes") +
-                          " bytes is free space" + (exact ? "" : ", by estimate"),
-                 .threshold = percent_text(wasted_percent.warning) + " and " +
-                              count_text(wasted_bytes.warning) + " bytes",
-                 .meaning = "VACUUM keeps the space for new rows; only a rewrite gives it back, "
-                            "and it comes again if vacuum stays late."}
-            );
-        }
-    }
-    if (unknown > 0) {
-        evidence.not_examined.push_back(
-            {"bloat of " + counted(static_cast<long long>(unknown), "table", "tables"),
-             "this role may not see the width of their columns in pg_stats",
-             "how much of them is free space: install pgstattuple and ask for view bloat, or grant "
-             "SELECT"}
-        );
-    }
-}
-
 void judge_gaps(const db::Table& gaps, Evidence& evidence) {
     for (std::size_t row = 0; row < gaps.rows.size(); ++row) {
         const std::string kind = gaps.text(row, "kind");
@@ -613,60 +565,6 @@ void tell_gaps(const std::optional<db::Table>& totals, Evidence& evidence) {
     );
 }
 
-/// Replaces estimates by measured values, for small tables, where pgstattuple is installed.
-base::Status measure_bloat(
-    Context& context, const Call& call, const LaneRequest& request, db::Table& bloat, Evidence& to
-) {
-    INTERLOCK_TRY(
-        const LaneRead found,
-        read_lane(context, call, request, {{.sql = measuring_sql, .parameters = {}, .rows_max = 1}})
-    );
-    INTERLOCK_TRY(const db::Rows place, found.results[0]);
-    if (place.table.empty()) {
-        return base::done;
-    }
-    const std::string text = "select (s.dead_tuple_len + s.approx_free_space)::bigint as wasted, "
-                             "s.table_len as bytes from " +
-                             place.table.text(0, "schema") +
-                             ".pgstattuple_approx($1::oid::pg_catalog.regclass) s";
-    std::vector<db::Query> queries;
-    std::vector<std::size_t> rows;
-    for (std::size_t row = 0; row < bloat.rows.size() && rows.size() < measured_max; ++row) {
-        if (bloat.integer(row, "bytes").value_or(0) <= measured_bytes_max) {
-            rows.push_back(row);
-            queries.push_back(
-                {.sql = {"table_measured", text},
-                 .parameters = {bloat.text(row, "oid")},
-                 .rows_max = 1}
-            );
-        }
-    }
-    if (queries.empty()) {
-        return base::done;
-    }
-    INTERLOCK_TRY(const LaneRead read, read_lane(context, call, request, std::move(queries)));
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        const std::string relation = base::sanitize(bloat.text(rows[i], "relation"));
-        if (!read.results[i] || read.results[i]->table.empty()) {
-            if (!read.results[i]) {
-                to.not_examined.push_back(failed_check(
-                    "measured bloat of " + relation, read.results[i].error(), "its exact free space"
-                ));
-            }
-            continue;
-        }
-        const db::Table& measured = read.results[i]->table;
-        const double bytes = measured.real(0, "bytes").value_or(0);
-        const double wasted = measured.real(0, "wasted").value_or(0);
-        auto& cells = bloat.rows[rows[i]];
-        cells[bloat.column("bytes")] = measured.text(0, "bytes");
-        cells[bloat.column("wasted_bytes")] = measured.text(0, "wasted");
-        cells[bloat.column("wasted_percent")] = count_text(bytes > 0 ? 100 * wasted / bytes : 0);
-        cells[bloat.column("exact")] = "t";
-    }
-    return base::done;
-}
-
 /// What was read: a section that the view leaves out is nothing.
 struct Read {
     std::optional<db::Table> tables;
@@ -721,14 +619,6 @@ base::Result<Read> read_view(
     return out;
 }
 
-void show_measured(const db::Table& bloat, Evidence& evidence) {
-    for (EvidenceRows& rows : evidence.rows) {
-        if (rows.name == bloat_section.name) {
-            rows.cells = decode_rows(bloat, bloat_columns());
-        }
-    }
-}
-
 base::Result<Output> run(Context& context, const Call& call) {
     INTERLOCK_TRY(const std::string target, context.targets.resolve(call.arguments.text("target")));
     const LaneRequest request{.target = target, .tool = tool_name};
@@ -737,14 +627,22 @@ base::Result<Output> run(Context& context, const Call& call) {
     evidence.tool = tool_name;
     INTERLOCK_TRY(Read read, read_view(context, call, request, view, evidence));
     if (view == "bloat" && read.bloat) {
-        INTERLOCK_CHECK(measure_bloat(context, call, request, *read.bloat, evidence));
-        show_measured(*read.bloat, evidence);
+        INTERLOCK_CHECK(
+            measure_bloat(context, call, request, measure, bloat_section, *read.bloat, evidence)
+        );
     }
     if (read.tables) {
         judge_tables(*read.tables, since_text(read.totals), evidence);
     }
     if (read.bloat) {
-        judge_bloat(*read.bloat, evidence);
+        judge_bloat(
+            *read.bloat,
+            "table",
+            "relation",
+            "VACUUM keeps the space for new rows; only a rewrite gives it back, and it comes again "
+            "if vacuum stays late.",
+            evidence
+        );
     }
     if (read.gaps) {
         judge_gaps(*read.gaps, evidence);
