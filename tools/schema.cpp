@@ -20,31 +20,54 @@ namespace {
 
 using base::Json;
 
-Json text_schema(std::string_view about = {}) {
-    Json schema{{"type", "string"}};
-    if (!about.empty()) {
-        schema["description"] = about;
+// Schemas are written as text: a program makes them all at its start, and building each as a tree
+// first took ten times as long.
+
+using Members = std::vector<std::pair<std::string, std::string>>; // name, schema
+
+std::string json_text(std::string_view text) {
+    return base::render_json(Json(text));
+}
+
+std::string description(std::string_view about) {
+    return about.empty() ? std::string() : R"("description":)" + json_text(about) + ",";
+}
+
+std::string text_schema(std::string_view about = {}) {
+    return "{" + description(about) + R"("type":"string"})";
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+    std::string out;
+    for (const std::string& part : parts) {
+        out += (out.empty() ? "" : ",") + part;
     }
-    return schema;
+    return out;
 }
 
-Json closed_object(Json properties) {
-    Json required = Json::array();
-    for (const auto& [key, value] : properties.items()) {
-        required.push_back(key);
+std::string properties_text(const Members& members) {
+    std::vector<std::string> parts;
+    for (const auto& [name, schema] : members) {
+        parts.push_back(json_text(name) + ":" + schema);
     }
-    return {
-        {"type", "object"},
-        {"properties", std::move(properties)},
-        {"required", std::move(required)},
-        {"additionalProperties", false}};
+    return "{" + joined(parts) + "}";
 }
 
-Json array_of(Json items) {
-    return {{"type", "array"}, {"items", std::move(items)}};
+/// An object with these members and no others.
+std::string closed_object(const Members& members) {
+    std::vector<std::string> names;
+    for (const auto& [name, schema] : members) {
+        names.push_back(json_text(name));
+    }
+    return R"({"additionalProperties":false,"properties":)" + properties_text(members) +
+           R"(,"required":[)" + joined(names) + R"(],"type":"object"})";
 }
 
-const char* json_type(ColumnType type) {
+std::string array_of(const std::string& items) {
+    return R"({"items":)" + items + R"(,"type":"array"})";
+}
+
+std::string_view json_type(ColumnType type) {
     switch (type) {
     case ColumnType::integer:
         return "integer";
@@ -61,58 +84,59 @@ const char* json_type(ColumnType type) {
 
 /// Any cell may be SQL NULL. Two branches of one type each: clients that map schemas onto a dialect
 /// without lists of types understand these.
-Json or_null(std::string_view type) {
-    return {{"anyOf", Json::array({Json{{"type", type}}, Json{{"type", "null"}}})}};
+std::string or_null(std::string_view type, std::string_view about = {}) {
+    std::string out = R"({"anyOf":[{"type":")" + std::string{type} + R"("},{"type":"null"}])";
+    if (!about.empty()) {
+        out += R"(,"description":)" + json_text(about);
+    }
+    return out + "}";
 }
 
-Json column_schema(const Column& column) {
+std::string column_schema(const Column& column) {
     std::string about{column.about};
     if (!column.unit.empty()) {
-        about += " (" + std::string{column.unit} + ")";
+        about +=
+            (about.empty() ? "" : " (") + std::string{column.unit} + (about.empty() ? "" : ")");
     }
-    Json schema = or_null(json_type(column.type));
-    if (!about.empty()) {
-        schema["description"] = about;
-    }
-    return schema;
+    return or_null(json_type(column.type), about);
 }
 
-Json rows_schema(const std::vector<RowsShape>& rows) {
-    Json properties = Json::object();
+std::string rows_schema(const std::vector<RowsShape>& rows) {
+    Members sections;
     for (const RowsShape& shape : rows) {
-        Json columns = Json::object();
+        Members columns;
         for (const Column& column : *shape.columns) {
-            columns[std::string{column.name}] = column_schema(column);
+            columns.emplace_back(column.name, column_schema(column));
         }
-        properties[std::string{shape.name}] = array_of(closed_object(std::move(columns)));
+        sections.emplace_back(shape.name, array_of(closed_object(columns)));
     }
-    return closed_object(std::move(properties));
+    return closed_object(sections);
 }
 
-Json source_schema() {
+std::string source_schema() {
     return closed_object(
-        {{"target", text_schema()},
+        {{"at", text_schema("RFC 3339")},
          {"database_role", text_schema()},
-         {"server_version", text_schema()},
-         {"in_recovery", {{"type", "boolean"}}},
+         {"in_recovery", R"({"type":"boolean"})"},
          {"replay_lag_seconds", or_null("number")},
-         {"at", text_schema("RFC 3339")}}
+         {"server_version", text_schema()},
+         {"target", text_schema()}}
     );
 }
 
-Json shared() {
+Members shared() {
     return {
-        {"source", source_schema()},
+        {"cut",
+         closed_object(
+             {{"characters", R"({"type":"integer"})"},
+              {"rows", R"({"type":"integer"})"},
+              {"whole", text_schema("Address of the whole result; empty when it was not kept")}}
+         )},
         {"not_examined",
          array_of(closed_object(
              {{"what", text_schema()}, {"why", text_schema()}, {"would_tell", text_schema()}}
          ))},
-        {"cut",
-         closed_object(
-             {{"rows", {{"type", "integer"}}},
-              {"characters", {{"type", "integer"}}},
-              {"whole", text_schema("Address of the whole result; empty when it was not kept")}}
-         )}};
+        {"source", source_schema()}};
 }
 
 using Compiled = std::shared_ptr<const valijson::Schema>;
@@ -175,42 +199,43 @@ base::Status fenced(const std::function<base::Status()>& check) {
 
 std::string
 output_schema_of(std::string_view properties, const std::vector<std::string>& required) {
-    Json members = Json::parse(properties);
-    members["error"] = closed_object(
+    static const std::string error = closed_object(
         {{"code", text_schema("Stable code")},
-         {"what", text_schema("What happened")},
-         {"remedy", text_schema("What to do")}}
+         {"remedy", text_schema("What to do")},
+         {"what", text_schema("What happened")}}
     );
-    const Json schema{
-        {"type", "object"},
-        {"properties", std::move(members)},
-        {"additionalProperties", false},
-        {"anyOf",
-         Json::array({Json{{"required", required}}, Json{{"required", Json::array({"error"})}}})}};
-    return base::render_json(schema);
+    std::vector<std::string> names;
+    for (const std::string& name : required) {
+        names.push_back(json_text(name));
+    }
+    return R"({"additionalProperties":false,"anyOf":[{"required":[)" + joined(names) +
+           R"(]},{"required":["error"]}],"properties":{"error":)" + error +
+           (properties == "{}" ? "" : ",") + std::string(properties.substr(1)) +
+           R"(,"type":"object"})";
 }
 
 std::string shared_properties() {
-    return base::render_json(shared());
+    return properties_text(shared());
 }
 
 std::string packet_schema(const std::vector<RowsShape>& rows) {
-    Json properties = shared();
-    properties["id"] = text_schema("Evidence id, to be cited");
-    properties["summary"] = text_schema();
-    properties["findings"] = array_of(closed_object(
-        {{"severity",
-          {{"type", "string"}, {"enum", Json::array({"critical", "warning", "notice"})}}},
+    static const std::string findings = array_of(closed_object(
+        {{"meaning", text_schema()},
          {"object", text_schema()},
-         {"value", text_schema()},
+         {"severity", R"({"enum":["critical","warning","notice"],"type":"string"})"},
          {"threshold", text_schema()},
-         {"meaning", text_schema()}}
+         {"value", text_schema()}}
     ));
-    properties["rows"] = rows_schema(rows);
-    properties["untrusted"] =
-        array_of(text_schema("Column whose text users of the database chose"));
+    Members members = shared();
+    members.emplace_back("findings", findings);
+    members.emplace_back("id", text_schema("Evidence id, to be cited"));
+    members.emplace_back("rows", rows_schema(rows));
+    members.emplace_back("summary", text_schema());
+    members.emplace_back(
+        "untrusted", array_of(text_schema("Column whose text users of the database chose"))
+    );
     return output_schema_of(
-        base::render_json(properties),
+        properties_text(members),
         {"id", "summary", "findings", "rows", "untrusted", "not_examined", "source"}
     );
 }
