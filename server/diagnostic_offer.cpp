@@ -32,7 +32,7 @@ base::Result<Offer> diagnostic_offer(DiagnosticParts parts) {
     for (const tools::Tool& tool : chosen) {
         offer.tools.push_back(offered_tool(parts.context, tool));
     }
-    offer.resources = listed_resources(parts);
+    offer.resources = [parts] { return listed_resources(parts); };
     offer.templates = resource_templates(parts);
     offer.prompts = offered_prompts(parts);
     offer.read = [parts](Conversation& conversation, const std::string& uri) {

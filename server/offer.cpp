@@ -141,7 +141,6 @@ base::Status check_names(const Offer& offer) {
     for (const std::string& twice :
          {first_twice(offer.tools, &OfferedTool::name),
           first_twice(offer.prompts, &OfferedPrompt::name),
-          first_twice(offer.resources, &OfferedResource::uri),
           first_twice(offer.templates, &OfferedTemplate::uri_template)}) {
         if (!twice.empty()) {
             return refused("Two things are offered as `" + twice + "`.");
@@ -266,13 +265,9 @@ base::Status CompiledOffer::check_and_render_tools() {
 
 void CompiledOffer::render() {
     tools_ = RenderedList("tools", rendered_tools_, offer_);
-    const auto resource = [](const OfferedResource& entry) {
-        return render_resource(entry, "uri", entry.uri);
-    };
     const auto resource_template = [](const OfferedTemplate& entry) {
         return render_resource(entry, "uriTemplate", entry.uri_template);
     };
-    resources_ = RenderedList("resources", render_all(offer_.resources, resource), offer_);
     templates_ =
         RenderedList("resourceTemplates", render_all(offer_.templates, resource_template), offer_);
     prompts_ = RenderedList("prompts", render_all(offer_.prompts, render_prompt), offer_);
@@ -285,8 +280,23 @@ void CompiledOffer::render() {
                 cache_members(base::limits::list_lifetime) + "," + modern_members_ + "}";
 }
 
+const RenderedList& CompiledOffer::resources() const {
+    std::call_once(resources_once_, [this] {
+        std::vector<std::string> rendered;
+        std::set<std::string> seen;
+        for (const OfferedResource& entry :
+             offer_.resources ? offer_.resources() : std::vector<OfferedResource>{}) {
+            if (seen.insert(entry.uri).second) {
+                rendered.push_back(render_resource(entry, "uri", entry.uri));
+            }
+        }
+        resources_ = RenderedList("resources", rendered, offer_);
+    });
+    return resources_;
+}
+
 bool CompiledOffer::has_resources() const {
-    return offer_.read || !offer_.resources.empty() || !offer_.templates.empty();
+    return offer_.read || offer_.resources || !offer_.templates.empty();
 }
 
 const OfferedTool* CompiledOffer::tool(std::string_view name, const Access& access) const {

@@ -127,7 +127,9 @@ struct Offer {
     std::string version;
     std::string instructions;
     std::vector<OfferedTool> tools;
-    std::vector<OfferedResource> resources;
+    /// What resources/list shows; empty = nothing. Asked once, when somebody lists: making it may
+    /// cost more than the whole start. Of two with one address the first is shown.
+    std::function<std::vector<OfferedResource>()> resources = {};
     std::vector<OfferedTemplate> templates;
     std::vector<OfferedPrompt> prompts;
     /// Every resource, listed or not. resource_not_found when it is not there for this caller.
@@ -189,7 +191,8 @@ public:
     /// The same without a copy: the list of what `access` shows. Valid while this offer lives.
     std::shared_ptr<const RenderedList> tools_shown(const Access& access) const;
     const RenderedList& tools() const { return tools_; }
-    const RenderedList& resources() const { return resources_; }
+    /// Rendered when first asked for.
+    const RenderedList& resources() const;
     const RenderedList& templates() const { return templates_; }
     const RenderedList& prompts() const { return prompts_; }
     /// Results of initialize (for a negotiated version) and server/discover, as JSON text.
@@ -214,7 +217,8 @@ private:
     std::vector<std::string> rendered_tools_; // in the order of offer_.tools
     std::vector<std::vector<HeaderParameter>> header_parameters_;
     RenderedList tools_; // all of them
-    RenderedList resources_;
+    mutable std::once_flag resources_once_;
+    mutable RenderedList resources_;
     RenderedList templates_;
     RenderedList prompts_;
     std::string capabilities_legacy_;

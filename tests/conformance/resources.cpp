@@ -71,10 +71,12 @@ completion(const std::vector<std::string>& candidates, const std::string& typed)
 } // namespace
 
 void add_resources(server::Offer& offer, const Changes& changes) {
-    offer.resources = {
-        {text_uri, "static-text", "Static text", "A text that stays.", "text/plain"},
-        {binary_uri, "static-binary", "Static binary", "An image that stays.", "image/png"},
-        {watched_uri, "watched-resource", "Watched", "A text that changes.", "text/plain"},
+    offer.resources = [] {
+        return std::vector<server::OfferedResource>{
+            {text_uri, "static-text", "Static text", "A text that stays.", "text/plain"},
+            {binary_uri, "static-binary", "Static binary", "An image that stays.", "image/png"},
+            {watched_uri, "watched-resource", "Watched", "A text that changes.", "text/plain"},
+        };
     };
     offer.templates = {
         {"test://template/{id}/data", "template", "Template", "Data by id.", "application/json"},

@@ -54,7 +54,10 @@ server::Offer offer() {
          example_tool("broken", fails("internal")),
          example_tool("counter", counts)}
     );
-    made.resources = {{"test://one", "one", "One", "The first.", "text/plain"}};
+    made.resources = [] {
+        return std::vector<interlock::server::OfferedResource>{
+            {"test://one", "one", "One", "The first.", "text/plain"}};
+    };
     made.read = [](server::Conversation&, const std::string&) {
         return server::Outcome<server::ResourceAnswer>(server::ResourceAnswer{
             R"([{"uri":"test://one","text":"x"}])"});

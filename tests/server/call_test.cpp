@@ -58,7 +58,10 @@ Json ask_legacy(Core& core, const std::string& method, const std::string& params
 /// A resource, a prompt and completions.
 Offer reading_offer() {
     Offer offer = interlock::test::example_offer();
-    offer.resources = {{"test://one", "one", "One", "The first.", "text/plain"}};
+    offer.resources = [] {
+        return std::vector<interlock::server::OfferedResource>{
+            {"test://one", "one", "One", "The first.", "text/plain"}};
+    };
     offer.read = [](Conversation& conversation, const std::string& uri) -> Outcome<ResourceAnswer> {
         if (uri == "test://slow") {
             Gate never;

@@ -81,7 +81,7 @@ TEST_CASE("the whole offer says who it is and leads the way", "[server]") {
         CHECK_THAT(offer.instructions, Catch::Contains(named));
     }
     CHECK(offer.templates.size() == 3);
-    CHECK_FALSE(offer.resources.empty());
+    CHECK_FALSE(offer.resources().empty());
     CHECK(offer.prompts.size() == 2);
     CHECK(offer.read);
     CHECK(offer.complete);
@@ -93,7 +93,7 @@ TEST_CASE("the whole offer says who it is and leads the way", "[server]") {
 TEST_CASE("what belongs to a domain that is switched off is not offered", "[server]") {
     OfferBench bench({}, {"triage"});
     CHECK(bench.offer.tools.size() == 1);
-    CHECK(bench.offer.resources.empty());
+    CHECK(bench.offer.resources().empty());
     REQUIRE(bench.offer.templates.size() == 1);
     CHECK(bench.offer.templates[0].uri_template == "evidence://{id}");
     REQUIRE(bench.offer.prompts.size() == 1);

@@ -76,9 +76,22 @@ TEST_CASE("an offer that cannot be kept is refused, by the name of what is wrong
     Offer twice = full_offer();
     twice.prompts.push_back(twice.prompts.front());
     CHECK_FALSE(refusal(twice).empty());
-    twice = full_offer();
-    twice.resources.push_back(twice.resources.front());
-    CHECK_FALSE(refusal(twice).empty());
+}
+
+TEST_CASE("resources are made when they are first listed, each address once", "[server]") {
+    int made = 0;
+    Offer offer = full_offer();
+    offer.resources = [&made] {
+        ++made;
+        return std::vector<interlock::server::OfferedResource>{
+            {"test://a", "first", "", "", ""}, {"test://a", "second", "", "", ""}};
+    };
+    const auto ready = compiled(offer);
+    CHECK(made == 0);
+    const Json listed = Json::parse(*ready->resources().page(Era::modern, {}))["resources"];
+    CHECK(listed == Json::parse(R"([{"uri":"test://a","name":"first"}])"));
+    ready->resources();
+    CHECK(made == 1);
 }
 
 TEST_CASE("capabilities name what works and nothing else", "[server]") {
@@ -153,7 +166,12 @@ TEST_CASE("a tool is listed as it was described, its schema as it was written", 
 
 TEST_CASE("what is absent is left out of resources and prompts", "[server]") {
     Offer offer = full_offer();
-    offer.resources.push_back({"test://bare", "bare", "", "", ""});
+    auto resources_of = [full = offer.resources] {
+        auto all = full();
+        all.push_back({"test://bare", "bare", "", "", ""});
+        return all;
+    };
+    offer.resources = resources_of;
     offer.prompts.push_back({"bare", "", "", {}, {}});
     const auto made = compiled(offer);
     const Json resources = Json::parse(*made->resources().page(Era::modern, {}))["resources"];

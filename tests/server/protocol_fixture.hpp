@@ -61,7 +61,10 @@ inline server::Offer full_offer() {
     auto long_work = tool("long_work");
     long_work.tasks = server::TaskSupport::required;
     offer.tools.insert(offer.tools.end(), {routed, samples, asks, long_work});
-    offer.resources = {{"test://one", "one", "One", "The first.", "text/plain"}};
+    offer.resources = [] {
+        return std::vector<interlock::server::OfferedResource>{
+            {"test://one", "one", "One", "The first.", "text/plain"}};
+    };
     offer.templates = {{"test://{id}", "any", "Any", "Any of them.", "text/plain"}};
     server::OfferedPrompt prompt;
     prompt.name = "review";

@@ -137,8 +137,8 @@ TEST_CASE("evidence that a joint plan cites may be read by all who asked for it"
 
 TEST_CASE("a runbook is its contract, and says how to propose it", "[server]") {
     OfferBench bench;
-    REQUIRE_FALSE(bench.offer.resources.empty());
-    for (const auto& listed : bench.offer.resources) {
+    REQUIRE_FALSE(bench.offer.resources().empty());
+    for (const auto& listed : bench.offer.resources()) {
         const Json runbook = content(bench, listed.uri);
         CHECK(runbook["mimeType"] == "application/yaml");
         const auto text = runbook["text"].get<std::string>();
@@ -172,7 +172,7 @@ TEST_CASE("a resource needs the scope and toolset of what made it", "[server]") 
     OfferBench bench;
     const std::string evidence = "evidence://" + bench.keep("{}"); // of diagnose: triage
     const std::string plan = "plan://" + bench.submit();
-    const std::string runbook = bench.offer.resources.front().uri;
+    const std::string runbook = bench.offer.resources().front().uri;
     auto conversation = bench.as();
     conversation.may().scopes = std::set<std::string>{"interlock:triage"};
     content(bench, conversation, evidence);
@@ -217,7 +217,7 @@ TEST_CASE("only plans of one's own can be watched, and are marked then", "[serve
     CHECK_FALSE(bench.offer.watchable(bob, "plan://" + id));
     CHECK_FALSE(bench.offer.watchable(ann, "plan://" + id + "?page=1"));
     CHECK_FALSE(bench.offer.watchable(ann, "evidence://" + bench.keep("{}", "os:ann")));
-    CHECK_FALSE(bench.offer.watchable(ann, bench.offer.resources.front().uri));
+    CHECK_FALSE(bench.offer.watchable(ann, bench.offer.resources().front().uri));
     ann.scopes = std::set<std::string>{"interlock:triage"};
     CHECK_FALSE(bench.offer.watchable(ann, "plan://" + id)); // whoever may not read it either
     CHECK(bench.marks.size() == 1);
