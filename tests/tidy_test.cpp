@@ -144,7 +144,7 @@ struct HeavyHeader {
 const std::vector<HeavyHeader>& heavy_headers() {
     static const std::vector<HeavyHeader> table{
         {{"libpq-fe.h", "pg_query", "SQLiteCpp/", "sqlite3.h"},
-         {"base/db/", "tests/lab/"}, // the lab plays the applications, which write
+         {"base/db/", "tests/base/db/", "tests/lab/"}, // the lab plays applications, which write
          "base/db/ is the only door to SQL databases"},
         {{"nlohmann/json.hpp"}, {}, "headers include base/json.hpp"},
         {{"boost/beast"},

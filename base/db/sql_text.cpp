@@ -263,6 +263,41 @@ bool write_masked(std::string_view sql, const std::vector<Token>& tokens, std::s
     return true;
 }
 
+/// Anywhere in a text, also in a literal: what a terminal obeys, and what makes a reader see other
+/// text or other line ends than there are.
+bool hides_text(char32_t c) {
+    const bool line = c == '\t' || c == '\n' || c == '\r' || c == '\f';
+    return (c < 0x20 && !line) || (c >= 0x7f && c <= 0x9f) || c == 0x2028 || c == 0x2029 ||
+           (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff ||
+           (c >= 0xe0000 && c <= 0xe007f);
+}
+
+/// Outside of literals: spaces that PostgreSQL takes for letters, letters of no width, and the wide
+/// forms of ASCII.
+bool looks_like_ascii(char32_t c) {
+    return c == 0xa0 || c == 0xad || c == 0x1680 || c == 0x180e || (c >= 0x2000 && c <= 0x200f) ||
+           c == 0x202f || (c >= 0x205f && c <= 0x2065) || c == 0x3000 || c == 0x3164 ||
+           (c >= 0xff00 && c <= 0xffef) || (c >= 0xfe00 && c <= 0xfe0f);
+}
+
+/// Where in well-formed UTF-8 the first character of a kind begins; its size if there is none.
+std::size_t first_character(std::string_view text, bool (*kind)(char32_t)) {
+    for (std::size_t at = 0; at < text.size();) {
+        const auto lead = static_cast<unsigned char>(text[at]);
+        const std::size_t length =
+            std::max<std::size_t>(base::character_length(text.substr(at)), 1);
+        char32_t code = length == 1 ? lead : lead & (0xffU >> (length + 1));
+        for (std::size_t i = 1; i < length; ++i) {
+            code = (code << 6U) | (static_cast<unsigned char>(text[at + i]) & 0x3fU);
+        }
+        if (kind(code)) {
+            return at;
+        }
+        at += length;
+    }
+    return text.size();
+}
+
 } // namespace
 
 base::Status check_sql_caps(std::string_view sql) {
@@ -302,6 +337,56 @@ base::Status check_sql_caps(std::string_view sql) {
             "Split or simplify it."};
     }
     return base::done;
+}
+
+base::Status check_sql_shape(std::string_view sql) {
+    const auto refused = [](std::size_t at) {
+        return Error{
+            Errc::invalid_input,
+            "The statement holds a character that deceives its reader, at byte " +
+                std::to_string(at + 1) + ".",
+            "Write it in plain letters, digits, spaces and line ends."};
+    };
+    if (const auto at = first_character(sql, hides_text); at < sql.size()) {
+        return refused(at);
+    }
+    int brackets = 0;
+    for (const auto& token : scan(std::string{sql}).tokens) {
+        const auto text = sql.substr(token.start, token.end - token.start);
+        if (text == "(" || text == "[") {
+            ++brackets;
+        } else if (text == ")" || text == "]") {
+            --brackets;
+        }
+        if (brackets > limits::sql_brackets_max) {
+            return Error{
+                Errc::limit_exceeded,
+                "More than " + std::to_string(limits::sql_brackets_max) +
+                    " brackets are open at once.",
+                "Simplify the statement."};
+        }
+        if (is_literal(token.number) || is_comment(token.number) || text.starts_with('"')) {
+            continue;
+        }
+        if (const auto at = first_character(text, looks_like_ascii); at < text.size()) {
+            return refused(token.start + at);
+        }
+    }
+    return base::done;
+}
+
+std::string blank_comments(std::string_view sql) {
+    std::string text{sql};
+    for (const auto& token : scan(text).tokens) {
+        if (is_comment(token.number)) {
+            std::fill(
+                text.begin() + static_cast<std::ptrdiff_t>(token.start),
+                text.begin() + static_cast<std::ptrdiff_t>(token.end),
+                ' '
+            );
+        }
+    }
+    return text;
 }
 
 std::string mask_literals(std::string_view sql) {

@@ -14,6 +14,15 @@ namespace interlock::db {
 /// Caps of base/limits.hpp, NUL and UTF-8. limit_exceeded or invalid_input.
 base::Status check_sql_caps(std::string_view sql);
 
+/// For text within the caps: nothing in it looks like what it is not (controls, marks that turn the
+/// direction, letters and spaces that only look like ASCII), and its brackets nest less deep than
+/// limits::sql_brackets_max. invalid_input or limit_exceeded.
+base::Status check_sql_shape(std::string_view sql);
+
+/// For text within the caps: comments become spaces, so that every other byte stays where it is.
+/// Text that cannot be lexed is given back as it is.
+std::string blank_comments(std::string_view sql);
+
 /// Query text with every literal replaced by $n and comments removed, by lexing: works on text cut
 /// in the middle. Text that cannot be lexed becomes "<unreadable statement>". Never throws.
 std::string mask_literals(std::string_view sql);

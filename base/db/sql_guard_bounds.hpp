@@ -1,0 +1,36 @@
+// What a statement would cost by its own words alone: lengths and counts that stand in it as
+// constants. A time-out ends what only takes long; this is for what takes all memory before that,
+// and for what is plainly meant to take long.
+#pragma once
+
+#include "base/json.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace interlock::db {
+
+class GuardBounds {
+public:
+    explicit GuardBounds(std::string_view sql) : sql_(sql) {}
+
+    /// "" or the class of attack that a call is.
+    std::string_view call(const std::string& function, const base::Json& call);
+    /// The same for the pattern of a regular expression.
+    static std::string_view pattern(const base::Json& node);
+    /// For FROM without WHERE: relations that nothing joins.
+    static std::string_view select(const base::Json& select, const base::Json* with);
+    /// For a query of WITH RECURSIVE that names itself.
+    std::string_view recursion(const base::Json& query, std::string_view name) const;
+    /// For the length that a type is given.
+    std::string_view type(const std::string& name, const base::Json& type) const;
+
+private:
+    std::string_view series(const base::Json& arguments);
+    bool within(const base::Json& node, double most) const;
+
+    std::string_view sql_;
+    double series_rows_ = 1; // of all series of the statement, multiplied
+};
+
+} // namespace interlock::db

@@ -1,0 +1,49 @@
+// What the guard of sql_guard.hpp knows, as data: node types with their members, functions, types,
+// operators, relations. Whatever does not stand here is denied.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace interlock::db::guard_data {
+
+/// What a member of a node holds.
+enum class MemberKind {
+    scalar, // no tree below it
+    nodes,  // a node or a list of nodes, each {"Type": {...}}
+    fixed,  // a node of one type, its members alone
+    denied, // no allowed statement has it
+};
+
+struct Member {
+    MemberKind kind = MemberKind::scalar;
+    std::string_view type; // of a fixed one
+};
+
+/// Whether a node type may stand in an allowed statement.
+bool allowed_node(std::string_view type);
+/// Nothing: this type has no such member.
+std::optional<Member> member_of(std::string_view type, std::string_view member);
+
+/// Of pg_catalog, harmless whatever its arguments are but for size.
+bool allowed_function(std::string_view name);
+/// Of an extension for diagnosis.
+bool extension_function(std::string_view name);
+/// The class of attack that a function which is not allowed belongs to; "fn_user" if it is not one
+/// of those that are known to do harm.
+std::string_view function_class(std::string_view name);
+
+bool allowed_type(std::string_view name);
+bool allowed_operator(std::string_view name);
+bool allowed_explain_option(std::string_view name);
+
+/// Relations that hold credentials, other people's data or the server's files; "" for none.
+std::string_view secret_relation(std::string_view schema, std::string_view name);
+/// Views of one row, which a query may join to anything.
+bool one_row_view(std::string_view name);
+
+/// The class of a statement by its node type: "ddl", "copy", ...
+std::string_view statement_class(std::string_view type);
+
+} // namespace interlock::db::guard_data
