@@ -11,6 +11,7 @@
 #include "cli/kill.hpp"
 #include "cli/output.hpp"
 #include "cli/plans.hpp"
+#include "cli/sql.hpp"
 #include "cli/targets.hpp"
 #include "telemetry/redaction.hpp"
 
@@ -293,6 +294,26 @@ void add_targets(
     sql->callback([&] { run = [&] { return interlock::cli::print_init_sql(init); }; });
 }
 
+void add_sql(CLI::App& app, interlock::cli::SqlOptions& options, Run& run) {
+    CLI::App* sql = app.add_subcommand("sql", "What run_query and explain_query let through");
+    sql->require_subcommand(1);
+    CLI::App* check = sql->add_subcommand("check", "The guard's verdict on SQL; needs no target");
+    CLI::Option* text = check->add_option("SQL", options.sql, "One statement; 4 when it is denied");
+    CLI::Option* lines = check->add_flag(
+        "--jsonl",
+        options.jsonl,
+        "Read lines {\"sql\": ...} from stdin and write a verdict for each; 0 when all were read"
+    );
+    add_json(*check, options.json);
+    text->excludes(lines);
+    check->callback([&, text] {
+        if (!options.jsonl && text->empty()) {
+            throw CLI::RequiredError("SQL or --jsonl");
+        }
+        run = [&] { return interlock::cli::check_sql(options); };
+    });
+}
+
 void add_demo(CLI::App& app, interlock::cli::DemoOptions& options, Run& run) {
     CLI::App* demo = app.add_subcommand("demo", "The whole loop on a throw-away PostgreSQL");
     demo->add_flag("--yes", options.yes, "Approve with the demo approver's key without asking");
@@ -322,6 +343,7 @@ int main(int argc, char** argv) {
     interlock::tools::InitOptions init;
     interlock::cli::DemoOptions demo;
     interlock::cli::KillOptions kill;
+    interlock::cli::SqlOptions sql;
     const std::string state = interlock::base::default_state_directory();
     plans.state_directory = targets.state_directory = kill.state_directory = state;
     audit.log.state_directory = audit.bundle.state_directory = state;
@@ -333,6 +355,7 @@ int main(int argc, char** argv) {
     add_plans(app, plans, run);
     add_audit(app, audit, run);
     add_kill(app, kill, run);
+    add_sql(app, sql, run);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
