@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
+#include "telemetry/log_memory.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -55,6 +56,23 @@ KeptCheckpoints kept_checkpoints(const base::StateDirectory& state) {
         }
     }
     return kept;
+}
+
+base::Status log_continues(db::Store& store, const base::StateDirectory& state) {
+    const auto kept = kept_checkpoints(state);
+    if (!kept.problems.empty())
+        return base::Error{
+            base::Errc::corrupt,
+            kept.problems.front(),
+            "Run `interlock audit verify`, and decide once it is clear what happened."};
+    for (const auto& note : kept.notes) {
+        INTERLOCK_TRY(const auto key, telemetry::parse_verifier_key(note.key));
+        telemetry::LogMemory memory(
+            state.checkpoints() + "/" + note.program + ".note", key.name, {"", key.public_key}
+        );
+        INTERLOCK_CHECK(memory.follow(store, telemetry::Scrutiny::hashes));
+    }
+    return base::done;
 }
 
 } // namespace interlock::cli

@@ -1,6 +1,7 @@
 // The signed checkpoints that programs keep beside the store, or that a person kept elsewhere.
 #pragma once
 
+#include "base/db/store.hpp"
 #include "base/result.hpp"
 #include "base/state_directory.hpp"
 #include "telemetry/checkpoint.hpp"
@@ -26,5 +27,9 @@ struct KeptCheckpoints {
 };
 /// <state>/checkpoints/<program>.note, each with <program>.vkey beside it.
 KeptCheckpoints kept_checkpoints(const base::StateDirectory& state);
+
+/// That the log as it stands continues every checkpoint kept there. Reads the leaf hashes that are
+/// new since each, and signs nothing. corrupt: it does not, and nobody should decide on it.
+base::Status log_continues(db::Store& store, const base::StateDirectory& state);
 
 } // namespace interlock::cli

@@ -8,6 +8,7 @@
 #include "base/process.hpp"
 #include "base/state_directory.hpp"
 #include "base/text.hpp"
+#include "cli/audit_checkpoints.hpp"
 #include "cli/people.hpp"
 #include "runbooks/plan.hpp"
 #include "runbooks/planner.hpp"
@@ -240,6 +241,9 @@ Result<Json> decide(const PlansOptions& options, DecisionVerdict verdict) {
             "Pass --reason 'why', in one sentence."};
     }
     INTERLOCK_TRY(auto open, open_queue(options.state_directory, db::StoreMode::existing));
+    if (verdict == DecisionVerdict::approve) { // to say no is always possible
+        INTERLOCK_CHECK(log_continues(*open.store, base::StateDirectory{options.state_directory}));
+    }
     INTERLOCK_TRY(const StoredPlan stored, open.queue->get(options.plan_id));
     const std::string digest = base::hex(runbooks::plan_digest(stored.bytes));
     if (digest != stored.digest || (!options.digest.empty() && options.digest != digest)) {

@@ -1,4 +1,5 @@
 // interlock-desk: shows people the queue. It holds no credential of any target.
+#include "approval/desk/log_watch.hpp"
 #include "approval/desk/options.hpp"
 #include "approval/desk/plan_source.hpp"
 #include "approval/desk/site.hpp"
@@ -7,6 +8,7 @@
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "base/signals.hpp"
+#include "base/state_directory.hpp"
 #include "telemetry/redaction.hpp"
 
 #include <atomic>
@@ -54,7 +56,9 @@ base::Status run(const desk::Options& options) {
     base::SystemClock clock;
     base::SystemRandom random;
     INTERLOCK_TRY(std::string token, desk::load_or_create_token(options.token_file, random));
-    const desk::PlanSource plans(options.queue, clock, random);
+    const base::StateDirectory state{options.state};
+    INTERLOCK_TRY(const auto watch, desk::LogWatch::open(state, clock, random));
+    const desk::PlanSource plans(options.queue, *watch, clock, random);
     const desk::Site site(plans, std::move(token));
     desk::Worker worker(site);
     INTERLOCK_TRY(const auto server, listen(options, worker));

@@ -81,6 +81,7 @@ base::Result<Options> make_options(const Flags& flags) {
             "Listen on 127.0.0.1 or [::1] and put a proxy that speaks TLS in front; name its host "
             "with --allowed-host."};
     Options options;
+    options.state = configuration.state;
     options.queue = configuration.store.empty() ? base::StateDirectory{configuration.state}.queue()
                                                 : configuration.store;
     options.address = listen.first;

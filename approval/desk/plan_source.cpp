@@ -5,26 +5,26 @@
 
 namespace interlock::desk {
 
-namespace {
+PlanSource::PlanSource(
+    std::string queue_path, LogWatch& watch, base::Clock& clock, base::Random& random
+)
+    : queue_path_(std::move(queue_path)), watch_(watch), clock_(clock), random_(random) {}
 
 /// Told apart from a plan that is not found: this is the desk's trouble, not the reader's.
-base::Result<std::unique_ptr<db::Store>> open(const std::string& path, base::Clock& clock) {
-    auto store = db::open_sqlite_store(path, db::StoreMode::read_only, clock);
+base::Result<std::unique_ptr<db::Store>> PlanSource::open() const {
+    auto store = db::open_sqlite_store(queue_path_, db::StoreMode::read_only, clock_);
     if (!store.ok() && store.error().code == base::Errc::not_found)
         return base::Error{
             base::Errc::io,
-            "There is no queue at " + path + " yet.",
+            "There is no queue at " + queue_path_ + " yet.",
             "Start interlock-server with the same state directory."};
+    if (store.ok())
+        INTERLOCK_CHECK(watch_.check(**store));
     return store;
 }
 
-} // namespace
-
-PlanSource::PlanSource(std::string queue_path, base::Clock& clock, base::Random& random)
-    : queue_path_(std::move(queue_path)), clock_(clock), random_(random) {}
-
 base::Result<std::vector<approval::StoredPlan>> PlanSource::list() const {
-    INTERLOCK_TRY(const auto store, open(queue_path_, clock_));
+    INTERLOCK_TRY(const auto store, open());
     return approval::Queue(*store, random_)
         .list(
             {.states = {},
@@ -35,12 +35,12 @@ base::Result<std::vector<approval::StoredPlan>> PlanSource::list() const {
 }
 
 base::Result<std::size_t> PlanSource::count() const {
-    INTERLOCK_TRY(const auto store, open(queue_path_, clock_));
+    INTERLOCK_TRY(const auto store, open());
     return approval::Queue(*store, random_).count();
 }
 
 base::Result<approval::StoredPlan> PlanSource::get(const std::string& plan_id) const {
-    INTERLOCK_TRY(const auto store, open(queue_path_, clock_));
+    INTERLOCK_TRY(const auto store, open());
     return approval::Queue(*store, random_).get(plan_id);
 }
 

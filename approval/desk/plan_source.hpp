@@ -1,12 +1,15 @@
 // Reads plans for the desk. Opens the queue for reading only, once for every question: nothing is
-// kept open, nothing can be written, and a queue that is not there yet is told, not fatal.
+// kept open, nothing can be written, and a queue that is not there yet is told, not fatal. Nothing
+// is shown of a queue whose audit log does not continue what the desk saw of it before.
 #pragma once
 
+#include "approval/desk/log_watch.hpp"
 #include "approval/queue.hpp"
 #include "base/clock.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,7 +17,7 @@ namespace interlock::desk {
 
 class PlanSource {
 public:
-    PlanSource(std::string queue_path, base::Clock& clock, base::Random& random);
+    PlanSource(std::string queue_path, LogWatch& watch, base::Clock& clock, base::Random& random);
     /// What waits for people first; as many as one page shows.
     base::Result<std::vector<approval::StoredPlan>> list() const;
     /// All plans of the queue.
@@ -22,7 +25,9 @@ public:
     base::Result<approval::StoredPlan> get(const std::string& plan_id) const;
 
 private:
+    base::Result<std::unique_ptr<db::Store>> open() const;
     std::string queue_path_;
+    LogWatch& watch_;
     base::Clock& clock_;
     base::Random& random_;
 };

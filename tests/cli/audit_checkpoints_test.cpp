@@ -42,6 +42,34 @@ TEST_CASE("checkpoints that cannot be looked for are a problem, not their absenc
     CHECK(kept_checkpoints(state).problems.size() == 1);
 }
 
+TEST_CASE("a log is held against every checkpoint that is kept of it", "[cli]") {
+    Story story;
+    const base::StateDirectory state{story.state};
+    must(log_continues(*story.store, state)); // nothing is kept yet
+    story.server_signs();
+    (void)story.run_a_plan();
+    story.executor_signs();
+    must(log_continues(*story.store, state));
+    story.call("list_targets", "os:agent", "ok");
+    must(log_continues(*story.store, state));
+    const auto first = must(base::read_file(story.note_path("executor"), 4096));
+
+    SECTION("a log that went back") {
+        story.tamper("delete from audit_log");
+        CHECK(test::fails(log_continues(*story.store, state), base::Errc::corrupt));
+    }
+    SECTION("another log") {
+        Story other;
+        CHECK(test::fails(log_continues(*other.store, state), base::Errc::corrupt, "seen before"));
+    }
+    SECTION("a checkpoint that does not hold") {
+        must(base::write_file_atomically(story.note_path("executor"), "garbage"));
+        CHECK(test::fails(log_continues(*story.store, state), base::Errc::corrupt));
+        return;
+    }
+    CHECK(must(base::read_file(story.note_path("executor"), 4096)) == first); // nothing is signed
+}
+
 TEST_CASE("a checkpoint is read only with the key that signed it", "[cli]") {
     Story story;
     story.server_signs();

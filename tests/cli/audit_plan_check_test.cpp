@@ -98,6 +98,8 @@ TEST_CASE("a story that may go on is not called whole, unless the log shows its 
     // What the queue said when it was exported tells of records that were left out.
     evidence.files["about.json"] = base::render_json({{"state", "SUCCEEDED"}});
     CHECK(says(check_plan(evidence), "about.json says that it is SUCCEEDED"));
+    evidence.files["about.json"] = base::render_json({{"state", "EXPIRED"}});
+    CHECK(check_plan(evidence).problems.empty()); // told by the clock, and recorded by nobody yet
     evidence.files["about.json"] = base::render_json({{"plan_id", "plan_other"}});
     CHECK(says(check_plan(evidence), "about.json names the plan plan_other"));
     Story other;

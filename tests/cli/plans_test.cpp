@@ -1,12 +1,15 @@
 #include "approval/queue.hpp"
 #include "base/clock.hpp"
 #include "base/db/store.hpp"
+#include "base/file.hpp"
 #include "base/json.hpp"
 #include "base/process.hpp"
 #include "base/state_directory.hpp"
 #include "cli/plans.hpp"
 #include "runbooks/planner.hpp"
 #include "runbooks/policy.hpp"
+#include "telemetry/audit_log.hpp"
+#include "telemetry/checkpoint.hpp"
 #include "tests/support/fakes.hpp"
 
 #include <algorithm>
@@ -76,6 +79,30 @@ public:
         return options;
     }
 
+    /// As when a program saw five records more than there are now.
+    void keeps_a_later_checkpoint() {
+        const base::StateDirectory state{directory_.path()};
+        const auto key = base::signing_key_from_seed(std::string(32, 'k'));
+        telemetry::Checkpoint later;
+        REQUIRE(store_
+                    ->read([&](db::StoreTransaction& transaction) -> base::Status {
+                        INTERLOCK_TRY(later, telemetry::audit_head(transaction));
+                        return base::done;
+                    })
+                    .ok());
+        later.size += 5;
+        REQUIRE(base::make_private_directory(state.checkpoints()).ok());
+        const auto beside = state.checkpoints() + "/interlock-desk";
+        REQUIRE(base::write_file_atomically(
+                    beside + ".vkey", telemetry::verifier_key("interlock-desk", key.public_key)
+        )
+                    .ok());
+        REQUIRE(base::write_file_atomically(
+                    beside + ".note", telemetry::sign_checkpoint(later, "interlock-desk", key)
+        )
+                    .ok());
+    }
+
     approval::PlanState state() {
         auto stored = queue_->get(plan_.id);
         REQUIRE(stored.ok());
@@ -142,6 +169,18 @@ TEST_CASE("a decision is a span of the trace in which the plan was proposed", "[
          {"plan.digest", "approval.id", "audit.leaf_index", "approval.approver"}) {
         CHECK_THAT(told, Catch::Contains(key));
     }
+}
+
+TEST_CASE("nothing is approved on a log that went back, and anything rejected", "[cli]") {
+    Desk desk;
+    desk.submit("os:agent");
+    desk.keeps_a_later_checkpoint();
+    auto options = desk.options("alice");
+    CHECK(approve_plan(options) == Exit::store);
+    CHECK(desk.state() == approval::PlanState::pending);
+    options.reason = "Nobody knows what happened to the log.";
+    CHECK(reject_plan(options) == Exit::ok);
+    CHECK(desk.state() == approval::PlanState::rejected);
 }
 
 TEST_CASE("a key that is not listed decides nothing", "[cli]") {

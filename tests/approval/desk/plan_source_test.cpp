@@ -1,4 +1,5 @@
 #include "approval/desk/plan_source.hpp"
+#include "tests/approval/desk/watch.hpp"
 #include "tests/approval/fixture.hpp"
 
 #include <string>
@@ -14,7 +15,8 @@ TEST_CASE("plans are read from the queue's file and nothing is written") {
     test::Office office;
     const std::string id = office.submitted();
     const auto leaves = office.leaves();
-    const PlanSource source(office.directory.file("queue.db"), office.clock, office.random);
+    const auto watch = test::watch_of(office);
+    const PlanSource source(office.directory.file("queue.db"), *watch, office.clock, office.random);
     CHECK(must(source.list()).size() == 1);
     CHECK(must(source.get(id)).id == id);
     CHECK(fails(source.get("plan_nowhere"), base::Errc::not_found));
@@ -30,7 +32,8 @@ TEST_CASE("what waits for people comes first, however much has ended since") {
     office.clock.advance(std::chrono::seconds{1});
     const std::string ended = office.submit(test::plan_to_approve(2)).id;
     must(office.decide("alice", ended, approval::DecisionVerdict::reject));
-    const PlanSource source(office.directory.file("queue.db"), office.clock, office.random);
+    const auto watch = test::watch_of(office);
+    const PlanSource source(office.directory.file("queue.db"), *watch, office.clock, office.random);
     CHECK(must(source.list())[0].id == waiting);
     CHECK(must(source.count()) == 2);
 }
@@ -38,7 +41,8 @@ TEST_CASE("what waits for people comes first, however much has ended since") {
 TEST_CASE("a queue that is not there yet is told, and found once it is") {
     test::Office office;
     const std::string path = office.directory.file("later.db");
-    const PlanSource source(path, office.clock, office.random);
+    const auto watch = test::watch_of(office);
+    const PlanSource source(path, *watch, office.clock, office.random);
     CHECK(fails(source.list(), base::Errc::io, "no queue"));
     CHECK(fails(source.get("plan_x"), base::Errc::io, "no queue"));
     const auto store = must(db::open_sqlite_store(path, db::StoreMode::create, office.clock));

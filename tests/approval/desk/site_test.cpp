@@ -1,6 +1,7 @@
 #include "approval/desk/site.hpp"
 #include "base/digest.hpp"
 #include "base/json.hpp"
+#include "tests/approval/desk/watch.hpp"
 #include "tests/approval/fixture.hpp"
 
 #include <string>
@@ -21,7 +22,8 @@ const std::string token(64, 't');
 struct Desk {
     test::Office office;
     std::string id = office.submitted();
-    PlanSource plans{office.directory.file("queue.db"), office.clock, office.random};
+    std::unique_ptr<LogWatch> watch = test::watch_of(office);
+    PlanSource plans{office.directory.file("queue.db"), *watch, office.clock, office.random};
     Site site{plans, token};
 
     base::HttpResponse
@@ -122,7 +124,7 @@ TEST_CASE("what is not there is 404, what cannot be read now is 503") {
     }
     CHECK(header(desk.ask("/api/plans/x"), "Content-Type") == "application/json");
     const PlanSource absent(
-        desk.office.directory.file("absent.db"), desk.office.clock, desk.office.random
+        desk.office.directory.file("absent.db"), *desk.watch, desk.office.clock, desk.office.random
     );
     const Site site(absent, token);
     base::HttpRequest request;

@@ -1,5 +1,6 @@
 #include "approval/desk/worker.hpp"
 #include "base/http_client.hpp"
+#include "tests/approval/desk/watch.hpp"
 #include "tests/approval/fixture.hpp"
 
 #include <condition_variable>
@@ -50,7 +51,8 @@ private:
 
 TEST_CASE("every request is answered, and at the end what waited is answered too") {
     test::Office office;
-    const PlanSource plans(office.directory.file("queue.db"), office.clock, office.random);
+    const auto watch = test::watch_of(office);
+    const PlanSource plans(office.directory.file("queue.db"), *watch, office.clock, office.random);
     const Site site(plans, token);
     std::vector<std::shared_ptr<Recorder>> exchanges;
     {
@@ -71,7 +73,8 @@ TEST_CASE("every request is answered, and at the end what waited is answered too
 TEST_CASE("the desk answers over HTTP, and only for its own names") {
     test::Office office;
     const std::string id = office.submitted();
-    const PlanSource plans(office.directory.file("queue.db"), office.clock, office.random);
+    const auto watch = test::watch_of(office);
+    const PlanSource plans(office.directory.file("queue.db"), *watch, office.clock, office.random);
     const Site site(plans, token);
     Worker worker(site);
     base::HttpServerOptions options;
