@@ -208,23 +208,106 @@ Found short_named_value(Reading& in, std::size_t at, std::size_t behind) {
                                                                                     : std::nullopt;
 }
 
-/// Authorization: Basic abc=
+bool is_inline_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+
+/// Where the line ends that is here; a header goes on in the next when that begins with a blank.
+std::size_t end_of_header(Reading& in, std::size_t at) {
+    std::size_t end = at;
+    while (end < in.text.size() &&
+           ((in.text[end] != '\n' && in.text[end] != '\r') || is_inline_blank(in.at(end + 1)))) {
+        ++end;
+    }
+    in.work += end - at;
+    return end;
+}
+
+/// Where a header ends that somebody has put in quotes: -H 'Authorization: Token abc'. npos when
+/// its name does not begin behind a quote.
+std::size_t end_of_quoted_header(Reading& in, std::size_t at, std::size_t value) {
+    constexpr std::size_t name_max = 32; // Proxy-Authorization and its like
+    std::size_t begin = at;
+    while (begin > 0 && at - begin < name_max && is_token(in.text[begin - 1])) {
+        --begin;
+    }
+    const char quote = before(in, begin);
+    if (!is_quote(quote)) {
+        return std::string_view::npos;
+    }
+    const std::size_t close = std::min(in.text.find(quote, value), in.text.size());
+    in.work += close - value;
+    const bool escaped = begin > 1 && in.text[begin - 2] == '\\' && close > value;
+    return escaped && in.text[close - 1] == '\\' ? close - 1 : close;
+}
+
+/// Behind a scheme that is known to be one, whose name tells nothing; `at` when there is none.
+std::size_t skip_scheme(Reading& in, std::size_t at, bool& one_word) {
+    struct Scheme {
+        std::string_view name;
+        bool one_word; // a token follows, and no list of parameters
+    };
+    constexpr std::array schemes{
+        Scheme{"bearer", true},
+        Scheme{"basic", true},
+        Scheme{"negotiate", true},
+        Scheme{"ntlm", true},
+        Scheme{"dpop", true},
+        Scheme{"digest", false},
+        Scheme{"aws4-hmac-sha256", false}};
+    for (const Scheme& scheme : schemes) {
+        if (word_at(in, at, scheme.name) && is_inline_blank(in.at(at + scheme.name.size()))) {
+            one_word = scheme.one_word;
+            return skip(in, at + scheme.name.size(), is_inline_blank);
+        }
+    }
+    return at;
+}
+
+/// Authorization: Basic abc=. Of a scheme that is not known, nobody can say which of its words is
+/// the secret: all go, up to the end of the value.
 Found authorization(Reading& in, std::size_t at, std::size_t behind) {
-    const std::size_t quoted = is_quote(in.at(behind)) && is_quote(before(in, at)) ? 1 : 0;
-    bool unclear = false;
-    std::size_t value = skip_gap(in, behind + quoted, unclear);
-    const std::size_t sign = sign_length(in, value);
+    std::size_t value = behind;
+    const bool escaped = in.at(value) == '\\' && is_quote(in.at(value + 1));
+    const bool quoted_name = escaped || (is_quote(in.at(value)) && is_quote(before(in, at)));
+    value += escaped ? 2U : quoted_name ? 1U : 0U;
+    value = skip(in, value, is_blank);
+    const bool listed = quoted_name && in.at(value) == ','; // ["Authorization", "Token abc"]
+    const std::size_t sign = listed ? 1 : sign_length(in, value);
     if (sign == 0) {
         return std::nullopt;
     }
-    value = skip_gap(in, value + sign, unclear);
-    for (const std::string_view scheme : {"bearer", "basic", "digest", "negotiate"}) {
-        const std::size_t word = value + (in.at(value) == '"' ? 1U : 0U);
-        if (word_at(in, word, scheme)) {
-            return bare_value(in, skip_gap(in, word + scheme.size(), unclear));
-        }
+    value = skip(in, value + sign, is_blank);
+    if (listed && !is_quote(in.at(value)) && in.at(value) != '\\') {
+        return std::nullopt;
     }
-    return value_after_sign(in, value);
+    bool one_word = false;
+    const bool again = begins_quoted_again(in, value);
+    if (again || in.at(value) == '"') {
+        auto inside = again ? quoted_again(in, value) : double_quoted(in, value);
+        const std::size_t from = inside ? skip_scheme(in, inside->from, one_word) : 0;
+        return inside && from < inside->to ? whole_value(in, from, inside->to) : inside;
+    }
+    if (quoted_name) {
+        return value_after_sign(in, value); // one literal, or a word that is none
+    }
+    if (auto literal = literal_value(in, value, Backslash::escapes)) {
+        return literal;
+    }
+    std::size_t end = end_of_quoted_header(in, at, value);
+    end = end == std::string_view::npos ? end_of_header(in, value) : end;
+    const std::size_t from = skip_scheme(in, value, one_word);
+    if (one_word && from < end) {
+        auto word = value_after_sign(in, from);
+        if (word && word->to > end) {
+            word->to = end;
+        }
+        return word;
+    }
+    while (end > from && is_blank(in.text[end - 1])) {
+        --end;
+    }
+    return whole_value(in, from, std::max(from, end));
 }
 
 Found bearer(Reading& in, std::size_t at, std::size_t behind) {

@@ -228,6 +228,10 @@ bool is_word(char c) {
            c == '$' || static_cast<unsigned char>(c) >= 0x80;
 }
 
+std::ptrdiff_t quotes(std::string_view text) {
+    return std::count_if(text.begin(), text.end(), [](char c) { return c == '"' || c == '\''; });
+}
+
 /// Writes the tokens back, one space where there was any space or comment. True if it reached the
 /// end, false if it had to stop at an ambiguous literal.
 bool write_masked(std::string_view sql, const std::vector<Token>& tokens, std::string& out) {
@@ -411,7 +415,12 @@ std::string mask_literals(std::string_view sql) {
         if (masked.empty()) {
             return whole ? masked : std::string{unreadable};
         }
-        return base::sanitize(whole ? masked : masked + " ...");
+        auto shown = base::sanitize(masked);
+        if (quotes(shown) != quotes(masked)) {
+            text = std::move(shown); // a control sequence took one along: read as it will be seen
+            continue;
+        }
+        return whole ? shown : shown + " ...";
     }
     return std::string{unreadable};
 }

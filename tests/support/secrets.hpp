@@ -1,4 +1,4 @@
-// Sixty secrets, and six ways of SQL to write each. None is real.
+// Sixty-two secrets, and six ways of SQL to write each. None is real.
 #pragma once
 
 #include <array>
@@ -67,6 +67,9 @@ inline const std::vector<Secret>& secrets() {
               "SELECT * FROM dblink(%, 'select 1') AS t(x int)",
               "SELECT dblink_exec(%, 'select 1')"}) {
             out.push_back({around, "host=db password=" + word + " user=bob", word});
+        }
+        for (const char* header : {"Authorization: Token ", "proxy-authorization: Basic "}) {
+            out.push_back({"SELECT * FROM t WHERE note = %", header + word, word});
         }
         // What is a secret by its shape.
         for (const char* shape :

@@ -93,6 +93,13 @@ TEST_CASE("redacting twice changes nothing more, whatever is put together", "[te
         "SCRAM-SHA-256$4096:",
         "pwd",
         "authorization",
+        "Authorization: ",
+        "\"authorization\",",
+        "Token ",
+        "Basic ",
+        "Digest ",
+        "\\\"",
+        "\r\n ",
         "xoxb-1234",
         "?",
         "$1",
@@ -153,6 +160,10 @@ TEST_CASE("hostile text costs work in proportion to its size", "[telemetry]") {
           "password --",
           "user identified by x ",
           "bearer ",
+          "authorization:",
+          "authorization: x\n ",
+          "'authorization: ",
+          "\"authorization\",\"",
           "\"password\":\""}) {
         CAPTURE(unit);
         const std::string text = repeat(unit, bytes);
