@@ -8,6 +8,7 @@ const std::vector<Tool>& catalog() {
         diagnose(),
         get_activity(),
         get_blocking(),
+        explain_query(),
         get_tables(),
         get_indexes(),
         get_vacuum(),

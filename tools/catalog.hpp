@@ -6,13 +6,14 @@
 
 namespace interlock::tools {
 
-Tool list_targets(); // tools/list_targets.cpp
-Tool diagnose();     // tools/diagnose.cpp
-Tool get_activity(); // tools/postgres/activity.cpp
-Tool get_blocking(); // tools/postgres/blocking.cpp
-Tool get_tables();   // tools/postgres/tables.cpp
-Tool get_indexes();  // tools/postgres/indexes.cpp
-Tool get_vacuum();   // tools/postgres/vacuum.cpp
+Tool list_targets();  // tools/list_targets.cpp
+Tool diagnose();      // tools/diagnose.cpp
+Tool get_activity();  // tools/postgres/activity.cpp
+Tool get_blocking();  // tools/postgres/blocking.cpp
+Tool get_tables();    // tools/postgres/tables.cpp
+Tool get_indexes();   // tools/postgres/indexes.cpp
+Tool get_vacuum();    // tools/postgres/vacuum.cpp
+Tool explain_query(); // tools/postgres/explain_query.cpp
 
 /// The declaration of `target`, the same for every tool.
 Input target_input();
