@@ -170,7 +170,7 @@ constexpr db::Sql unused_16{"indexes_unused_16", R"sql(
 // unique one over the same columns, and none that a constraint, also a foreign key elsewhere,
 // stands on.
 constexpr db::Sql redundant_sql{"indexes_redundant", R"sql(
-    with indexes as materialized (
+    with indexes as not materialized (
         select i.indexrelid, i.indrelid, i.indnkeyatts, i.indnatts, i.indkey, i.indclass,
                i.indcollation, i.indoption, i.indisunique, i.indimmediate, i.indisprimary,
                i.indisreplident, i.indisclustered, i.indpred, i.indexprs, c.relname,

@@ -506,6 +506,7 @@ void judge_gaps(const db::Table& gaps, Evidence& evidence) {
         const std::string relation = base::sanitize(gaps.text(row, "relation", "no table"));
         const std::string object = base::sanitize(gaps.text(row, "object"));
         const double percent = gaps.real(row, "percent").value_or(0);
+        const double rows = gaps.real(row, "rows").value_or(0);
         if (kind == "sequence") {
             if (const auto severity = judge(percent, sequence_percent)) {
                 evidence.findings.push_back(
@@ -517,7 +518,7 @@ void judge_gaps(const db::Table& gaps, Evidence& evidence) {
                                 "bigint, which rewrites the table."}
                 );
             }
-        } else if (kind == "no primary key" && gaps.real(row, "rows").value_or(0) >= keyless_rows_min) {
+        } else if (kind == "no primary key" && rows >= keyless_rows_min) {
             evidence.findings.push_back(
                 {.severity = Severity::notice,
                  .object = "table " + relation,
@@ -538,7 +539,7 @@ void judge_gaps(const db::Table& gaps, Evidence& evidence) {
     }
 }
 
-/// "since 2026-11-20 …", or that nobody knows.
+/// "since 2026-11-20 10:00:00+00", or that nobody knows.
 std::string since_text(const std::optional<db::Table>& totals) {
     if (!totals || totals->empty()) {
         return "since an unknown moment";
