@@ -81,6 +81,21 @@ inline constexpr seconds drift_retry_min{60};           // after an outage, then
 inline constexpr seconds drift_retry_max{3'600};
 inline constexpr milliseconds drift_statement_timeout{2'000}; // catalog lookups take a few ms
 
+// Log files of a target
+inline constexpr std::size_t log_buffer_bytes = std::size_t{1} << 20; // read at once; one a call
+inline constexpr std::size_t log_line_bytes_max = 64 * 1024;          // kept of a line
+inline constexpr std::size_t log_record_bytes_max = std::size_t{1} << 20; // of a CSV record's lines
+inline constexpr std::size_t log_field_bytes_max = 2 * 1024; // kept of a message, statement, ...
+inline constexpr std::size_t log_files_max = 10'000;         // entries of a directory looked at
+inline constexpr std::size_t log_files_told_max = 20;        // of those, listed in an answer
+inline constexpr std::size_t log_probe_bytes = 64 * 1024;    // of one step of a bisection
+inline constexpr seconds log_read_max{40};     // then told; 5 GB at 125 MB/s, within a call
+inline constexpr seconds log_disorder_max{60}; // backends write a little out of order
+inline constexpr std::chrono::hours log_window_max{31 * 24};
+
+// Finding tools
+inline constexpr std::size_t tools_found_max = 8; // more is no answer
+
 // SQL text before any parser sees it: the lexer is quadratic on nested comments and deep
 // expressions overflow the parser's stack.
 inline constexpr std::size_t sql_bytes_max = 16 * 1024;

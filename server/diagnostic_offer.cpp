@@ -22,8 +22,11 @@ constexpr std::string_view instructions =
 
 base::Result<Offer> diagnostic_offer(DiagnosticParts parts) {
     INTERLOCK_TRY(
-        const auto chosen, choose_toolsets(all_tools({parts.queue, parts.desk_url}), parts.toolsets)
+        auto chosen, choose_toolsets(all_tools({parts.queue, parts.desk_url}), parts.toolsets)
     );
+    std::erase_if(chosen, [&](const tools::Tool& tool) {
+        return parts.without.contains(std::string(tool.name));
+    });
     Offer offer;
     offer.name = "interlock";
     offer.title = "Interlock";
@@ -31,6 +34,9 @@ base::Result<Offer> diagnostic_offer(DiagnosticParts parts) {
     offer.instructions = instructions;
     for (const tools::Tool& tool : chosen) {
         offer.tools.push_back(offered_tool(parts.context, tool));
+        if (tool.name == search_tool) {
+            offer.tools.back().run = search_run(parts.context, chosen);
+        }
     }
     offer.resources = [parts] { return listed_resources(parts); };
     offer.templates = resource_templates(parts);

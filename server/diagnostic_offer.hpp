@@ -7,6 +7,7 @@
 #include "server/offer.hpp"
 #include "tools/tool.hpp"
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,10 @@ class PlanMarks;
 struct DiagnosticParts {
     tools::Context& context;
     approval::Queue& queue;
-    std::string desk_url;              // "" = people decide elsewhere
-    std::vector<std::string> toolsets; // domains offered at all; empty = all
-    PlanMarks* marks = nullptr;        // shared with the plan watcher, so that no news is missed
+    std::string desk_url;               // "" = people decide elsewhere
+    std::vector<std::string> toolsets;  // domains offered at all; empty = all
+    PlanMarks* marks = nullptr;         // shared with the plan watcher, so that no news is missed
+    std::set<std::string> without = {}; // tools that are switched off
 };
 
 /// What belongs to a domain that is not offered (a prompt, a kind of resource) is not offered

@@ -326,7 +326,7 @@ const std::vector<HeaderParameter>& CompiledOffer::header_parameters(const Offer
 std::shared_ptr<const RenderedList> CompiledOffer::tools_shown(const Access& access) const {
     std::vector<bool> shown;
     for (const OfferedTool& tool : offer_.tools) {
-        shown.push_back(access.shows(tool.domain));
+        shown.push_back(access.shows(tool.domain) && (!tool.on_demand || access.toolsets));
     }
     if (std::find(shown.begin(), shown.end(), false) == shown.end()) {
         return {std::shared_ptr<const void>(), &tools_};

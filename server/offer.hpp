@@ -59,6 +59,8 @@ struct OfferedTool {
     std::string required_capability = {}; // "sampling", "elicitation", "roots"; "" = none
     TaskSupport tasks = TaskSupport::never;
     bool waits = false; // asked again until something has happened: no loop, for the supervisor
+    /// Listed only to callers that chose toolsets. Everybody who may see its domain may call it.
+    bool on_demand = false;
     std::function<Outcome<ToolAnswer>(Conversation&, const base::Json& arguments)> run = {};
 };
 
@@ -185,7 +187,8 @@ public:
     const OfferedPrompt* prompt(std::string_view name) const;
     const std::vector<HeaderParameter>& header_parameters(const OfferedTool& tool) const;
 
-    /// Ready bytes; tools are those `access` shows. nullopt: no such cursor.
+    /// Ready bytes; tools are those `access` shows: without a choice of toolsets, none on demand.
+    /// nullopt: no such cursor.
     std::optional<std::string>
     list_tools(Era era, const Access& access, const std::optional<std::string>& cursor) const;
     /// The same without a copy: the list of what `access` shows. Valid while this offer lives.
@@ -216,7 +219,7 @@ private:
     bool has_tasks_ = false;
     std::vector<std::string> rendered_tools_; // in the order of offer_.tools
     std::vector<std::vector<HeaderParameter>> header_parameters_;
-    RenderedList tools_; // all of them
+    RenderedList tools_; // all of them, on demand or not
     mutable std::once_flag resources_once_;
     mutable RenderedList resources_;
     RenderedList templates_;

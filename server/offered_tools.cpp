@@ -1,9 +1,11 @@
 #include "server/offered_tools.hpp"
 
 #include "base/json.hpp"
+#include "tools/find_tools.hpp"
 #include "tools/run.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -72,6 +74,9 @@ choose_toolsets(std::vector<tools::Tool> all, const std::vector<std::string>& to
     std::erase_if(all, [&](const tools::Tool& tool) {
         return std::find(toolsets.begin(), toolsets.end(), tool.domain) == toolsets.end();
     });
+    for (tools::Tool& tool : all) {
+        tool.on_demand = false; // somebody chose it
+    }
     return all;
 }
 
@@ -86,11 +91,32 @@ OfferedTool offered_tool(tools::Context& context, const tools::Tool& tool) {
     offered.read_only = tool.read_only;
     offered.idempotent = tool.idempotent;
     offered.waits = tool.waits;
+    offered.on_demand = tool.on_demand;
     offered.tasks = tool.may_become_task ? TaskSupport::when_slow : TaskSupport::never;
     offered.run = [&context, kept = std::make_shared<const tools::Tool>(tool)](
                       Conversation& conversation, const Json& arguments
                   ) { return run(context, *kept, conversation, arguments); };
     return offered;
+}
+
+std::function<Outcome<ToolAnswer>(Conversation&, const Json&)>
+search_run(tools::Context& context, std::vector<tools::Tool> all) {
+    return [&context, kept = std::make_shared<const std::vector<tools::Tool>>(std::move(all))](
+               Conversation& conversation, const Json& arguments
+           ) {
+        const Access& access = conversation.access();
+        auto usable = std::make_shared<std::vector<tools::Tool>>();
+        std::copy_if(
+            kept->begin(),
+            kept->end(),
+            std::back_inserter(*usable),
+            [&](const tools::Tool& tool) {
+                const std::string domain(tool.domain);
+                return access.shows(domain) && access.allows(scope_of(domain));
+            }
+        );
+        return run(context, tools::find_tools_among(std::move(usable)), conversation, arguments);
+    };
 }
 
 } // namespace interlock::server

@@ -7,7 +7,9 @@
 #include "server/planning_tools.hpp"
 #include "tools/tool.hpp"
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace interlock::server {
@@ -15,7 +17,8 @@ namespace interlock::server {
 /// Every tool there is, in the order of tools/list.
 std::vector<tools::Tool> all_tools(const PlanningParts& planning);
 
-/// Keeps the tools whose domain is in `toolsets` (empty: all). invalid_input names an unknown one.
+/// Keeps the tools whose domain is in `toolsets`, to be listed all of them (empty: keeps all).
+/// invalid_input names an unknown one.
 base::Result<std::vector<tools::Tool>>
 choose_toolsets(std::vector<tools::Tool> all, const std::vector<std::string>& toolsets);
 
@@ -24,5 +27,10 @@ ToolAnswer answer_of(tools::Output output);
 
 /// `context` must outlive what is returned.
 OfferedTool offered_tool(tools::Context& context, const tools::Tool& tool);
+
+/// What find_tools does here: it searches among those of `all` that its caller may use.
+inline constexpr std::string_view search_tool = "find_tools";
+std::function<Outcome<ToolAnswer>(Conversation&, const base::Json&)>
+search_run(tools::Context& context, std::vector<tools::Tool> all);
 
 } // namespace interlock::server

@@ -36,7 +36,7 @@ constexpr const char* footer =
     "again.\n\n"
     "Configuration (YAML): state, listen, admin_listen, stdio, desk_url, toolsets: [..], "
     "log_level,\n"
-    "targets: [{name, conninfo, password_file}], tls: {certificate, key}, behind_proxy,\n"
+    "targets: [{name, conninfo, password_file, logs}], tls: {certificate, key}, behind_proxy,\n"
     "allowed_hosts: [..], allowed_origins: [..], authorization: {resource, clock_skew_seconds,\n"
     "issuers: [{issuer, jwks, algorithms}], rules: [{claims, database_role, toolsets}]},\n"
     "supervisor: {failing_calls, identical_calls, window, calls, result_bytes, database_time}.\n\n"
@@ -109,6 +109,7 @@ void start_paths_at(Options& options, const std::filesystem::path& directory) {
     resolve(options.state);
     for (db::TargetAddress& target : options.targets) {
         resolve(target.password_file);
+        resolve(target.logs);
     }
     if (options.tls) {
         resolve(options.tls->certificate_file);
@@ -362,6 +363,8 @@ base::Result<Options> parse_configuration(std::string_view yaml) {
     }
     for (base::Decoder& entry : decoder.mappings("targets")) {
         options.targets.push_back(db::read_target_address(entry));
+        options.targets.back().logs = entry.text_or("logs", "");
+        entry.refuse_empty("logs");
     }
     options.authorization = read_authorization(decoder, document);
     options.tls = read_tls(decoder);
@@ -399,7 +402,7 @@ std::vector<std::string> waiting_for_restart(const Options& running, const Optio
     const auto targets = [](const Options& options) {
         std::vector<std::vector<std::string>> all;
         for (const db::TargetAddress& target : options.targets) {
-            all.push_back({target.name, target.conninfo, target.password_file});
+            all.push_back({target.name, target.conninfo, target.password_file, target.logs});
         }
         return all;
     };

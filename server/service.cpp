@@ -141,13 +141,18 @@ struct Service::State {
 
 base::Result<std::shared_ptr<const CompiledOffer>>
 Service::State::compile_offer(const std::vector<std::string>& chosen) {
-    INTERLOCK_TRY(
-        auto offer, diagnostic_offer({context, queue, options.desk_url, chosen, &plan_marks})
-    );
     const auto in_force = brakes.current();
-    std::erase_if(offer.tools, [&](const OfferedTool& tool) {
-        return in_force->tool(tool.name) != nullptr;
-    });
+    INTERLOCK_TRY(
+        auto offer,
+        diagnostic_offer(
+            {.context = context,
+             .queue = queue,
+             .desk_url = options.desk_url,
+             .toolsets = chosen,
+             .marks = &plan_marks,
+             .without = in_force->names(approval::BrakeKind::tool)}
+        )
+    );
     return CompiledOffer::compile(std::move(offer));
 }
 

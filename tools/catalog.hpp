@@ -7,6 +7,7 @@
 namespace interlock::tools {
 
 Tool list_targets();  // tools/list_targets.cpp
+Tool find_tools();    // tools/find_tools.cpp
 Tool diagnose();      // tools/diagnose.cpp
 Tool get_activity();  // tools/postgres/activity.cpp
 Tool get_blocking();  // tools/postgres/blocking.cpp
@@ -14,6 +15,7 @@ Tool get_tables();    // tools/postgres/tables.cpp
 Tool get_indexes();   // tools/postgres/indexes.cpp
 Tool get_vacuum();    // tools/postgres/vacuum.cpp
 Tool explain_query(); // tools/postgres/explain_query.cpp
+Tool read_logs();     // tools/postgres/read_logs.cpp
 
 /// The declaration of `target`, the same for every tool.
 Input target_input();

@@ -143,6 +143,8 @@ struct Tool {
     bool may_become_task = false;
     /// It is asked again and again until something has happened: that is no loop.
     bool waits = false;
+    /// Not listed to who chose no toolsets; find_tools names it, and it may be called all the same.
+    bool on_demand = false;
     std::vector<Input> inputs = {};           // `target` is declared like any other
     std::string (*output_schema)() = nullptr; // JSON Schema text of structuredContent
     std::function<base::Result<Output>(Context&, const Call&)> run = {};

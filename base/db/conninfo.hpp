@@ -14,6 +14,9 @@ struct TargetAddress {
     std::string name; // [a-z0-9][a-z0-9_-]{0,62}
     std::string conninfo;
     std::string password_file; // read at connect time; "" = none (pgpass and the like still work)
+    /// Directory of the server's log files, as this machine sees it; "" = none. Only diagnosing
+    /// programs read it: read_logs_directory().
+    std::string logs = {};
 };
 
 /// Reads `name`, `conninfo`, `password_file` of one entry of `targets:`.

@@ -1,7 +1,14 @@
+#include "base/digest.hpp"
 #include "server/offered_tools.hpp"
 #include "tests/lab/lab.hpp"
 #include "tests/server/offer_bench.hpp"
 #include "tools/schema.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <set>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -141,6 +148,105 @@ TEST_CASE("toolsets narrow the set and must exist", "[server]") {
     const auto unknown = server::choose_toolsets(all(), {"triage", "root"});
     REQUIRE_FALSE(unknown.ok());
     CHECK(unknown.error().what.find("root") != std::string::npos);
+}
+
+TEST_CASE("what a model reads of the default list stays under 8,000 characters", "[server]") {
+    constexpr std::size_t characters_max = 8'000;
+    OfferBench bench;
+    std::size_t listed = 0;
+    std::size_t all = 0;
+    std::string names;
+    for (const server::OfferedTool& tool : bench.offer.tools) {
+        const std::size_t characters =
+            tool.name.size() + tool.description.size() + tool.input_schema.size();
+        all += characters;
+        listed += tool.on_demand ? 0 : characters;
+        names += "\n  " + tool.name + " " + std::to_string(characters) +
+                 (tool.on_demand ? " on demand" : "");
+    }
+    std::cout << "tools/list: " << listed << " of " << characters_max << " characters by default, "
+              << all << " in all\n";
+    INFO(names);
+    CHECK(listed <= characters_max);
+}
+
+TEST_CASE("no description changes unseen", "[server]") {
+    // A description is what a model obeys: whoever changes one changes its line here, and a
+    // reviewer reads both. Nothing of a run goes into one, so that the hash is the same anywhere.
+    const std::string path = "tests/server/tool_descriptions.txt";
+    std::ifstream file(path);
+    const std::string expected{std::istreambuf_iterator<char>(file), {}};
+    OfferBench bench;
+    std::set<std::string> lines;
+    for (const server::OfferedTool& tool : bench.offer.tools) {
+        const std::string text =
+            tool.name + "\n" + tool.title + "\n" + tool.description + "\n" + tool.input_schema;
+        INFO(text);
+        CHECK(std::all_of(text.begin(), text.end(), [](char c) {
+            return c == '\n' || (c >= ' ' && c <= '~');
+        }));
+        lines.insert(tool.name + " " + interlock::base::hex(interlock::base::sha256(text)) + "\n");
+    }
+    std::string found;
+    for (const std::string& line : lines) {
+        found += line;
+    }
+    INFO("If the change is meant, " << path << " is to hold:\n" << found);
+    CHECK(expected == found);
+}
+
+TEST_CASE("tools on demand are listed to who chose toolsets, and called by all", "[server]") {
+    OfferBench bench;
+    server::Offer offer;
+    offer.name = "test";
+    offer.version = "1";
+    for (const bool on_demand : {false, true}) {
+        tools::Tool tool = echo();
+        tool.name = on_demand ? "seldom" : "often";
+        tool.on_demand = on_demand;
+        offer.tools.push_back(server::offered_tool(bench.context, tool));
+    }
+    const auto compiled = server::CompiledOffer::compile(std::move(offer));
+    REQUIRE(compiled.ok());
+    const auto listed = [&](const server::Access& access) {
+        const Json list = json_of(*(*compiled)->list_tools(server::Era::modern, access, {}));
+        return list["tools"].size();
+    };
+    server::Access everybody;
+    server::Access chosen;
+    chosen.toolsets = {"triage"};
+    CHECK(listed(everybody) == 1);
+    CHECK(listed(chosen) == 2);
+    CHECK((*compiled)->tool("seldom", everybody) != nullptr);
+    auto made = std::vector<tools::Tool>{echo()};
+    made[0].on_demand = true;
+    CHECK_FALSE(server::choose_toolsets(made, {"triage"}).value()[0].on_demand);
+    CHECK(server::choose_toolsets(made, {}).value()[0].on_demand);
+}
+
+TEST_CASE("find_tools finds what its caller may use, of all domains", "[server]") {
+    OfferBench bench;
+    const auto found = [&](interlock::test::RecordingConversation& conversation) {
+        const auto answer =
+            run(bench.tool("find_tools"), conversation, {{"intent", "runbook that ends a session"}}
+            );
+        REQUIRE_FALSE(answer.is_error);
+        std::set<std::string> out;
+        for (const Json& tool : json_of(answer.structured)["tools"]) {
+            out.insert(tool["name"].get<std::string>());
+        }
+        return out;
+    };
+    auto conversation = bench.as();
+    CHECK(found(conversation).contains("list_runbooks"));
+    CHECK(found(conversation).contains("get_activity"));
+    conversation.may().toolsets = {"orientation", "postgres"};
+    CHECK_FALSE(found(conversation).contains("list_runbooks"));
+    CHECK(found(conversation).contains("get_activity"));
+    conversation.may().toolsets.reset();
+    conversation.may().scopes = {"interlock:orientation", "interlock:planning"};
+    CHECK(found(conversation).contains("list_runbooks"));
+    CHECK_FALSE(found(conversation).contains("get_activity"));
 }
 
 TEST_CASE("a diagnosis tells its steps, and its evidence is a resource", "[server][live]") {

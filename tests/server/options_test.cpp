@@ -109,8 +109,10 @@ targets:
   - name: shop
     conninfo: host=db1 dbname=shop
     password_file: /etc/interlock/shop.password
+    logs: /var/log/postgresql
 )");
     REQUIRE(options.ok());
+    CHECK(options.value().targets.at(0).logs == "/var/log/postgresql");
     CHECK(options.value().state == "/var/lib/interlock");
     CHECK(options.value().port == 7420);
     CHECK(options.value().toolsets == std::vector<std::string>{"triage", "planning"});
@@ -123,6 +125,9 @@ targets:
           "log_level: loud",
           "targets: [{name: a}]",
           "targets: [{name: A B, conninfo: dbname=a}]",
+          "targets: [{name: a, conninfo: dbname=a, logs: }]",
+          "targets: [{name: a, conninfo: dbname=a, logs: [x]}]",
+          "targets: [{name: a, conninfo: dbname=a, log: /var/log/postgresql}]",
           "state: [a]",
           "- a"}) {
         INFO(wrong);

@@ -4,6 +4,8 @@
 #include "tools/catalog.hpp"
 #include "tools/drift.hpp"
 
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -218,7 +220,7 @@ TEST_CASE("an outage makes a target unknown and is tried again with back-off", "
 TEST_CASE("every tool that reads a target declares its statements", "[tools]") {
     for (const tools::Tool& tool : tools::catalog()) {
         CAPTURE(tool.name);
-        CHECK_FALSE(tool.statements.empty());
+        CHECK((!tool.statements.empty() || tool.name == "find_tools"));
     }
 }
 
@@ -291,12 +293,15 @@ TEST_CASE("what drifted is told by list_targets, metrics and the tool itself", "
     telemetry::Metrics metrics;
     tools::Targets targets{{shop.database().address("plain_reader", "shop")}, clock, metrics};
     std::vector<tools::Tool> watched = tools::catalog();
-    watched[2].needs.push_back(
+    const auto activity = std::find_if(watched.begin(), watched.end(), [](const auto& tool) {
+        return tool.name == "get_activity";
+    });
+    REQUIRE(activity != watched.end());
+    activity->needs.push_back(
         {.kind = tools::NeedKind::extension,
          .name = "interlock_no_such_extension",
          .would_tell = "what it would tell"}
     );
-    REQUIRE(watched[2].name == "get_activity");
     tools::DriftWatch watch{{targets, watched, clock, metrics}};
     watch.look();
     const tools::TargetDrift drift = watch.seen("shop");
