@@ -265,6 +265,13 @@ base::Status CompiledOffer::check_and_render_tools() {
 
 void CompiledOffer::render() {
     tools_ = RenderedList("tools", rendered_tools_, offer_);
+    std::vector<std::string> listed;
+    for (std::size_t i = 0; i < offer_.tools.size(); ++i) {
+        if (!offer_.tools[i].on_demand) {
+            listed.push_back(rendered_tools_[i]);
+        }
+    }
+    listed_ = RenderedList("tools", listed, offer_);
     const auto resource_template = [](const OfferedTemplate& entry) {
         return render_resource(entry, "uriTemplate", entry.uri_template);
     };
@@ -324,9 +331,12 @@ const std::vector<HeaderParameter>& CompiledOffer::header_parameters(const Offer
 }
 
 std::shared_ptr<const RenderedList> CompiledOffer::tools_shown(const Access& access) const {
+    if (!access.toolsets) { // almost everybody
+        return {std::shared_ptr<const void>(), &listed_};
+    }
     std::vector<bool> shown;
     for (const OfferedTool& tool : offer_.tools) {
-        shown.push_back(access.shows(tool.domain) && (!tool.on_demand || access.toolsets));
+        shown.push_back(access.shows(tool.domain));
     }
     if (std::find(shown.begin(), shown.end(), false) == shown.end()) {
         return {std::shared_ptr<const void>(), &tools_};

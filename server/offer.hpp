@@ -219,7 +219,8 @@ private:
     bool has_tasks_ = false;
     std::vector<std::string> rendered_tools_; // in the order of offer_.tools
     std::vector<std::vector<HeaderParameter>> header_parameters_;
-    RenderedList tools_; // all of them, on demand or not
+    RenderedList tools_;  // all of them, on demand or not
+    RenderedList listed_; // those that are not on demand
     mutable std::once_flag resources_once_;
     mutable RenderedList resources_;
     RenderedList templates_;

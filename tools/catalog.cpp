@@ -39,6 +39,7 @@ const std::vector<Tool>& catalog() {
     static const std::vector<Tool> tools = with_default_set({
         list_targets(),
         find_tools(),
+        describe_schema(),
         diagnose(),
         get_activity(),
         get_blocking(),

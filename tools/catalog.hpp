@@ -6,16 +6,17 @@
 
 namespace interlock::tools {
 
-Tool list_targets();  // tools/list_targets.cpp
-Tool find_tools();    // tools/find_tools.cpp
-Tool diagnose();      // tools/diagnose.cpp
-Tool get_activity();  // tools/postgres/activity.cpp
-Tool get_blocking();  // tools/postgres/blocking.cpp
-Tool get_tables();    // tools/postgres/tables.cpp
-Tool get_indexes();   // tools/postgres/indexes.cpp
-Tool get_vacuum();    // tools/postgres/vacuum.cpp
-Tool explain_query(); // tools/postgres/explain_query.cpp
-Tool read_logs();     // tools/postgres/read_logs.cpp
+Tool list_targets();    // tools/list_targets.cpp
+Tool find_tools();      // tools/find_tools.cpp
+Tool describe_schema(); // tools/describe_schema.cpp
+Tool diagnose();        // tools/diagnose.cpp
+Tool get_activity();    // tools/postgres/activity.cpp
+Tool get_blocking();    // tools/postgres/blocking.cpp
+Tool get_tables();      // tools/postgres/tables.cpp
+Tool get_indexes();     // tools/postgres/indexes.cpp
+Tool get_vacuum();      // tools/postgres/vacuum.cpp
+Tool explain_query();   // tools/postgres/explain_query.cpp
+Tool read_logs();       // tools/postgres/read_logs.cpp
 
 /// The declaration of `target`, the same for every tool.
 Input target_input();
