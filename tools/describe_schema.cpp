@@ -1,7 +1,7 @@
 // describe_schema: what relations there are, searched for first; then one of them in detail. Reads
 // the catalog and nothing else: no row, no statistics about values, no lock on a table except where
-// an expression is to be written out. Definitions (defaults, bounds, predicates) are the schema and
-// shown as they are, with secrets redacted by rule.
+// the server writes an expression out. Definitions (defaults, bounds, predicates) are the schema
+// and shown as they are, with secrets redacted by rule.
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "tools/assess.hpp"
@@ -129,34 +129,27 @@ constexpr db::Sql schema_columns{"schema_columns", R"sql(
     order by a.attnum
     limit 201)sql"};
 
-// Of their own: a table that somebody holds exclusively lets its expressions wait.
-constexpr db::Sql schema_expressions{"schema_expressions", R"sql(
-    select 'default of ' || a.attname as what,
-           pg_catalog.left(pg_catalog.pg_get_expr(d.adbin, d.adrelid), 1000) as expression
-    from pg_catalog.pg_attrdef d
-    join pg_catalog.pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
-    where d.adrelid = $1::oid
-    union all
-    select 'partition key', pg_catalog.left(pg_catalog.pg_get_partkeydef($1::oid), 1000)
-    where pg_catalog.pg_get_partkeydef($1::oid) is not null
-    union all
-    select 'partition bound', pg_catalog.left(pg_catalog.pg_get_expr(c.relpartbound, c.oid), 1000)
-    from pg_catalog.pg_class c
-    where c.oid = $1::oid and c.relispartition
-    limit 101)sql"};
-
+// Names of the columns only: PostgreSQL writes whole definitions with a lock on the table, and one
+// that somebody holds exclusively is the one that people ask about.
 constexpr db::Sql schema_keys{"schema_keys", R"sql(
     select case when k.conrelid <> $1::oid then 'referenced by'
                 else case k.contype when 'p' then 'primary key' when 'u' then 'unique'
                                     when 'f' then 'foreign key' when 'c' then 'check'
-                                    when 'x' then 'exclusion' else 'other' end end as kind,
+                                    else 'exclusion' end end as kind,
            k.conname as name,
-           case when k.conrelid <> $1::oid
-                then (select rn.nspname || '.' || r.relname
-                      from pg_catalog.pg_class r
-                      join pg_catalog.pg_namespace rn on rn.oid = r.relnamespace
-                      where r.oid = k.conrelid) end as other,
-           pg_catalog.left(pg_catalog.pg_get_constraintdef(k.oid), 1000) as definition,
+           (select pg_catalog.string_agg(a.attname::text, ', ' order by u.place)
+            from pg_catalog.unnest(k.conkey) with ordinality u(attnum, place)
+            join pg_catalog.pg_attribute a
+              on a.attrelid = k.conrelid and a.attnum = u.attnum) as columns,
+           (select n.nspname || '.' || c.relname
+            from pg_catalog.pg_class c
+            join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+            where c.oid = case when k.conrelid <> $1::oid then k.conrelid
+                               else nullif(k.confrelid, 0) end) as other,
+           (select pg_catalog.string_agg(a.attname::text, ', ' order by u.place)
+            from pg_catalog.unnest(k.confkey) with ordinality u(attnum, place)
+            join pg_catalog.pg_attribute a
+              on a.attrelid = k.confrelid and a.attnum = u.attnum) as referenced_columns,
            k.convalidated as validated
     from pg_catalog.pg_constraint k
     where (k.conrelid = $1::oid and k.contype in ('p', 'u', 'f', 'c', 'x'))
@@ -165,15 +158,49 @@ constexpr db::Sql schema_keys{"schema_keys", R"sql(
     limit 101)sql"};
 
 constexpr db::Sql schema_indexes{"schema_indexes", R"sql(
-    select c.relname as name,
-           pg_catalog.left(pg_catalog.pg_get_indexdef(i.indexrelid), 1000) as definition,
+    select c.relname as name, m.amname as method,
+           (select pg_catalog.string_agg(a.attname::text, ', ' order by a.attnum)
+            from pg_catalog.pg_attribute a
+            where a.attrelid = i.indexrelid and a.attnum <= i.indnkeyatts) as columns,
+           (select pg_catalog.string_agg(a.attname::text, ', ' order by a.attnum)
+            from pg_catalog.pg_attribute a
+            where a.attrelid = i.indexrelid and a.attnum > i.indnkeyatts) as included,
+           i.indpred is not null as partial,
            i.indisunique as is_unique, i.indisprimary as is_primary, i.indisvalid as valid,
            c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint
                as bytes_estimate
     from pg_catalog.pg_index i
     join pg_catalog.pg_class c on c.oid = i.indexrelid
+    join pg_catalog.pg_am m on m.oid = c.relam
     where i.indrelid = $1::oid
     order by i.indisprimary desc, i.indisunique desc, c.relname
+    limit 101)sql"};
+
+// What only the server can write out.
+constexpr db::Sql schema_definitions{"schema_definitions", R"sql(
+    select 'default of ' || a.attname as of,
+           pg_catalog.left(pg_catalog.pg_get_expr(d.adbin, d.adrelid), 1000) as definition
+    from pg_catalog.pg_attrdef d
+    join pg_catalog.pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
+    where d.adrelid = $1::oid
+    union all
+    select 'constraint ' || k.conname,
+           pg_catalog.left(pg_catalog.pg_get_constraintdef(k.oid), 1000)
+    from pg_catalog.pg_constraint k
+    where k.conrelid = $1::oid and k.contype in ('c', 'x')
+    union all
+    select 'index ' || c.relname,
+           pg_catalog.left(pg_catalog.pg_get_indexdef(i.indexrelid), 1000)
+    from pg_catalog.pg_index i
+    join pg_catalog.pg_class c on c.oid = i.indexrelid
+    where i.indrelid = $1::oid and (i.indexprs is not null or i.indpred is not null)
+    union all
+    select 'partition key', pg_catalog.left(pg_catalog.pg_get_partkeydef($1::oid), 1000)
+    where pg_catalog.pg_get_partkeydef($1::oid) is not null
+    union all
+    select 'partition bound', pg_catalog.left(pg_catalog.pg_get_expr(c.relpartbound, c.oid), 1000)
+    from pg_catalog.pg_class c
+    where c.oid = $1::oid and c.relispartition
     limit 101)sql"};
 
 constexpr db::Sql schema_partitions{"schema_partitions", R"sql(
@@ -249,20 +276,13 @@ const std::vector<Column>& column_columns() {
     return declared;
 }
 
-const std::vector<Column>& expression_columns() {
-    static const std::vector<Column> declared{
-        {.name = "what", .untrusted = true},
-        {.name = "expression", .untrusted = true},
-    };
-    return declared;
-}
-
 const std::vector<Column>& key_columns() {
     static const std::vector<Column> declared{
         {.name = "kind"},
         {.name = "name", .untrusted = true},
-        {.name = "other", .about = "The table that references this one", .untrusted = true},
-        {.name = "definition", .untrusted = true},
+        {.name = "columns", .untrusted = true},
+        {.name = "other", .about = "Referenced, or referencing this one", .untrusted = true},
+        {.name = "referenced_columns", .untrusted = true},
         {.name = "validated", .type = ColumnType::boolean},
     };
     return declared;
@@ -271,11 +291,22 @@ const std::vector<Column>& key_columns() {
 const std::vector<Column>& index_columns() {
     static const std::vector<Column> declared{
         {.name = "name", .untrusted = true},
-        {.name = "definition", .untrusted = true},
+        {.name = "method", .untrusted = true},
+        {.name = "columns", .about = "Expressions: see definitions", .untrusted = true},
+        {.name = "included", .untrusted = true},
+        {.name = "partial", .type = ColumnType::boolean},
         {.name = "is_unique", .type = ColumnType::boolean},
         {.name = "is_primary", .type = ColumnType::boolean},
         {.name = "valid", .type = ColumnType::boolean},
         {.name = "bytes_estimate", .type = ColumnType::integer, .unit = "B"},
+    };
+    return declared;
+}
+
+const std::vector<Column>& definition_columns() {
+    static const std::vector<Column> declared{
+        {.name = "of", .untrusted = true},
+        {.name = "definition", .untrusted = true},
     };
     return declared;
 }
@@ -320,11 +351,11 @@ constexpr Section indexes_section{
     .columns = index_columns,
     .editions = {{{.sql = schema_indexes}}},
     .would_tell = "its indexes"};
-constexpr Section expressions_section{
-    .name = "expressions",
-    .columns = expression_columns,
-    .editions = {{{.sql = schema_expressions}}},
-    .would_tell = "defaults, partition key and bound"};
+constexpr Section definitions_section{
+    .name = "definitions",
+    .columns = definition_columns,
+    .editions = {{{.sql = schema_definitions}}},
+    .would_tell = "defaults, checks, expressions and predicates of indexes, partition key"};
 constexpr Section partitions_section{
     .name = "partitions",
     .columns = partition_columns,
@@ -337,7 +368,7 @@ constexpr std::array sections{
     &columns_section,
     &keys_section,
     &indexes_section,
-    &expressions_section,
+    &definitions_section,
     &partitions_section};
 
 std::string output_schema() {
@@ -488,7 +519,7 @@ describe(Context& context, const Call& call, const std::string& target, Evidence
             {{.section = columns_section, .parameters = {oid}, .rows_max = columns_max},
              {.section = keys_section, .parameters = {oid}, .rows_max = definitions_max},
              {.section = indexes_section, .parameters = {oid}, .rows_max = definitions_max},
-             {.section = expressions_section, .parameters = {oid}, .rows_max = definitions_max},
+             {.section = definitions_section, .parameters = {oid}, .rows_max = definitions_max},
              {.section = partitions_section, .parameters = {oid}, .rows_max = partitions_max}},
             evidence
         )

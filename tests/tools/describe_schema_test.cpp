@@ -100,8 +100,12 @@ TEST_CASE("a relation is described from the catalog", "[tools][live]") {
     const json* referenced = row_with(rows["keys"], "kind", "referenced by");
     REQUIRE(referenced != nullptr);
     CHECK((*referenced)["other"] == "app.payments");
+    CHECK((*referenced)["columns"] == "customer");
+    CHECK((*referenced)["referenced_columns"] == "id");
+    CHECK(rows["indexes"][0]["columns"] == "id");
+    CHECK(rows["indexes"][0]["method"] == "btree");
     CHECK(rows["indexes"].size() == 2);
-    CHECK(row_with(rows["expressions"], "what", "default of status") != nullptr);
+    CHECK(row_with(rows["definitions"], "of", "default of status") != nullptr);
     CHECK(finds(packet, "never analyzed"));
     CHECK_FALSE(finds(packet, "no primary key"));
     CHECK(finds(described.ask(R"({"relation":"app.heap"})"), "no primary key"));
@@ -125,12 +129,12 @@ TEST_CASE(
         parent["rows"]["partitions"][0]["bound"].get<std::string>(),
         Catch::StartsWith("FOR VALUES FROM")
     );
-    const json* key = row_with(parent["rows"]["expressions"], "what", "partition key");
+    const json* key = row_with(parent["rows"]["definitions"], "of", "partition key");
     REQUIRE(key != nullptr);
-    CHECK((*key)["expression"] == "RANGE (at)");
+    CHECK((*key)["definition"] == "RANGE (at)");
     const json child = described.ask(R"({"relation":"payments_2026"})");
     CHECK(child["rows"]["relation"][0]["parent"] == "app.payments");
-    CHECK(row_with(child["rows"]["expressions"], "what", "partition bound") != nullptr);
+    CHECK(row_with(child["rows"]["definitions"], "of", "partition bound") != nullptr);
 }
 
 TEST_CASE(
@@ -163,6 +167,9 @@ TEST_CASE("a table that somebody holds exclusively is described all the same", "
     Session holder{described.shop.database().conninfo()};
     holder.run("begin; lock table app.customers in access exclusive mode");
     const json packet = described.ask(R"({"relation":"app.customers"})");
+    INFO(packet["not_examined"].dump());
     CHECK(packet["rows"]["columns"].size() == 3);
     CHECK(packet["rows"]["indexes"].size() == 2);
+    CHECK(packet["rows"]["keys"].size() == 4);
+    CHECK(not_examined(packet, "definitions"));
 }
