@@ -1,9 +1,10 @@
-// What setting and lifting share: columns, reading a row, and the leaf. Only approval/brakes*.cpp
-// include this.
+// What setting, lifting and asking within a transaction share: columns, reading a row, the leaf.
+// Only approval/*.cpp include this.
 #pragma once
 
 #include "approval/brakes.hpp"
 
+#include <optional>
 #include <string>
 
 namespace interlock::approval::rows {
@@ -20,5 +21,16 @@ base::Result<std::uint64_t> note_brake(
     const std::string& reason,
     const std::string& transcript
 );
+
+/// What a brake may be on.
+struct BrakedBy {
+    std::string subject;
+    std::string issuer;
+    std::string tool;
+    std::string target;
+};
+/// The first in force that stops any of it, as this transaction sees it.
+base::Result<std::optional<Brake>>
+brake_on(db::StoreTransaction& transaction, const BrakedBy& what);
 
 } // namespace interlock::approval::rows

@@ -253,6 +253,26 @@ base::Result<Brake> brake_from(const db::Table& table, std::size_t row) {
     return brake;
 }
 
+base::Result<std::optional<Brake>>
+brake_on(db::StoreTransaction& transaction, const BrakedBy& what) {
+    INTERLOCK_TRY(
+        const auto found,
+        transaction.run(
+            "select " + std::string(brake_columns) +
+                " from brakes where kind = 'all' "
+                "or (kind = 'identity' and name = $1 and (issuer = '' or issuer = $2)) "
+                "or (kind = 'tool' and name = $3) or (kind = 'target' and name = $4) "
+                "order by kind limit 1",
+            {what.subject, what.issuer, what.tool, what.target}
+        )
+    );
+    if (found.empty()) {
+        return std::optional<Brake>{};
+    }
+    INTERLOCK_TRY(Brake brake, brake_from(found, 0));
+    return std::optional<Brake>{std::move(brake)};
+}
+
 base::Result<std::uint64_t> note_brake(
     db::StoreTransaction& transaction,
     base::Random& random,

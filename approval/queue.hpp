@@ -53,6 +53,7 @@ struct Submission {
     runbooks::Presentation presentation;
     telemetry::Identity requester;
     std::string trace_parent;
+    std::string tool = {}; // that proposes it; "" = none
 };
 
 struct SubmitResult {

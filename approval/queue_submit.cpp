@@ -1,3 +1,4 @@
+#include "approval/brake_rows.hpp"
 #include "approval/queue_rows.hpp"
 #include "base/digest.hpp"
 #include "base/limits.hpp"
@@ -112,6 +113,28 @@ base::Status check_open_count(db::StoreTransaction& transaction, const std::stri
         "Withdraw plans that are no longer needed, or wait until they are decided."};
 }
 
+/// Asked within the transaction that proposes: whoever waited for the store while somebody stopped
+/// them has waited in vain, however long ago the call itself was let in.
+base::Status check_brakes(db::StoreTransaction& transaction, const Submission& submission) {
+    const auto& requester = submission.requester;
+    INTERLOCK_TRY(
+        const auto brake,
+        rows::brake_on(
+            transaction,
+            {requester.subject, requester.issuer, submission.tool, submission.plan.target.target}
+        )
+    );
+    if (!brake)
+        return base::done;
+    const std::string what = brake->kind == BrakeKind::all
+                                 ? "everything"
+                                 : std::string("the ") + name(brake->kind) + " " + brake->name;
+    return base::Error{
+        base::Errc::suspended,
+        "Nothing was proposed: " + what + " was stopped by " + brake->who + ": " + brake->reason,
+        "Tell the person you work for. Only a person can lift this."};
+}
+
 base::Result<long long>
 next_attempt(db::StoreTransaction& transaction, const std::string& effects) {
     INTERLOCK_TRY(
@@ -165,6 +188,7 @@ base::Result<SubmitResult> Queue::submit(const Submission& submission) {
     const bool blocked = submission.plan.policy_verdict == "deny";
     const std::string effects = effects_digest(submission.plan);
     const auto body = [&](db::StoreTransaction& transaction) -> base::Result<SubmitResult> {
+        INTERLOCK_CHECK(check_brakes(transaction, submission));
         INTERLOCK_CHECK(rows::expire_due(transaction, random_));
         INTERLOCK_TRY(auto same, find_same(transaction, effects, blocked));
         if (same)

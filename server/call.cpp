@@ -259,7 +259,7 @@ CallRunner::Ending CallRunner::converse(Serving& serving, const Handler& handler
     const StopReason reason = serving.control.reason();
     // What it cost the target counts, however it ended.
     base::Duration database{};
-    if constexpr (std::is_same_v<Answer, ToolAnswer>) {
+    if constexpr (requires(const Answer& answer) { answer.database; }) {
         if (const auto* answer = std::get_if<Answer>(&outcome)) {
             database = answer->database;
         }
@@ -282,13 +282,14 @@ CallRunner::Ending CallRunner::converse(Serving& serving, const Handler& handler
         if constexpr (std::is_same_v<Answer, ToolAnswer>) {
             const auto why = answer->is_error ? why_stopped(reason, is_task) : std::nullopt;
             ending = Ending::of(job, why ? error_answer(*why) : *answer);
-            ending.database = answer->database;
+            ending.database = database;
             if (parts_.guard != nullptr && parts_.guard->judges()) {
                 ending.seen = result_fingerprint(*answer);
             }
             return ending;
         }
         ending.said = render_answer(job, *answer);
+        ending.database = database;
         return ending;
     }
     const auto why = why_stopped(reason, is_task);

@@ -65,12 +65,14 @@ Completion relations(
         return {};
     }
     const tools::Arguments none;
+    tools::CallCost cost;
     const tools::Call call{
         .identity = conversation.identity(),
         .arguments = none,
         .stop = conversation.stop(),
         .span = conversation.span(),
-        .id = conversation.call_id()};
+        .id = conversation.call_id(),
+        .cost = &cost};
     const tools::LaneRequest request{
         .target = *target, .tool = "complete", .statement_timeout = wait_max};
     auto read = tools::read_lane(
@@ -81,11 +83,12 @@ Completion relations(
           .parameters = {asked.value, std::to_string(values_max)},
           .rows_max = values_max}}
     );
+    Completion completion;
+    completion.database = base::Duration(cost.database_us.load()); // also of what found nothing
     if (!read || !read->results.front()) {
-        return {};
+        return completion;
     }
     const db::Table& table = read->results.front()->table;
-    Completion completion;
     for (std::size_t row = 0; row < table.rows.size(); ++row) {
         std::string name = table.text(row, "relation");
         if (base::sanitize(name) == name) { // else it cannot be shown as it is, and not be typed

@@ -117,6 +117,7 @@ struct CompletionRequest {
 struct Completion {
     std::vector<std::string> values; // at most limits::completions_max are shown
     std::optional<std::size_t> total;
+    base::Duration database{}; // what looking for them took of targets, as of a tool's answer
 };
 
 /// Why a resource is not there, in both eras' codes (protocol turns it into -32602 or -32002).

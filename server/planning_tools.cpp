@@ -234,6 +234,7 @@ Result<Output> propose_plan(const PlanningParts& parts, Context& context, const 
     submission.presentation.incident = given.text("incident");
     submission.requester = call.identity;
     submission.trace_parent = telemetry::format_traceparent(call.span.context());
+    submission.tool = "propose_plan";
     if (call.stop.stop_requested()) {
         return Error{
             Errc::cancelled, "The call was stopped before anything was proposed.", "Call again."};

@@ -1,7 +1,10 @@
+#include "approval/brakes.hpp"
 #include "base/limits.hpp"
 #include "tests/approval/fixture.hpp"
 
+#include <atomic>
 #include <string>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -163,6 +166,83 @@ TEST_CASE("one requester cannot flood people, and others are not held up") {
     // Time makes room.
     office.clock.advance(base::limits::pending_lifetime);
     CHECK(submit(limit + 1, "os:agent").ok());
+}
+
+TEST_CASE("what is stopped proposes nothing, new or joined") {
+    Office office;
+    Submission submission;
+    submission.plan = plan_to_approve();
+    submission.requester = agent_of("requester");
+    submission.requester.issuer = "os";
+    submission.tool = "propose_plan";
+    const auto target = submission.plan.target.target;
+    const auto stop = [&](BrakeKind kind, const std::string& name, const std::string& issuer = "") {
+        Brake brake;
+        brake.kind = kind;
+        brake.name = name;
+        brake.issuer = issuer;
+        brake.who = "os:alice";
+        brake.reason = "it does harm";
+        REQUIRE(set_brake(*office.store, office.random, brake).ok());
+    };
+    SECTION("everything") {
+        stop(BrakeKind::all, "");
+    }
+    SECTION("the identity") {
+        stop(BrakeKind::identity, "os:requester");
+    }
+    SECTION("the identity of one issuer") {
+        stop(BrakeKind::identity, "os:requester", "os");
+    }
+    SECTION("the tool") {
+        stop(BrakeKind::tool, "propose_plan");
+    }
+    SECTION("the target") {
+        stop(BrakeKind::target, target);
+    }
+    SECTION("everything, where the same effects wait already") {
+        REQUIRE(office.queue.submit(submission).ok());
+        stop(BrakeKind::all, "");
+    }
+    const auto leaves = office.leaves();
+    CHECK(fails(office.queue.submit(submission), base::Errc::suspended, "it does harm"));
+    CHECK(office.leaves() == leaves);
+}
+
+TEST_CASE("what stops others lets a proposal through") {
+    Office office;
+    office.tamper("insert into brakes values ('identity', 'os:other', '', 'person', '', 'a', 'b', "
+                  "'', 0), ('identity', 'os:requester', 'https://other', 'person', '', 'a', 'b', "
+                  "'', 0), ('tool', 'run_query', '', 'person', '', 'a', 'b', '', 0), ('target', "
+                  "'elsewhere', '', 'person', '', 'a', 'b', '', 0)");
+    CHECK(office.submit(plan_to_approve()).state == PlanState::pending);
+}
+
+TEST_CASE("a proposal that waits for the store while everything is stopped is not made") {
+    Office office;
+    const auto other = office.open_store(); // of whoever stops it
+    std::atomic<bool> waiting{false};
+    base::Result<SubmitResult> result = SubmitResult{};
+    std::jthread proposer;
+    test::must(other->transact([&](db::StoreTransaction& transaction) -> base::Status {
+        INTERLOCK_CHECK(transaction.run(
+            "insert into brakes values ('all', '', '', 'person', '', 'os:alice', 'it does harm', "
+            "'', 0)"
+        ));
+        proposer = std::jthread([&] {
+            Submission submission;
+            submission.plan = plan_to_approve();
+            submission.requester = agent_of("requester");
+            waiting = true;
+            result = office.queue.submit(submission); // waits for this transaction's end
+        });
+        while (!waiting)
+            std::this_thread::yield();
+        return base::done;
+    }));
+    proposer.join();
+    CHECK(fails(result, base::Errc::suspended));
+    CHECK(office.cell("select count(*) from plans") == "0");
 }
 
 TEST_CASE("only the requester withdraws, and only what is still open") {

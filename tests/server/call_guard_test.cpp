@@ -62,6 +62,14 @@ server::Offer offer() {
         return server::Outcome<server::ResourceAnswer>(server::ResourceAnswer{
             R"([{"uri":"test://one","text":"x"}])"});
     };
+    made.complete = [](server::Conversation&, const server::CompletionRequest& request) {
+        server::Completion completion;
+        if (!request.value.empty()) {
+            completion.values = {request.value + "1"};
+        }
+        completion.database = std::chrono::seconds(4);
+        return server::Outcome<server::Completion>(completion);
+    };
     return made;
 }
 
@@ -345,6 +353,32 @@ TEST_CASE("a budget that is used up is told as such", "[server]") {
     CHECK(core.code("counter") == "budget_exhausted");
     CHECK(core.code("counter") == "budget_exhausted");
     CHECK(core.outcomes().back() == "budget_exhausted");
+}
+
+TEST_CASE("database time of completions is of the same budget as that of tools", "[server]") {
+    SupervisorLimits small;
+    small.database_time = std::chrono::seconds(10);
+    Guarded core(small);
+    const auto complete = [&](const std::string& value) {
+        return json(core.begin(
+                            R"({"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{)"
+                            R"("ref":{"type":"ref/prompt","name":"p"},"argument":{"name":"a",)"
+                            R"("value":")" +
+                            value + "\"}," + modern_meta() + "}}"
+        )
+                        ->reply()
+                        .body);
+    };
+    // Each costs four seconds, one of them finds nothing.
+    CHECK(complete("a").contains("result"));
+    CHECK(complete("b").contains("result"));
+    CHECK(core.code("echo").empty());
+    CHECK(complete("").contains("result"));
+    CHECK(core.code("echo") == "budget_exhausted");
+    CHECK(
+        complete("a")["error"]["message"].get<std::string>().find("of database time") !=
+        std::string::npos
+    );
 }
 
 TEST_CASE("a resource read over and over is a loop like any other", "[server]") {

@@ -128,6 +128,24 @@ TEST_CASE("relations are suggested by their beginning, with or without schema", 
     CHECK(values("app.o").empty());
 }
 
+TEST_CASE("what looking for relations took of the target is told", "[server][live]") {
+    const interlock::lab::Database database;
+    interlock::lab::apply_lane(database);
+    OfferBench bench({database.address("interlock_diag", "shop")});
+    interlock::base::SystemClock clock; // the bench's stands still
+    interlock::tools::Context context{
+        bench.targets, *bench.evidence, bench.metrics, bench.tracer, clock, bench.random};
+    const server::DiagnosticParts parts{context, bench.queue, "", {}, nullptr};
+    auto conversation = bench.as();
+    const auto took = [&](const std::string& argument, const std::string& value) {
+        const auto outcome =
+            server::complete(parts, conversation, of_prompt("diagnose_incident", argument, value));
+        return std::get<server::Completion>(outcome).database.count();
+    };
+    CHECK(took("relation", "pg") > 0); // finds nothing, and costs all the same
+    CHECK(took("target", "s") == 0);
+}
+
 TEST_CASE(
     "no more relations are suggested than a client shows, and all are counted", "[server][live]"
 ) {
