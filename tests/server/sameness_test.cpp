@@ -52,6 +52,48 @@ TEST_CASE("what an agent can learn from makes a result another one", "[server]")
     CHECK(seen(R"({"xact_start":"10:00"})") != seen(R"({"xact_start":"10:01"})"));
 }
 
+TEST_CASE("what counts of a packet is found wherever it stands", "[server]") {
+    // Not counted, with everything in it.
+    CHECK(seen(R"({"whole":{"a":[1,"}",{"b":"]"}]},"x":1})") == seen(R"({"whole":null,"x":1})"));
+    CHECK(seen(R"({"at":"\"","x":1})") == seen(R"({"at":"","x":1})"));
+    // Counted behind it, and in strings that look like structure.
+    CHECK(seen(R"({"at":"\"","x":1})") != seen(R"({"at":"\"","x":2})"));
+    CHECK(seen(R"({"a":"x\\","b":"y"})") != seen(R"({"a":"x\\","b":"z"})"));
+    CHECK(seen(R"({"a":{}})") != seen(R"({"a":[]})"));
+    CHECK(seen(R"({"a":true})") != seen(R"({"a":null})"));
+    CHECK(seen(R"({"a":-1.5e+3})") != seen(R"({"a":-1.5e+4})"));
+    // A sentence without its numbers, in a list too; what stands in an object of it counts.
+    CHECK(seen(R"({"because":["3 wait",7]})") == seen(R"({"because":["4 wait",8]})"));
+    CHECK(seen(R"({"because":[{"pid":1}]})") != seen(R"({"because":[{"pid":2}]})"));
+    CHECK(seen("{ \"a\" : [ 1 , 2 ] }\n") == seen(R"({"a":[1,2]})"));
+}
+
+TEST_CASE("what is no packet is told by its text", "[server]") {
+    const auto plain = seen("");
+    for (const char* structured :
+         {"{",
+          "{}x",
+          "[1]",
+          R"({"a"})",
+          R"({"a":})",
+          R"({"a":1,})",
+          R"({"a":"x)",
+          R"({"a":"x\)",
+          R"({"a":[1)",
+          R"({"a":[1 2]})",
+          R"({"a":nonsense})",
+          R"({a:1})",
+          "7"}) {
+        INFO(structured);
+        CHECK(seen(structured) == plain);
+    }
+    std::string deep = "{\"a\":";
+    for (int i = 0; i < 10'000; ++i) {
+        deep += '[';
+    }
+    CHECK(seen(deep) == plain);
+}
+
 TEST_CASE("a result without a packet is what it says", "[server]") {
     ToolAnswer one;
     one.content = R"([{"type":"text","text":"one"}])";
