@@ -20,7 +20,12 @@ bool is_servers_own(int code) {
 } // namespace
 
 std::string identity_context(const telemetry::Identity& identity) {
+    constexpr std::size_t names = 64; // and what stands between them
     std::string out;
+    out.reserve(
+        names + identity.subject.size() + identity.issuer.size() + identity.proof.size() +
+        identity.database_role.size()
+    );
     const auto member = [&out](std::string_view name, const std::string& value) {
         out.append(out.empty() ? "{" : ",").append(name);
         telemetry::append_json_string(out, value);

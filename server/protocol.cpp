@@ -46,6 +46,12 @@ std::string plain_id(const std::string& id) {
     return is_string ? id.substr(1, id.size() - 2) : id;
 }
 
+/// Most ids are: a few digits hold no secret, and need not be searched for one.
+bool is_small_number(std::string_view text) {
+    constexpr std::size_t digits_max = 9;
+    return text.size() <= digits_max && text.find_first_not_of("0123456789") == text.npos;
+}
+
 std::optional<telemetry::TraceContext> trace_parent(const Message& message) {
     const Json* fields = meta_of(message);
     const auto text =
@@ -340,7 +346,8 @@ telemetry::Span Protocol::start_span(const Operation& operation) {
     }
     span.set("mcp.method.name", label);
     if (!message.id.empty()) {
-        span.set("jsonrpc.request.id", telemetry::safe_text(plain_id(message.id)));
+        const auto id = plain_id(message.id);
+        span.set("jsonrpc.request.id", is_small_number(id) ? id : telemetry::safe_text(id));
     }
     describe_arrival(span, operation.arrival);
     if (!operation.version.empty()) {

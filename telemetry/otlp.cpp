@@ -28,13 +28,14 @@ void append_number(std::string& out, Number number) {
     out.append(digits.data(), end);
 }
 
-/// As it is, with no look at it: for our own literals and hexadecimal digits.
+/// As it is, with no look at it: for our own literals and hexadecimal digits. `name` ends with the
+/// quote that opens the value.
 void append_field(std::string& out, std::string_view name, std::string_view text) {
-    out.append(name).append(1, '"').append(text).append(1, '"');
+    out.append(name).append(text).push_back('"');
 }
 
 void append_time(std::string& out, std::string_view name, base::Time time) {
-    out.append(name).append(1, '"');
+    out.append(name);
     append_number(out, base::microseconds_since_epoch(time));
     out.append("000\""); // nanoseconds
 }
@@ -50,35 +51,35 @@ void append_double(std::string& out, double value) {
     }
 }
 
+/// Behind an attribute's key, whose quote is still open.
 struct AppendValue {
     std::string& out;
     void operator()(const std::string& text) const {
-        out.append("{\"stringValue\":");
+        out.append("\",\"value\":{\"stringValue\":");
         append_json_string(out, text);
     }
     void operator()(std::int64_t number) const {
-        out.append("{\"intValue\":\"");
+        out.append("\",\"value\":{\"intValue\":\"");
         append_number(out, number);
-        out.append(1, '"');
+        out.push_back('"');
     }
     void operator()(double number) const {
-        out.append("{\"doubleValue\":");
+        out.append("\",\"value\":{\"doubleValue\":");
         append_double(out, number);
     }
     void operator()(bool flag) const {
-        out.append("{\"boolValue\":").append(flag ? "true" : "false");
+        out.append("\",\"value\":{\"boolValue\":").append(flag ? "true" : "false");
     }
 };
 
 void append_attributes(std::string& out, const std::vector<Attribute>& attributes) {
     out.append(",\"attributes\":[");
     for (std::size_t i = 0; i < attributes.size(); ++i) {
-        append_field(out, i == 0 ? "{\"key\":" : ",{\"key\":", attributes[i].key);
-        out.append(",\"value\":");
+        out.append(i == 0 ? "{\"key\":\"" : ",{\"key\":\"").append(attributes[i].key);
         std::visit(AppendValue{out}, attributes[i].value);
         out.append("}}");
     }
-    out.append(1, ']');
+    out.push_back(']');
 }
 
 void append_links(std::string& out, const std::vector<TraceContext>& links) {
@@ -87,8 +88,10 @@ void append_links(std::string& out, const std::vector<TraceContext>& links) {
     }
     out.append(",\"links\":[");
     for (std::size_t i = 0; i < links.size(); ++i) {
-        append_field(out, i == 0 ? "{\"traceId\":" : ",{\"traceId\":", links[i].trace_id.view());
-        append_field(out, ",\"spanId\":", links[i].span_id.view());
+        append_field(
+            out, i == 0 ? "{\"traceId\":\"" : ",{\"traceId\":\"", links[i].trace_id.view()
+        );
+        append_field(out, ",\"spanId\":\"", links[i].span_id.view());
         out.append(",\"flags\":");
         append_number(out, flags_remote_known_and_remote | (links[i].sampled ? flag_sampled : 0));
         out.append(1, '}');
@@ -116,15 +119,23 @@ void append_escape(std::string& out, unsigned char byte) {
     }
 }
 
+/// What a JSON string holds as it is.
+constexpr std::array<bool, 256> plain = [] {
+    std::array<bool, 256> table{};
+    for (std::size_t byte = 0x20; byte < 0x7F; ++byte) {
+        table[byte] = byte != '"' && byte != '\\';
+    }
+    return table;
+}();
+
 } // namespace
 
 void append_json_string(std::string& out, std::string_view text) {
-    out.append(1, '"');
+    out.push_back('"');
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t begin = at;
         const auto byte_at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-        while (at < text.size() && byte_at(at) >= 0x20 && byte_at(at) < 0x7F && text[at] != '"' &&
-               text[at] != '\\') {
+        while (at < text.size() && plain[byte_at(at)]) {
             ++at;
         }
         out.append(text, begin, at - begin); // most text is nothing else
@@ -140,7 +151,7 @@ void append_json_string(std::string& out, std::string_view text) {
         out.append(length > 0 ? text.substr(at, length) : replacement);
         at += length > 0 ? length : 1;
     }
-    out.append(1, '"');
+    out.push_back('"');
 }
 
 Resource make_resource(std::string_view service_name) {
@@ -154,18 +165,18 @@ Resource make_resource(std::string_view service_name) {
 
 void append_span(std::string& spans, const FinishedSpan& span) {
     append_field(
-        spans, spans.empty() ? "{\"traceId\":" : ",{\"traceId\":", span.context.trace_id.view()
+        spans, spans.empty() ? "{\"traceId\":\"" : ",{\"traceId\":\"", span.context.trace_id.view()
     );
-    append_field(spans, ",\"spanId\":", span.context.span_id.view());
+    append_field(spans, ",\"spanId\":\"", span.context.span_id.view());
     if (!span.parent_span_id.empty()) {
-        append_field(spans, ",\"parentSpanId\":", span.parent_span_id.view());
+        append_field(spans, ",\"parentSpanId\":\"", span.parent_span_id.view());
     }
     spans.append(span.context.sampled ? ",\"flags\":1" : ",\"flags\":0").append(",\"name\":");
     append_json_string(spans, span.name);
     spans.append(",\"kind\":");
     append_number(spans, static_cast<int>(span.kind));
-    append_time(spans, ",\"startTimeUnixNano\":", span.start);
-    append_time(spans, ",\"endTimeUnixNano\":", span.end);
+    append_time(spans, ",\"startTimeUnixNano\":\"", span.start);
+    append_time(spans, ",\"endTimeUnixNano\":\"", span.end);
     append_attributes(spans, span.attributes);
     if (span.dropped_attributes > 0) {
         spans.append(",\"droppedAttributesCount\":");
@@ -183,7 +194,10 @@ void append_span(std::string& spans, const FinishedSpan& span) {
 }
 
 std::string otlp_request(const Resource& resource, std::string_view spans) {
-    std::string out("{\"resourceSpans\":[{\"resource\":{\"attributes\":[");
+    constexpr std::size_t around = 1'024; // the resource, most of the time
+    std::string out;
+    out.reserve(spans.size() + around);
+    out.append("{\"resourceSpans\":[{\"resource\":{\"attributes\":[");
     for (std::size_t i = 0; i < resource.size(); ++i) {
         out.append(i == 0 ? "{\"key\":" : ",{\"key\":");
         append_json_string(out, resource[i].first);

@@ -1,11 +1,11 @@
 #include "telemetry/span.hpp"
 
-#include "base/digest.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "telemetry/redaction.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace interlock::telemetry {
 
@@ -25,13 +25,34 @@ std::string_view cut(std::string_view text) {
     return base::cut_bytes(text, base::limits::span_text_bytes_max);
 }
 
-/// All zeros means "no id" on the wire, so it is not one.
+constexpr std::size_t trace_id_bytes = 16;
+constexpr std::size_t span_id_bytes = 8;
+
+/// Two digits a byte, without a text in between: every span has two.
 template <std::size_t Digits>
-HexId<Digits> new_id(base::Random& random) {
+HexId<Digits> id_of(std::string_view bytes) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::array<char, Digits> text{};
+    for (std::size_t i = 0; i < Digits / 2; ++i) {
+        const auto byte = static_cast<unsigned char>(bytes[i]);
+        text[2 * i] = digits[byte >> 4U];
+        text[2 * i + 1] = digits[byte & 0xFU];
+    }
+    return std::string_view(text.data(), Digits);
+}
+
+/// Its own id, and that of a trace that begins with it. Both from one call: making random bytes
+/// costs by the call. All zeros means "no id" on the wire, so it is not one.
+void identify(TraceContext& context, bool begins_trace, base::Random& random) {
+    const std::size_t before = begins_trace ? trace_id_bytes : 0;
     for (;;) {
-        const auto digits = base::hex(random.bytes(Digits / 2));
-        if (!is_zero(digits))
-            return digits;
+        const auto bytes = random.bytes(before + span_id_bytes);
+        const std::string_view all = bytes;
+        if (begins_trace)
+            context.trace_id = id_of<32>(all);
+        context.span_id = id_of<16>(all.substr(before));
+        if (!is_zero(context.trace_id.view()) && !is_zero(context.span_id.view()))
+            return;
     }
 }
 
@@ -151,8 +172,9 @@ Span Tracer::start(
     std::string_view name, SpanKind kind, const std::optional<TraceContext>& parent
 ) {
     FinishedSpan span;
-    span.context.trace_id = parent ? parent->trace_id : new_id<32>(random_);
-    span.context.span_id = new_id<16>(random_);
+    if (parent)
+        span.context.trace_id = parent->trace_id;
+    identify(span.context, /*begins_trace=*/!parent, random_);
     span.context.sampled = !parent || parent->sampled;
     const bool recording = span.context.sampled && sink_.keeps();
     if (recording) {
