@@ -44,6 +44,10 @@ constexpr Sql back{"lane_back", "rollback to savepoint interlock_lane"};
 constexpr Sql rollback{"lane_rollback", "rollback"};
 constexpr Sql forget{"lane_forget", "deallocate all"};
 
+// What a prepared statement would do for values that are not known yet.
+constexpr Sql generic{
+    "lane_generic", "select pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)"};
+
 // What a rolled back transaction could leave behind: a statement prepared by SQL, an open cursor, a
 // channel listened to, an advisory lock, another role. Settings it cannot: ROLLBACK undoes them,
 // where ROLLBACK TO before it proves that it ends the transaction in which they were made.
@@ -121,6 +125,7 @@ private:
         return settings_.statement_timeout * statements + limits::reader_grace;
     }
     bool send_one(const Sql& sql, const std::vector<Cell>& parameters = {});
+    bool send_generic(const Query& query);
     bool send_sync() { return PQpipelineSync(connection_) == 1; }
     base::Result<Reply> reply(const Sql& sql, std::size_t rows_max);
     base::Status receive_results(const Sql& sql, std::size_t rows_max, Reply& reply);
@@ -172,6 +177,32 @@ bool Lane::send_one(const Sql& sql, const std::vector<Cell>& parameters) {
            ) == 1;
 }
 
+/// The text is prepared alone, never put together with EXPLAIN: only its name is.
+bool Lane::send_generic(const Query& query) {
+    if (!send_one(generic)) {
+        return false;
+    }
+    const std::string text{query.sql.text};
+    Statements::Known& known = statements_[query.sql.text];
+    const std::string& name = statements_.name(known);
+    Sent& sent = sent_.emplace_back(Sent{.known = &known, .was_prepared = known.prepared});
+    if (!known.prepared) {
+        sent.prepares = true;
+        known.prepared = true; // taken back if it fails
+        if (PQsendPrepare(connection_, name.c_str(), text.c_str(), 0, nullptr) != 1) {
+            return false;
+        }
+    }
+    std::string explain = "explain (format json) execute " + name;
+    for (std::size_t i = 0; i < query.explain_generic.value_or(0); ++i) {
+        explain += i == 0 ? "(null" : ", null";
+    }
+    explain += query.explain_generic.value_or(0) > 0 ? ")" : "";
+    return PQsendQueryParams(
+               connection_, explain.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0
+           ) == 1;
+}
+
 base::Status Lane::send() {
     forgets_ = statements_.make_room();
     for (const auto* query : queries_) {
@@ -183,8 +214,10 @@ base::Status Lane::send() {
                 send_one(savepoint);
     for (std::size_t i = 0; i < queries_.size(); ++i) {
         const Query& query = *queries_[i];
-        sent = sent && (i == 0 || send_one(back)) && send_one(query.sql, query.parameters) &&
-               (!segmented_ || send_sync());
+        sent =
+            sent && (i == 0 || send_one(back)) &&
+            (query.explain_generic ? send_generic(query) : send_one(query.sql, query.parameters)) &&
+            (!segmented_ || send_sync());
     }
     sent = sent && send_one(back) && send_one(rollback) && send_one(traces) && send_sync();
     if (!sent) {
@@ -344,6 +377,9 @@ base::Status Lane::receive_query(std::size_t index, LaneOutcome& outcome) {
     Reply returned;
     if (index > 0) {
         INTERLOCK_TRY(returned, reply(back, 1));
+    }
+    if (query.explain_generic) {
+        INTERLOCK_CHECK(reply(generic, 1));
     }
     const Sent& sent = sent_.at(received_);
     INTERLOCK_TRY(auto answer, reply(query.sql, query.rows_max));

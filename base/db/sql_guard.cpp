@@ -81,7 +81,7 @@ public:
     std::optional<GuardVerdict> denied;
     std::vector<NamePlace> relations;
     std::vector<NamePlace> extension_functions;
-    bool has_parameters = false;
+    std::size_t parameters = 0; // the highest number of $1 and the like
 
 private:
     struct Piece {
@@ -233,7 +233,12 @@ private:
         } else if (piece.type == "JoinExpr") {
             note_alias(members);
         } else if (piece.type == "ParamRef") {
-            has_parameters = true;
+            parameters = std::max(
+                parameters,
+                static_cast<std::size_t>(
+                    std::max(base::integer_member(members, "number").value_or(1), 1LL)
+                )
+            );
         }
     }
 
@@ -561,7 +566,7 @@ private:
                                                   : StatementKind::show;
         statement.relations_ = std::move(walk.relations);
         statement.extension_functions_ = std::move(walk.extension_functions);
-        statement.has_parameters_ = walk.has_parameters;
+        statement.parameters_ = walk.parameters;
         for (auto* names : {&statement.relations_, &statement.extension_functions_}) {
             for (auto& name : *names) {
                 name.offset -= std::min(from, name.offset);

@@ -42,7 +42,8 @@ public:
     const std::vector<NamePlace>& relations() const { return relations_; }
     /// Called, and known to belong to extensions: the caller makes sure that they do.
     const std::vector<NamePlace>& extension_functions() const { return extension_functions_; }
-    bool has_parameters() const { return has_parameters_; } // $1 and the like
+    bool has_parameters() const { return parameters_ > 0; } // $1 and the like
+    std::size_t parameters() const { return parameters_; }  // the highest number
 
 private:
     friend class Guard;
@@ -52,7 +53,7 @@ private:
     StatementKind kind_ = StatementKind::select;
     std::vector<NamePlace> relations_;
     std::vector<NamePlace> extension_functions_;
-    bool has_parameters_ = false;
+    std::size_t parameters_ = 0;
 };
 
 struct GuardAnswer {

@@ -28,7 +28,14 @@ void Statements::send(Known& known) {
     if (!again || !allowed_ || known.stale || !known.name.empty() || named_ >= prepared_max) {
         return;
     }
-    known.name = "interlock_" + std::to_string(++named_);
+    (void)name(known);
+}
+
+const std::string& Statements::name(Known& known) {
+    if (known.name.empty()) {
+        known.name = "interlock_" + std::to_string(++named_);
+    }
+    return known.name;
 }
 
 } // namespace interlock::db

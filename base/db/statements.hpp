@@ -30,6 +30,8 @@ public:
     bool make_room();
     /// Counts one sending. After it, `known.name` says under which name to prepare it, if at all.
     void send(Known& known);
+    /// The name to prepare it under, whether or not it was sent before.
+    const std::string& name(Known& known);
     /// Off until it is known that one backend answers: behind a pooler a prepared statement may be
     /// another backend's.
     void allow_preparing(bool allowed) { allowed_ = allowed; }

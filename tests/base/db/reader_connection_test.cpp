@@ -1,6 +1,7 @@
 #include "base/clock.hpp"
 #include "base/db/reader_connection.hpp"
 #include "tests/lab/lab.hpp"
+#include "tests/lab/majors.hpp"
 #include "tests/lab/session.hpp"
 #include "tests/lab/topology.hpp"
 #include "tests/support/fakes.hpp"
@@ -72,6 +73,41 @@ TEST_CASE("the facts of a server are read at connect", "[db][live]") {
             std::to_string(connection->backend_pid())
         ) == "interlock"
     );
+}
+
+TEST_CASE("a statement is planned for parameters that nobody knows, and not run", "[db][live]") {
+    for (const int major : lab::majors()) {
+        INFO("PostgreSQL " << major);
+        const lab::Database database{lab::primary(major)};
+        database.sql("create table t (id int primary key, n text);"
+                     "insert into t select i, 'n' from generate_series(1, 5000) i; analyze t");
+        const auto connection = open(database.address());
+        const auto generic = [](std::string_view text, std::size_t parameters) {
+            auto asked = query(text);
+            asked.explain_generic = parameters;
+            return asked;
+        };
+        constexpr std::string_view by_key =
+            "select * from public.t where id = $1 and n = $2 and pg_sleep(60) is null";
+        for (int time = 0; time < 3; ++time) { // prepared once, planned each time
+            auto results = read(
+                *connection,
+                {generic(by_key, 2),
+                 generic("select * from public.nothing where id = $1", 1),
+                 generic("select $1::int", 2), // a parameter too many
+                 query("show plan_cache_mode")}
+            );
+            REQUIRE(results[0]);
+            const auto plan = results[0]->table.rows.at(0).at(0).value_or("");
+            CHECK_THAT(plan, Catch::Contains("Index Cond") && Catch::Contains("id = $1"));
+            CHECK_THAT(plan, !Catch::Contains("One-Time Filter"));
+            CHECK_FALSE(results[1]);
+            CHECK_FALSE(results[2]);
+            REQUIRE(results[3]);
+            CHECK(results[3]->table.rows.at(0).at(0) == "auto"); // the setting went with it
+            CHECK(connection->clean());
+        }
+    }
 }
 
 TEST_CASE("values come in the server's text, NULL apart from empty", "[db][live]") {

@@ -306,6 +306,7 @@ TEST_CASE("a statement carries its text and names without what surrounds it", "[
     CHECK(guard_sql("show all").statement->kind() == StatementKind::show);
     CHECK(guard_sql("explain select 1").statement->kind() == StatementKind::explain);
     CHECK(guard_sql("select $1").statement->has_parameters());
+    CHECK(guard_sql("select $3::int, '$7', $1::int").statement->parameters() == 3);
 }
 
 TEST_CASE("statements made of a guarded one are guarded again", "[db][guard]") {
