@@ -36,9 +36,10 @@ public:
             }
         }
         for (auto& each : answers_) {
-            if (each) {
-                reply_.body += reply_.body.empty() ? "" : ",";
-                reply_.body += *each;
+            if (each && reply_.body.empty()) {
+                reply_.body = std::move(*each); // nearly always the only one, and perhaps long
+            } else if (each) {
+                reply_.body += "," + *each;
             }
         }
         if (batch_ && !reply_.body.empty()) {
@@ -120,8 +121,8 @@ Deliver settle(
         }
         return {};
     }
-    return [gathering, index, answer = std::get<std::string>(std::move(settled))] {
-        gathering->put(index, answer);
+    return [gathering, index, answer = std::get<std::string>(std::move(settled))]() mutable {
+        gathering->put(index, std::move(answer));
     };
 }
 
