@@ -5,6 +5,7 @@
 #include "base/pause.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -20,7 +21,7 @@ constexpr std::size_t logged_needs_max = 20; // a line each; the rest is counted
 // Through pg_class, not to_regclass: that raises an error where the schema may not be used.
 constexpr db::Sql target_needs{"target_needs", R"sql(
     select 'relation' as kind, r.name, pg_catalog.count(c.oid) > 0 as present,
-           coalesce(pg_catalog.bool_or(pg_catalog.has_table_privilege(c.oid, 'SELECT')
+           coalesce(pg_catalog.bool_or(pg_catalog.has_any_column_privilege(c.oid, 'SELECT')
                                        and pg_catalog.has_schema_privilege(c.nspoid, 'USAGE')),
                     false) as usable
     from pg_catalog.unnest(pg_catalog.string_to_array($1::text, ',')) r(name)
@@ -70,8 +71,7 @@ std::vector<Planned> plan_statements(const std::vector<Tool>& tools, int version
     std::set<std::string_view> names;
     for (const Tool& tool : tools) {
         for (const ToolStatement& statement : tool.statements) {
-            if (!concerns(statement, version) || !names.insert(statement.sql.name).second ||
-                out.size() + 1 == limits::reader_queries_max) {
+            if (!concerns(statement, version) || !names.insert(statement.sql.name).second) {
                 continue;
             }
             Planned planned;
@@ -291,10 +291,30 @@ void log_found(const std::string& target, const std::vector<MissingNeed>& missin
     );
 }
 
+/// All of them, as many in one transaction as a read may have.
+base::Result<db::ReadResults> read_all(
+    db::ReaderConnection& connection,
+    const std::vector<db::Query>& queries,
+    const std::stop_token& stop
+) {
+    db::LaneSettings settings;
+    settings.application_name = "interlock:drift";
+    settings.statement_timeout = limits::drift_statement_timeout;
+    db::ReadResults all;
+    for (auto from = queries.begin(); from != queries.end();) {
+        const auto count =
+            std::min<std::ptrdiff_t>(limits::reader_queries_max, queries.end() - from);
+        INTERLOCK_TRY(db::ReadResults some, connection.read(settings, {from, from + count}, stop));
+        std::move(some.begin(), some.end(), std::back_inserter(all));
+        from += count;
+    }
+    return all;
+}
+
 } // namespace
 
 base::Result<std::vector<MissingNeed>> check_drift(
-    db::ReaderConnection& connection, const std::vector<Tool>& tools, std::stop_token stop
+    db::ReaderConnection& connection, const std::vector<Tool>& tools, const std::stop_token& stop
 ) {
     const int version = connection.facts().version_number;
     const std::vector<Planned> planned = plan_statements(tools, version);
@@ -314,12 +334,7 @@ base::Result<std::vector<MissingNeed>> check_drift(
              .rows_max = 1}
         );
     }
-    db::LaneSettings settings;
-    settings.application_name = "interlock:drift";
-    settings.statement_timeout = limits::drift_statement_timeout;
-    INTERLOCK_TRY(
-        const db::ReadResults results, connection.read(settings, queries, std::move(stop))
-    );
+    INTERLOCK_TRY(const db::ReadResults results, read_all(connection, queries, stop));
     if (!results.front()) {
         return results.front().error();
     }

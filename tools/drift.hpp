@@ -33,8 +33,9 @@ struct MissingNeed {
 };
 
 /// Looks once, as the login role. An Error: the target could not be asked, nothing is known.
-base::Result<std::vector<MissingNeed>>
-check_drift(db::ReaderConnection& connection, const std::vector<Tool>& tools, std::stop_token stop);
+base::Result<std::vector<MissingNeed>> check_drift(
+    db::ReaderConnection& connection, const std::vector<Tool>& tools, const std::stop_token& stop
+);
 
 struct TargetDrift {
     bool known = false;
