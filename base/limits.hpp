@@ -96,6 +96,13 @@ inline constexpr std::chrono::hours log_window_max{31 * 24};
 // Finding tools
 inline constexpr std::size_t tools_found_max = 8; // more is no answer
 
+// Counters of a target, kept to show rates
+inline constexpr milliseconds sampler_interval{10'000}; // between two samples of a target
+inline constexpr seconds sampler_history{3'600};        // how long a sample is kept
+inline constexpr std::size_t sampler_rows_max = 150;    // of one view; 4 MB of numbers an hour
+inline constexpr milliseconds sampler_statement_timeout{2'000}; // views of counters take a few ms
+inline constexpr milliseconds two_samples_apart{1'000}; // without history; servers count that often
+
 // SQL text before any parser sees it: the lexer is quadratic on nested comments and deep
 // expressions overflow the parser's stack.
 inline constexpr std::size_t sql_bytes_max = 16 * 1024;

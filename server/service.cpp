@@ -20,6 +20,7 @@
 #include "tools/drift.hpp"
 #include "tools/evidence_store.hpp"
 #include "tools/lane_check.hpp"
+#include "tools/sampler.hpp"
 #include "tools/targets.hpp"
 
 #include <algorithm>
@@ -90,8 +91,10 @@ struct Service::State {
           tracer(*spans, clock, random),
           targets(chosen.targets, clock, metrics),
           context{targets, *evidence, metrics, tracer, clock, random, tools::AnswerChecks::sampled},
-          drift({targets, tools::catalog(), clock, metrics}) {
+          drift({targets, tools::catalog(), clock, metrics}),
+          sampler({targets, clock}) {
         context.drift = &drift;
+        context.sampler = &sampler;
     }
 
     base::Result<std::shared_ptr<const CompiledOffer>>
@@ -115,6 +118,7 @@ struct Service::State {
     tools::Targets targets;
     tools::Context context;
     tools::DriftWatch drift;
+    tools::Sampler sampler;
     std::unique_ptr<telemetry::AuditWriter> audit; // once the tables exist
     PlanMarks plan_marks;
     std::mutex offering; // guards toolsets, and is held while an offer is replaced
@@ -297,7 +301,8 @@ base::Status Service::check_credentials() {
     }
     state_->checked.store(true);
     state_->dispatcher->resume();
-    state_->drift.start(); // beside the calls: nobody waits for it
+    state_->drift.start(); // both beside the calls: nobody waits for them
+    state_->sampler.start();
     return base::done;
 }
 

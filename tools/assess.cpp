@@ -13,36 +13,26 @@ std::string major_of(int version) {
     return std::to_string(version / 10'000);
 }
 
-const db::Sql* edition_for(const Section& section, int version) {
-    const db::Sql* newest = nullptr;
-    for (const Edition& edition : section.editions) {
-        if (!edition.sql.text.empty() && edition.since <= version) {
-            newest = &edition.sql;
-        }
+/// What is sent for a section; nothing: this server has not got what it is about.
+std::optional<db::Sql> sql_for(const SectionRequest& wanted, const db::ServerFacts& facts) {
+    if (wanted.sql) {
+        return wanted.sql;
     }
-    return newest;
+    const db::Sql* sql = edition_for(wanted.section, facts.version_number);
+    return sql == nullptr ? std::nullopt : std::optional{*sql};
 }
 
 std::vector<db::Query>
 queries_for(const std::vector<SectionRequest>& sections, const db::ServerFacts& facts) {
     std::vector<db::Query> queries;
     for (const SectionRequest& wanted : sections) {
-        if (const db::Sql* sql = edition_for(wanted.section, facts.version_number)) {
+        if (const auto sql = sql_for(wanted, facts)) {
             queries.push_back(
                 {.sql = *sql, .parameters = wanted.parameters, .rows_max = wanted.rows_max}
             );
         }
     }
     return queries;
-}
-
-NotExamined not_in_this_version(const Section& section, const db::ServerFacts& facts) {
-    return {
-        .what = std::string{section.name},
-        .why = "not_supported: PostgreSQL has it from version " +
-               major_of(section.editions.front().since) + " on; this one is " +
-               major_of(facts.version_number),
-        .would_tell = std::string{section.would_tell}};
 }
 
 /// The result's table; its rows or the gap it leaves go into the packet.
@@ -67,6 +57,25 @@ take(const Section& section, base::Result<db::Rows>& result, Evidence& evidence)
 }
 
 } // namespace
+
+const db::Sql* edition_for(const Section& section, int server_version) {
+    const db::Sql* newest = nullptr;
+    for (const Edition& edition : section.editions) {
+        if (!edition.sql.text.empty() && edition.since <= server_version) {
+            newest = &edition.sql;
+        }
+    }
+    return newest;
+}
+
+NotExamined not_in_this_version(const Section& section, const db::ServerFacts& facts) {
+    return {
+        .what = std::string{section.name},
+        .why = "not_supported: PostgreSQL has it from version " +
+               major_of(section.editions.front().since) + " on; this one is " +
+               major_of(facts.version_number),
+        .would_tell = std::string{section.would_tell}};
+}
 
 std::string packet_schema(Sections sections) {
     std::vector<RowsShape> shapes;
@@ -121,7 +130,7 @@ base::Result<std::vector<std::optional<db::Table>>> read_sections(
              .columns = &wanted.section.columns(),
              .cells = {}}
         );
-        if (edition_for(wanted.section, read.facts.version_number) == nullptr) {
+        if (!sql_for(wanted, read.facts)) {
             evidence.not_examined.push_back(not_in_this_version(wanted.section, read.facts));
             tables.emplace_back();
             continue;

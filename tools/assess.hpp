@@ -33,6 +33,10 @@ struct Section {
 /// A tool's sections, in the order of its packet.
 using Sections = std::span<const Section* const>;
 
+/// The newest edition that a server knows; none: it has not got what the section is about.
+const db::Sql* edition_for(const Section& section, int server_version);
+NotExamined not_in_this_version(const Section& section, const db::ServerFacts& facts);
+
 /// Output schema of a tool whose packet has these sections.
 std::string packet_schema(Sections sections);
 /// The statements of these sections, each with the versions that it is for.
@@ -42,6 +46,8 @@ struct SectionRequest {
     const Section& section;
     std::vector<db::Cell> parameters = {};
     std::size_t rows_max = base::limits::tool_rows_max;
+    /// Sent instead of the section's own, where that depends on more than the server's version.
+    std::optional<db::Sql> sql = {};
 };
 
 /// Reads sections in one lane transaction into `evidence`: rows, source, and a gap for each that

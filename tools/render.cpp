@@ -7,6 +7,7 @@
 #include "telemetry/redaction.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -443,6 +444,26 @@ std::string seconds_text(double seconds) {
     } else {
         std::snprintf(buffer, sizeof buffer, "%.0f s", seconds);
     }
+    return buffer;
+}
+
+std::string bytes_text(double bytes) {
+    constexpr std::array units{"kB", "MB", "GB", "TB", "PB"};
+    if (bytes < 1'024) {
+        return number_text(bytes) + " B";
+    }
+    std::size_t unit = 0;
+    double value = bytes / 1'024;
+    while (value >= 1'024 && unit + 1 < units.size()) {
+        value /= 1'024;
+        ++unit;
+    }
+    return number_text(value, 1) + " " + units[unit];
+}
+
+std::string number_text(double value, int decimals) {
+    char buffer[350]; // the largest double has 309 digits
+    std::snprintf(buffer, sizeof buffer, "%.*f", decimals, value);
     return buffer;
 }
 

@@ -55,6 +55,10 @@ private:
 std::string evidence_address(const std::string& id);
 /// "182 s", "4.2 s", "250 ms".
 std::string seconds_text(double seconds);
+/// "0 B", "512 B", "1.5 kB", "16.0 MB", "2.0 TB": as PostgreSQL counts, in powers of 1024.
+std::string bytes_text(double bytes);
+/// "12.3": a number with this many decimals.
+std::string number_text(double value, int decimals = 0);
 /// "1 session", "3 sessions".
 std::string counted(long long count, std::string_view singular, std::string_view plural);
 

@@ -28,6 +28,7 @@ namespace interlock::tools {
 class Targets;
 class EvidenceStore;
 class DriftWatch;
+class Sampler;
 
 enum class InputType { text, integer, boolean, text_list, object };
 
@@ -110,6 +111,7 @@ struct Context {
     base::Random& random;
     AnswerChecks checks = AnswerChecks::all;
     DriftWatch* drift = nullptr; // what tools miss on targets, where somebody keeps watch
+    Sampler* sampler = nullptr;  // what targets counted lately, where somebody samples them
 };
 
 /// A fixed statement of a tool. What it needs of a target (relations, functions, columns, rights)

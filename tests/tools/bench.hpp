@@ -43,6 +43,7 @@ public:
     std::stop_source& stop() { return stop_; }
     const KeptSpans& spans() const { return spans_; }
     void watch_drift(tools::DriftWatch* drift) { drift_ = drift; }
+    void use_sampler(tools::Sampler* sampler) { sampler_ = sampler; }
 
 private:
     TemporaryDirectory directory_;
@@ -56,6 +57,7 @@ private:
     telemetry::Identity identity_;
     std::stop_source stop_;
     tools::DriftWatch* drift_ = nullptr;
+    tools::Sampler* sampler_ = nullptr;
 };
 
 /// Ids of a diagnosis's causes, in order.

@@ -28,6 +28,7 @@ tools::Output ToolBench::call(const std::string& name, const std::string& argume
 tools::Output ToolBench::call(const tools::Tool& tool, const std::string& arguments) {
     tools::Context context{targets_, *store_, metrics_, tracer_, clock_, random_};
     context.drift = drift_;
+    context.sampler = sampler_;
     const tools::CallRequest request{
         .identity = identity_, .stop = stop_.get_token(), .span = nullptr, .id = "c1"};
     auto output = tools::run_tool(context, tool, nlohmann::json::parse(arguments), request);

@@ -193,3 +193,14 @@ TEST_CASE("seconds read well", "[tools]") {
     CHECK(tools::seconds_text(4.23) == "4.2 s");
     CHECK(tools::seconds_text(182.4) == "182 s");
 }
+
+TEST_CASE("sizes and numbers are told as people read them", "[tools]") {
+    CHECK(tools::bytes_text(0) == "0 B");
+    CHECK(tools::bytes_text(1'023) == "1023 B");
+    CHECK(tools::bytes_text(1'536) == "1.5 kB");
+    CHECK(tools::bytes_text(16.0 * 1'024 * 1'024) == "16.0 MB");
+    CHECK(tools::bytes_text(1e18) == "888.2 PB");
+    CHECK(tools::number_text(2.25, 1) == "2.2");
+    CHECK(tools::number_text(3) == "3");
+    CHECK(tools::number_text(1e308).size() == 309);
+}
