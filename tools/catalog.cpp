@@ -43,10 +43,15 @@ const std::vector<Tool>& catalog() {
         diagnose(),
         get_activity(),
         get_blocking(),
+        get_statements(),
         explain_query(),
         get_tables(),
         get_indexes(),
         get_vacuum(),
+        get_replication(),
+        get_connections(),
+        get_io(),
+        get_settings(),
         read_logs(),
     });
     return tools;

@@ -12,10 +12,15 @@ Tool describe_schema(); // tools/describe_schema.cpp
 Tool diagnose();        // tools/diagnose.cpp
 Tool get_activity();    // tools/postgres/activity.cpp
 Tool get_blocking();    // tools/postgres/blocking.cpp
+Tool get_statements();  // tools/postgres/statements.cpp
+Tool explain_query();   // tools/postgres/explain_query.cpp
 Tool get_tables();      // tools/postgres/tables.cpp
 Tool get_indexes();     // tools/postgres/indexes.cpp
 Tool get_vacuum();      // tools/postgres/vacuum.cpp
-Tool explain_query();   // tools/postgres/explain_query.cpp
+Tool get_replication(); // tools/postgres/replication.cpp
+Tool get_connections(); // tools/postgres/connections.cpp
+Tool get_io();          // tools/postgres/io.cpp
+Tool get_settings();    // tools/postgres/settings.cpp
 Tool read_logs();       // tools/postgres/read_logs.cpp
 
 /// The declaration of `target`, the same for every tool.

@@ -21,7 +21,7 @@ public:
             "create role shop_app login; end if; "
             "if not exists (select from pg_roles where rolname = 'plain_reader') then "
             "create role plain_reader login; end if; end $$;"
-            "create schema app authorization shop_app;"
+            "create schema app authorization shop_app; create extension pg_stat_statements;"
             "revoke create on schema public from public"
         );
         database_.sql(
