@@ -1,8 +1,11 @@
 #include "tests/lab/topology.hpp"
 
 #include "base/file.hpp"
+#include "tests/lab/session.hpp"
 
+#include <array>
 #include <atomic>
+#include <filesystem>
 #include <pwd.h>
 #include <stdexcept>
 #include <unistd.h>
@@ -18,17 +21,82 @@ T take(base::Result<T> result) {
     return std::move(result).value();
 }
 
+namespace fs = std::filesystem;
+
+/// Gives a file or directory to the cluster's operating-system user.
+void give_to(const cli::Cluster& cluster, const std::string& path) {
+    if (cluster.user().empty()) {
+        return;
+    }
+    const auto* account = ::getpwnam(cluster.user().c_str());
+    if (account == nullptr || ::chown(path.c_str(), account->pw_uid, account->pw_gid) != 0) {
+        throw std::runtime_error("cannot give " + path + " to " + cluster.user());
+    }
+}
+
 /// A directory that the cluster's operating-system user can write.
 std::string make_directory(const cli::Cluster& cluster) {
     auto directory = take(base::make_temporary_directory("interlock-lab"));
-    if (!cluster.user().empty()) {
-        const auto* account = ::getpwnam(cluster.user().c_str());
-        if (account == nullptr ||
-            ::chown(directory.c_str(), account->pw_uid, account->pw_gid) != 0) {
-            throw std::runtime_error("cannot give " + directory + " to " + cluster.user());
+    give_to(cluster, directory);
+    return directory;
+}
+
+/// What a backup leaves out: the running server's, and WAL, which the standby streams.
+bool left_out(const fs::path& path) {
+    const std::string parent = path.parent_path().filename();
+    return path.filename() == "postmaster.pid" || path.filename() == "postmaster.opts" ||
+           parent == "pg_wal" || parent == "pg_replslot" || parent == "pg_stat_tmp";
+}
+
+/// Files may go while they are copied: replay takes care of that.
+void copy_data(const cli::Cluster& upstream, const fs::path& to) {
+    const fs::path from = upstream.data_directory();
+    fs::create_directory(to);
+    fs::permissions(to, fs::perms::owner_all);
+    give_to(upstream, to);
+    for (auto entry = fs::recursive_directory_iterator{from}; entry != fs::end(entry); ++entry) {
+        const auto target = to / fs::relative(entry->path(), from);
+        std::error_code gone;
+        if (left_out(entry->path())) {
+            entry.disable_recursion_pending();
+            continue;
+        }
+        if (entry->is_directory()) {
+            fs::create_directory(target, entry->path(), gone); // with the same permissions
+        } else {
+            fs::copy_file(entry->path(), target, gone);
+        }
+        if (!gone) {
+            give_to(upstream, target);
+        } else if (gone != std::errc::no_such_file_or_directory) {
+            throw std::runtime_error(
+                "cannot copy " + entry->path().string() + ": " + gone.message()
+            );
         }
     }
-    return directory;
+}
+
+/// A base backup that becomes a standby. By hand, because pg_basebackup takes none of a server that
+/// is newer than itself, and the only one here is Debian's.
+void back_up(const cli::Cluster& upstream, const std::string& to) {
+    Session session{upstream.conninfo("postgres", "postgres")};
+    const bool old = session.run("select current_setting('server_version_num')::int < 150000 as o")
+                         .boolean(0, "o")
+                         .value_or(false);
+    session.run(
+        old ? "select pg_start_backup('lab', true, false)" : "select pg_backup_start('lab', true)"
+    );
+    copy_data(upstream, to);
+    const auto stopped = session.run(
+        old ? "select labelfile from pg_stop_backup(false, false)"
+            : "select labelfile from pg_backup_stop(false)"
+    );
+    for (const auto& [name, text] : std::array<std::pair<std::string, std::string>, 2>{
+             {{"backup_label", stopped.text(0, "labelfile")}, {"standby.signal", ""}}}) {
+        const auto path = to + "/" + name;
+        take(base::write_file_atomically(path, text));
+        give_to(upstream, path);
+    }
 }
 
 int next_number() {
@@ -40,28 +108,19 @@ int next_number() {
 
 Replica::Replica(cli::Cluster& upstream)
     : upstream_(upstream), slot_("lab_replica_" + std::to_string(next_number())) {
-    constexpr std::chrono::seconds backup_deadline{60};
     cli::ClusterOptions options;
+    options.programs = fs::path{upstream.program("postgres")}.parent_path();
     options.directory = make_directory(upstream);
     options.existing_data = true;
-    options.settings = {{"hot_standby", "on"}};
-    base::Command command;
-    command.arguments = {
-        upstream.program("pg_basebackup"),
-        "--pgdata=" + options.directory + "/data",
-        "--dbname=" + upstream.conninfo("postgres", "postgres"),
-        "--write-recovery-conf",
-        "--create-slot",
-        "--slot=" + slot_,
-        "--checkpoint=fast",
-        "--wal-method=stream",
-        "--no-sync"};
-    command.directory = options.directory;
-    command.user = upstream.user();
-    const auto output = take(base::run(command, {}, backup_deadline));
-    if (output.exit_code != 0) {
-        throw std::runtime_error("pg_basebackup failed: " + output.err);
-    }
+    options.settings = {
+        {"hot_standby", "on"},
+        {"primary_conninfo", upstream.conninfo("postgres", "postgres")},
+        {"primary_slot_name", slot_}};
+    // The slot keeps the WAL that the backup needs until the standby has streamed it.
+    run_sql(
+        upstream_, "postgres", "select pg_create_physical_replication_slot('" + slot_ + "', true)"
+    );
+    back_up(upstream_, options.directory + "/data");
     cluster_ = take(cli::Cluster::start(options));
 }
 

@@ -11,7 +11,7 @@
 
 namespace interlock::lab {
 
-/// A hot standby of `upstream`, made by pg_basebackup, streaming over a slot of its own.
+/// A hot standby of `upstream`, of any major, streaming over a slot of its own.
 class Replica {
 public:
     explicit Replica(cli::Cluster& upstream = primary());

@@ -65,6 +65,27 @@ TEST_CASE("a primary and its standby are seen from both sides", "[tools][live]")
     CHECK((*finding(paused, "this standby", "replay: "))["severity"] == "critical");
 }
 
+TEST_CASE("a standby of every major says how it stands", "[tools][live]") {
+    for (const int major : lab::majors()) {
+        INFO("PostgreSQL " << major);
+        const lab::Database database{lab::primary(major)};
+        lab::apply_lane(database);
+        lab::Replica replica{lab::primary(major)};
+        REQUIRE(replica.catch_up());
+        ToolBench bench{
+            {{"standby", replica.cluster().conninfo("interlock_diag", database.name()), {}}}};
+        const json packet = bench.ask("get_replication");
+        CHECK(packet["rows"]["server"][0]["role"] == "standby");
+        CHECK(packet["rows"]["receiver"].size() == 1);
+        CHECK(packet["not_examined"].empty());
+        const json io = bench.ask("get_io");
+        CHECK_FALSE(io["rows"]["databases"].empty());
+        CHECK(io["source"]["in_recovery"] == true);
+        CHECK_FALSE(bench.ask("get_connections")["rows"]["limits"].empty());
+        CHECK_FALSE(bench.ask("get_settings")["rows"]["settings"].empty());
+    }
+}
+
 TEST_CASE("queries that recovery cancels on a standby are found", "[tools][live]") {
     Shop shop;
     lab::Replica replica;
