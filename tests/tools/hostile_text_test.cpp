@@ -6,6 +6,8 @@
 #include "telemetry/redaction.hpp"
 #include "tests/tools/shop.hpp"
 
+#include <memory>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -90,6 +92,24 @@ std::string identifier(const std::string& payload) {
     return out + "\"";
 }
 
+std::string literal(std::string text) {
+    for (std::size_t at = text.find('\''); at != std::string::npos; at = text.find('\'', at + 2)) {
+        text.insert(at, 1, '\'');
+    }
+    return "'" + text + "'";
+}
+
+/// As the inside of a comment may have it.
+std::string comment_of(std::string text) {
+    for (std::size_t at = text.find("*/"); at != std::string::npos; at = text.find("*/")) {
+        text.replace(at, 2, "* /");
+    }
+    for (std::size_t at = text.find("/*"); at != std::string::npos; at = text.find("/*")) {
+        text.replace(at, 2, "/ *");
+    }
+    return text;
+}
+
 /// What a diagnosis says, without what differs from run to run.
 json shape_of(const json& diagnosis) {
     json causes = json::array();
@@ -118,44 +138,40 @@ json shape_of(const json& diagnosis) {
         {"not_examined", diagnosis["not_examined"].size()}};
 }
 
+/// A tool's packet; nothing of the answer or of the stored whole does harm.
+json ask_harmless(Shop& shop, const std::string& tool, const std::string& arguments) {
+    const auto output = shop.bench().call(tool, arguments);
+    INFO(output.text);
+    REQUIRE_FALSE(output.is_error);
+    check_harmless(output.structured);
+    check_harmless(output.text);
+    json packet = json::parse(output.structured);
+    const auto whole = shop.bench().store().get(packet["id"], "os:tester");
+    REQUIRE(whole.ok());
+    check_harmless(whole->body);
+    return packet;
+}
+
 /// The incident, written all over with `payload`; what the diagnosis says of it.
 json diagnose_with(Shop& shop, const std::string& payload, const std::string& table) {
     Session blocker{shop.app()};
     Session victim{shop.app()};
-    const auto quoted = [](std::string text) {
-        for (std::size_t at = text.find('\''); at != std::string::npos;
-             at = text.find('\'', at + 2)) {
-            text.insert(at, 1, '\'');
-        }
-        return "'" + text + "'";
-    };
-    std::string comment = payload;
-    for (std::size_t at = comment.find("*/"); at != std::string::npos; at = comment.find("*/")) {
-        comment.replace(at, 2, "* /");
-    }
-    for (std::size_t at = comment.find("/*"); at != std::string::npos; at = comment.find("/*")) {
-        comment.replace(at, 2, "/ *");
-    }
-    blocker.run("set application_name = " + quoted(payload));
-    victim.run("set application_name = " + quoted(payload));
+    const std::string comment = comment_of(payload);
+    blocker.run("set application_name = " + literal(payload));
+    victim.run("set application_name = " + literal(payload));
     blocker.run("begin");
     blocker.run(
-        "update " + table + " set note = " + quoted(payload) + " where id = 1 /* " + comment + " */"
+        "update " + table + " set note = " + literal(payload) + " where id = 1 /* " + comment +
+        " */"
     );
     victim.start(
-        "/* " + comment + " */ update " + table + " set note = " + quoted(payload) + " where id = 1"
+        "/* " + comment + " */ update " + table + " set note = " + literal(payload) +
+        " where id = 1"
     );
     REQUIRE(shop.waited(1.1)); // shorter waits are nothing to a diagnosis
     json diagnosis;
     for (const char* tool : {"diagnose", "get_activity", "get_blocking", "list_targets"}) {
-        const auto output = shop.bench().call(tool, "{}");
-        REQUIRE_FALSE(output.is_error);
-        check_harmless(output.structured);
-        check_harmless(output.text);
-        const json packet = json::parse(output.structured);
-        const auto whole = shop.bench().store().get(packet["id"], "os:tester");
-        REQUIRE(whole.ok());
-        check_harmless(whole->body);
+        const json packet = ask_harmless(shop, tool, "{}");
         if (std::string_view{tool} == "diagnose") {
             diagnosis = packet;
         }
@@ -165,7 +181,41 @@ json diagnose_with(Shop& shop, const std::string& payload, const std::string& ta
     return shape_of(diagnosis);
 }
 
+/// A session that is called `payload` and has run a statement with it; settings, a role and a
+/// published table of that name.
+std::unique_ptr<Session> write_all_over(Shop& shop, const std::string& payload) {
+    const std::string name = identifier(payload);
+    auto session = std::make_unique<Session>(shop.app());
+    session->run("set application_name = " + literal(payload));
+    session->run("select " + literal(payload) + ", /* " + comment_of(payload) + " */ 1");
+    shop.database().sql(
+        "create role " + name + "; alter role " + name + " set shop.note = " + literal(payload) +
+        "; create table app." + name + " (a int); create publication " + name + " for table app." +
+        name
+    );
+    return session;
+}
+
 } // namespace
+
+TEST_CASE("forty hostile names carry nothing out of any tool", "[tools][live]") {
+    Shop shop;
+    shop.database().sql("select pg_stat_statements_reset()");
+    std::vector<std::unique_ptr<Session>> sessions;
+    for (const std::string& payload : payloads()) {
+        sessions.push_back(write_all_over(shop, payload));
+    }
+    for (const auto* tool : {"get_connections", "get_io", "get_replication", "get_settings"}) {
+        CAPTURE(tool);
+        (void)ask_harmless(shop, tool, "{}");
+    }
+    const json packet = ask_harmless(shop, "get_statements", R"({"order":"calls","limit":50})");
+    CHECK(packet["rows"]["statements"].size() >= 40);
+    sessions.clear();
+    for (const std::string& payload : payloads()) {
+        shop.database().sql("drop role " + identifier(payload));
+    }
+}
 
 TEST_CASE("forty hostile texts change no diagnosis and carry nothing out", "[tools][live]") {
     Shop shop;
