@@ -315,7 +315,6 @@ TEST_CASE("what drifted is told by list_targets, metrics and the tool itself", "
     CHECK_THAT(
         metrics.render(), Catch::Contains("interlock_target_needs_known{target=\"shop\"} 1")
     );
-    const std::string missing = std::to_string(drift.missing.size());
     CHECK_THAT(
         metrics.render(),
         Catch::Contains("interlock_target_needs_missing{target=\"shop\"} " + missing)

@@ -68,6 +68,9 @@ TEST_CASE("every tool answers on every major", "[tools][live]") {
         for (const tools::Tool& tool : tools::catalog()) {
             const auto output = bench.call(std::string{tool.name}, example_arguments(tool));
             INFO("PostgreSQL " << major << ", " << tool.name << ": " << output.text);
+            if (output.error_code == "not_supported") {
+                continue; // by this configuration: a statement that fails leaves a gap instead
+            }
             CHECK_FALSE(output.is_error);
             const json packet = json::parse(output.structured);
             for (const json& gap : packet.value("not_examined", json::array())) {
