@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace interlock::tools {
@@ -33,7 +34,11 @@ struct CounterName {
     std::string view;
     std::string object;
     std::string counter;
-    friend auto operator<=>(const CounterName&, const CounterName&) = default;
+    friend bool operator==(const CounterName&, const CounterName&) = default;
+    friend bool operator<(const CounterName& left, const CounterName& right) {
+        return std::tie(left.view, left.object, left.counter) <
+               std::tie(right.view, right.object, right.counter);
+    }
 };
 
 /// Counters of one moment.

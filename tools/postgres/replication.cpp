@@ -846,6 +846,7 @@ base::Result<Output> run(Context& context, const Call& call) {
         read_window(context, call, request, counted_sections, window_wanted, evidence)
     );
     std::vector<SectionRequest> wanted;
+    wanted.reserve(sections.size());
     for (const Section* section : sections) {
         wanted.push_back({.section = *section});
     }
