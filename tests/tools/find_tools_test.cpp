@@ -32,7 +32,7 @@ TEST_CASE("an intent finds the tool that answers it first", "[tools]") {
              {"which databases can I look at", "list_targets"},
              {"what is in the server log", "read_logs"},
              {"PANIC and crash last night", "read_logs"},
-             {"how many connections are used", "get_activity"},
+             {"how many connections are used", "get_connections"},
              {"what is wrong here", "diagnose"},
              {"the root cause of the outage", "diagnose"}}) {
         INFO(intent);

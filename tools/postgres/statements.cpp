@@ -777,7 +777,6 @@ Tool get_statements() {
         .summary = "Shows the statements that take most, from pg_stat_statements, with what is "
                    "unusual about them.",
         .domain = "postgres",
-        .may_become_task = true,
         .inputs =
             {target_input(),
              {.name = "order",
