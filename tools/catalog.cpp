@@ -53,6 +53,7 @@ const std::vector<Tool>& catalog() {
         get_io(),
         get_settings(),
         read_logs(),
+        run_query(),
     });
     return tools;
 }

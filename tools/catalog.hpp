@@ -22,6 +22,7 @@ Tool get_connections(); // tools/postgres/connections.cpp
 Tool get_io();          // tools/postgres/io.cpp
 Tool get_settings();    // tools/postgres/settings.cpp
 Tool read_logs();       // tools/postgres/read_logs.cpp
+Tool run_query();       // tools/postgres/run_query.cpp
 
 /// The declaration of `target`, the same for every tool.
 Input target_input();

@@ -50,6 +50,14 @@ std::string diag_sql(const InitOptions& options) {
           "search_path = pg_catalog"}) {
         sql += "alter role " + role + " set " + setting + ";\n";
     }
+    // Only a superuser may bound this, and no session may set it for itself.
+    sql += "do $interlock$ begin\n"
+           "    alter role " +
+           role +
+           " set temp_file_limit = '1GB';\n"
+           "exception when insufficient_privilege then\n"
+           "    raise notice 'temp_file_limit is for a superuser to set';\n"
+           "end $interlock$;\n";
     sql += "\n"
            "-- Up to version 14 everybody may create objects in schema public, this role too. The\n"
            "-- lane needs that right gone. An application that creates tables in public without\n"

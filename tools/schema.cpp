@@ -104,6 +104,13 @@ std::string column_schema(const Column& column) {
 std::string rows_schema(const std::vector<RowsShape>& rows) {
     Members sections;
     for (const RowsShape& shape : rows) {
+        if (shape.columns == nullptr) {
+            sections.emplace_back(
+                shape.name,
+                array_of(R"({"additionalProperties":)" + or_null("string") + R"(,"type":"object"})")
+            );
+            continue;
+        }
         Members columns;
         for (const Column& column : *shape.columns) {
             columns.emplace_back(column.name, column_schema(column));

@@ -14,7 +14,7 @@ namespace interlock::tools {
 /// The rows of one name that a packet holds.
 struct RowsShape {
     std::string_view name;
-    const std::vector<Column>* columns;
+    const std::vector<Column>* columns; // nullptr: whatever the caller asks for, as text
 };
 
 /// Output schema of a tool that returns an evidence packet with these rows.

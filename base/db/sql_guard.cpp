@@ -42,6 +42,11 @@ bool of_catalog(const DottedName& name) {
     return name.parts == 1 || (name.parts == 2 && name.first == "pg_catalog");
 }
 
+/// information_schema is PostgreSQL's own as well.
+bool of_standard(const DottedName& name) {
+    return name.parts == 2 && name.first == "information_schema" && data::standard_name(name.last);
+}
+
 std::string bounds_reason(std::string_view family) {
     if (family == "dos_rows") {
         return "The statement makes more rows out of nothing than a diagnosis needs.";
@@ -61,10 +66,13 @@ std::string bounds_reason(std::string_view family) {
 constexpr std::string_view smaller =
     "Use smaller constants, a WHERE that joins the relations, or a condition that ends it.";
 
+/// Names that are qualified with another schema than pg_catalog.
+enum class Elsewhere { denied, no_matter };
+
 /// What a walk over an allowed tree gathers, or the first reason why it is not allowed.
 class Walk {
 public:
-    explicit Walk(std::string_view sql) : bounds_(sql) {}
+    Walk(std::string_view sql, Elsewhere elsewhere) : bounds_(sql), elsewhere_(elsewhere) {}
 
     void run(const Json& statement) {
         node(statement, nullptr, false);
@@ -214,7 +222,8 @@ private:
         } else if (piece.type == "SortBy") {
             judge_operator(base::member(members, "useOp"));
         } else if (piece.type == "CollateClause") {
-            if (!of_catalog(dotted(base::member(members, "collname")))) {
+            const auto name = dotted(base::member(members, "collname"));
+            if (!of_catalog(name) && !no_matter(name)) {
                 refuse("operator_cast", "The collation is none of pg_catalog.");
             }
         } else if (piece.type == "RangeTableSample") {
@@ -224,12 +233,11 @@ private:
             }
         } else if (piece.type == "SelectStmt") {
             refuse_bounds(GuardBounds::select(members, base::member(members, "withClause")));
+            star_ = star_ || GuardBounds::takes_all(members, "pg_subscription");
         } else if (piece.type == "ColumnRef") {
             judge_column(dotted(base::member(members, "fields")));
         } else if (piece.type == "A_Indirection") {
             judge_field(dotted(base::member(members, "indirection")).last);
-        } else if (piece.type == "A_Star") {
-            star_ = true;
         } else if (piece.type == "JoinExpr") {
             note_alias(members);
         } else if (piece.type == "ParamRef") {
@@ -250,6 +258,9 @@ private:
         }
         if (name.parts <= 2 && name.first != "pg_catalog" && data::extension_function(function)) {
             extension_functions.push_back(place(call, name));
+            return;
+        }
+        if (no_matter(name) || of_standard(name)) {
             return;
         }
         const bool elsewhere = name.parts > 1 && name.first != "pg_catalog";
@@ -361,6 +372,9 @@ private:
         if (name.last == "xml" && of_catalog(name)) {
             return refuse("dos_xml", "XML is not parsed here.", "Read the values as text or json.");
         }
+        if (no_matter(name) || of_standard(name)) {
+            return;
+        }
         if (!of_catalog(name) || !data::allowed_type(name.last)) {
             return refuse(
                 "operator_cast",
@@ -373,7 +387,8 @@ private:
 
     void judge_operator(const Json* list) {
         const auto name = dotted(list);
-        if (name.parts > 0 && (!of_catalog(name) || !data::allowed_operator(name.last))) {
+        if (!no_matter(name) && name.parts > 0 &&
+            (!of_catalog(name) || !data::allowed_operator(name.last))) {
             refuse("operator_cast", "Operator " + shown(name.text) + " is none of pg_catalog.");
         }
     }
@@ -399,7 +414,12 @@ private:
         }
     }
 
+    bool no_matter(const DottedName& name) const {
+        return elsewhere_ == Elsewhere::no_matter && name.parts > 1 && name.first != "pg_catalog";
+    }
+
     GuardBounds bounds_;
+    Elsewhere elsewhere_;
     std::vector<Piece> stack_;
     WithScopes scopes_;
     bool subscription_ = false;
@@ -500,7 +520,7 @@ class Guard {
 public:
     /// What is judged, and later sent, has no comments: libpg_query takes them for tokens, so that
     /// one between WITH and ORDINALITY is an error to it and none to the server.
-    static GuardAnswer judge(std::string_view sql) {
+    static GuardAnswer judge(std::string_view sql, Elsewhere elsewhere) {
         for (const auto check : {check_sql_caps, check_sql_shape}) {
             if (const auto checked = check(sql); !checked) {
                 return {judge_error(checked.error(), "malformed"), std::nullopt};
@@ -511,18 +531,11 @@ public:
         if (!tree) {
             return {judge_syntax(text, tree.error()), std::nullopt};
         }
-        return judge_tree(text, *tree);
-    }
-
-    /// Of a text made here from a guarded one: it may be longer than what callers may send.
-    static GuardAnswer judge_composed(const std::string& sql) {
-        const auto tree = parse_sql_tree(sql);
-        return tree ? judge_tree(sql, *tree)
-                    : GuardAnswer{judge_error(tree.error(), "malformed"), std::nullopt};
+        return judge_tree(text, *tree, elsewhere);
     }
 
 private:
-    static GuardAnswer judge_tree(std::string_view sql, const Json& tree) {
+    static GuardAnswer judge_tree(std::string_view sql, const Json& tree, Elsewhere elsewhere) {
         const auto* list = base::member(tree, "stmts");
         if (list == nullptr || !list->is_array() || list->empty()) {
             return {deny("malformed", "The text holds no statement."), std::nullopt};
@@ -541,7 +554,7 @@ private:
         if (auto verdict = judge_kind(type, *statement->begin())) {
             return {std::move(*verdict), std::nullopt};
         }
-        Walk walk{sql};
+        Walk walk{sql, elsewhere};
         walk.run(*statement);
         if (walk.denied) {
             // The planner runs functions that call themselves immutable.
@@ -568,6 +581,9 @@ private:
         statement.extension_functions_ = std::move(walk.extension_functions);
         statement.parameters_ = walk.parameters;
         for (auto* names : {&statement.relations_, &statement.extension_functions_}) {
+            std::sort(names->begin(), names->end(), [](const auto& a, const auto& b) {
+                return a.offset < b.offset;
+            });
             for (auto& name : *names) {
                 name.offset -= std::min(from, name.offset);
             }
@@ -582,10 +598,18 @@ private:
     }
 };
 
+GuardAnswer guard_sql(std::string_view sql) {
+    return Guard::judge(sql, Elsewhere::denied);
+}
+
+GuardVerdict guard_body(std::string_view sql) {
+    return Guard::judge(sql, Elsewhere::no_matter).verdict;
+}
+
 namespace {
 
 base::Result<GuardedStatement> judged(const std::string& sql) {
-    auto answer = Guard::judge_composed(sql);
+    auto answer = guard_sql(sql);
     if (!answer.statement) {
         return refusal(answer.verdict);
     }
@@ -597,10 +621,6 @@ base::Error not_a_select() {
 }
 
 } // namespace
-
-GuardAnswer guard_sql(std::string_view sql) {
-    return Guard::judge(sql);
-}
 
 base::Error refusal(const GuardVerdict& verdict) {
     return {
@@ -650,9 +670,8 @@ base::Result<GuardedStatement> cut_by_server(
     for (std::size_t i = 1; i <= columns; ++i) {
         const auto name = "c" + std::to_string(i);
         cells += (cells.empty() ? "" : ", ");
-        cells += "case when pg_catalog.num_nulls(" + name +
-                 ") = 0 then pg_catalog.left(pg_catalog.format('%s', " + name + "), " +
-                 std::to_string(characters_max) + ") end as " + name;
+        cells += "case when num_nulls(" + name + ")=0 then left(format('%s'," + name + ")," +
+                 std::to_string(characters_max) + ")end";
         names += (names.empty() ? "" : ", ") + name;
     }
     return judged(

@@ -64,6 +64,10 @@ struct GuardAnswer {
 /// Never throws; what could not be examined is denied.
 GuardAnswer guard_sql(std::string_view sql);
 
+/// The same for what a target runs in a caller's stead: the body of a view, the condition of a
+/// policy. Names outside pg_catalog are no matter here: the target's catalog tells about them.
+GuardVerdict guard_body(std::string_view sql);
+
 /// The verdict as an error: refused_by_guard.
 base::Error refusal(const GuardVerdict& verdict);
 

@@ -205,8 +205,9 @@ int unjoined(const Json& from, const std::function<bool(const std::string&)>& co
         } else if (const auto* relation = node(item, "RangeVar")) {
             relations += counts(base::string_member(*relation, "relname").value_or("")) ? 1 : 0;
         } else if (const auto* join = node(item, "JoinExpr")) {
-            const bool joined = join->contains("quals") || join->contains("usingClause") ||
-                                join->contains("isNatural");
+            const auto* condition = base::member(*join, "quals");
+            const bool joined = (condition != nullptr && has_column(*condition)) ||
+                                join->contains("usingClause") || join->contains("isNatural");
             for (const auto* side : {"larg", "rarg"}) {
                 if (!joined && join->contains(side)) {
                     rest.push_back(&(*join)[side]);
@@ -298,7 +299,8 @@ std::string_view GuardBounds::pattern(const Json& value) {
 std::string_view GuardBounds::select(const Json& select, const Json* with) {
     constexpr int unjoined_max = 2;
     const auto* from = base::member(select, "fromClause");
-    if (from == nullptr || select.contains("whereClause")) {
+    const auto* where = base::member(select, "whereClause");
+    if (from == nullptr || (where != nullptr && has_column(*where))) {
         return {};
     }
     const int relations = unjoined(*from, [&](const std::string& name) {
@@ -309,6 +311,36 @@ std::string_view GuardBounds::select(const Json& select, const Json* with) {
         return !query && !guard_data::one_row_view(name);
     });
     return relations > unjoined_max ? "dos_rows" : "";
+}
+
+bool GuardBounds::takes_all(const Json& select, std::string_view relation) {
+    const auto* from = base::member(select, "fromClause");
+    std::vector<const Json*> rest{from};
+    bool found = false;
+    while (!rest.empty()) {
+        const auto* item = rest.back();
+        rest.pop_back();
+        if (item == nullptr) {
+            continue;
+        }
+        if (item->is_array()) {
+            for (const auto& each : *item) {
+                rest.push_back(&each);
+            }
+        } else if (const auto* join = node(item, "JoinExpr")) {
+            rest.push_back(base::member(*join, "larg"));
+            rest.push_back(base::member(*join, "rarg"));
+        } else if (const auto* sample = node(item, "RangeTableSample")) {
+            rest.push_back(base::member(*sample, "relation"));
+        } else if (const auto* named = node(item, "RangeVar")) {
+            found = found || base::string_member(*named, "relname") == relation;
+        }
+    }
+    return found && any_node(select, [](const std::string& type, const Json& each) {
+               const auto* fields = base::member(each, "fields");
+               return type == "ColumnRef" && fields != nullptr && fields->size() == 1 &&
+                      (*fields)[0].contains("A_Star");
+           });
 }
 
 /// A recursion ends because a condition fails or because a join finds nothing more.

@@ -22,6 +22,8 @@ public:
     static std::string_view select(const base::Json& select, const base::Json* with);
     /// For a query of WITH RECURSIVE that names itself.
     std::string_view recursion(const base::Json& query, std::string_view name) const;
+    /// Whether a SELECT from `relation` itself takes all of its columns by a bare star.
+    static bool takes_all(const base::Json& select, std::string_view relation);
     /// For the length that a type is given.
     std::string_view type(const std::string& name, const base::Json& type) const;
 

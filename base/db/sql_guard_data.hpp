@@ -28,6 +28,8 @@ std::optional<Member> member_of(std::string_view type, std::string_view member);
 
 /// Of pg_catalog, harmless whatever its arguments are but for size.
 bool allowed_function(std::string_view name);
+/// A function or type of information_schema, as harmless.
+bool standard_name(std::string_view name);
 /// Of an extension for diagnosis.
 bool extension_function(std::string_view name);
 /// The class of attack that a function which is not allowed belongs to; "fn_user" if it is not one

@@ -155,7 +155,8 @@ constexpr std::string_view wal =
     "pg_available_wal_summaries pg_control_checkpoint pg_control_init pg_control_recovery "
     "pg_control_system pg_current_wal_flush_lsn pg_current_wal_insert_lsn pg_current_wal_lsn "
     "pg_get_replication_slots pg_get_wal_replay_pause_state pg_get_wal_resource_managers "
-    "pg_get_wal_summarizer_state pg_is_in_recovery pg_is_wal_replay_paused "
+    "pg_backup_start_time pg_is_in_backup pg_get_wal_summarizer_state pg_is_in_recovery "
+    "pg_is_wal_replay_paused "
     "pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_replay_timestamp "
     "pg_ls_archive_statusdir pg_ls_logdir pg_ls_waldir pg_replication_origin_oid "
     "pg_show_replication_origin_status pg_split_walfile_name pg_wal_lsn_diff "
@@ -175,6 +176,14 @@ constexpr std::string_view extensions =
     "pgstathashindex pg_relpages pg_freespace pg_visibility pg_visibility_map "
     "pg_visibility_map_summary hypopg pg_wait_sampling_get_current pg_wait_sampling_get_profile "
     "pg_wait_sampling_get_history pg_stat_monitor pg_stat_monitor_version";
+
+// What PostgreSQL's own drivers ask of it.
+constexpr std::string_view standard_functions =
+    "_pg_char_max_length _pg_char_octet_length _pg_datetime_precision _pg_expandarray "
+    "_pg_index_position _pg_interval_type _pg_keysequal _pg_numeric_precision "
+    "_pg_numeric_precision_radix _pg_numeric_scale _pg_truetypid _pg_truetypmod";
+constexpr std::string_view standard_types =
+    "cardinal_number character_data sql_identifier time_stamp yes_or_no";
 
 constexpr std::string_view types =
     "abstime aclitem bit bool box bpchar bytea char cid cidr circle date datemultirange daterange "
@@ -268,6 +277,11 @@ bool allowed_function(std::string_view name) {
          statistics}
     );
     return names.contains(name) || name.starts_with("pg_stat_get_");
+}
+
+bool standard_name(std::string_view name) {
+    static const Names names = words({standard_functions, standard_types});
+    return names.contains(name);
 }
 
 bool extension_function(std::string_view name) {

@@ -54,34 +54,34 @@ TEST_CASE("each line gets a verdict, bad lines too, in order", "[cli]") {
                               R"({"id": 7, "sql": "show work_mem"})"
                               "\n"
                               "\xff\xfe\n"
-                              R"({"sql": "select pg_sleep(1)"})"; // no newline at the end
+                              R"x({"sql": "select pg_sleep(1)"})x"; // no newline at the end
     const auto output = sql_check({"--jsonl"}, input);
-CHECK(output.exit_code == 0);
-CHECK(output.err.empty());
-const auto lines = lines_of(output.out);
-REQUIRE(lines.size() == 12);
-const char* verdicts[] = {
-    "allow",
-    "deny",
-    "deny",
-    "deny",
-    "deny",
-    "deny",
-    "deny",
-    "deny",
-    "deny",
-    "allow",
-    "deny",
-    "deny"};
-for (std::size_t i = 0; i < lines.size(); ++i) {
-    CAPTURE(i);
-    CHECK(lines[i]["verdict"] == verdicts[i]);
-    CHECK_FALSE(lines[i]["reason"].get<std::string>().empty());
-    CHECK_FALSE(lines[i]["class"].get<std::string>().empty());
-}
-CHECK(lines[1]["class"] == "ddl");
-CHECK(lines[2]["class"] == "malformed");
-CHECK(lines[11]["class"] == "fn_sleep");
+    CHECK(output.exit_code == 0);
+    CHECK(output.err.empty());
+    const auto lines = lines_of(output.out);
+    REQUIRE(lines.size() == 12);
+    const char* verdicts[] = {
+        "allow",
+        "deny",
+        "deny",
+        "deny",
+        "deny",
+        "deny",
+        "deny",
+        "deny",
+        "deny",
+        "allow",
+        "deny",
+        "deny"};
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        CAPTURE(i);
+        CHECK(lines[i]["verdict"] == verdicts[i]);
+        CHECK_FALSE(lines[i]["reason"].get<std::string>().empty());
+        CHECK_FALSE(lines[i]["class"].get<std::string>().empty());
+    }
+    CHECK(lines[1]["class"] == "ddl");
+    CHECK(lines[2]["class"] == "malformed");
+    CHECK(lines[11]["class"] == "fn_sleep");
 }
 
 TEST_CASE("a line of any length is answered once", "[cli]") {
@@ -95,12 +95,12 @@ TEST_CASE("a line of any length is answered once", "[cli]") {
 }
 
 TEST_CASE("hostile names in a verdict are shown, not obeyed", "[cli]") {
-    const auto answer = check_sql_line(R"({"sql": "select \"a\nb\ue000\"(1)"})");
+    const auto answer = check_sql_line(R"x({"sql": "select \"a\nb\ue000\"(1)"})x");
     CHECK(answer.find('\n') == std::string::npos);
-CHECK(json::parse(answer)["verdict"] == "deny");
-for (const char c : answer) {
-    CHECK((c >= ' ' && c <= '~'));
-}
+    CHECK(json::parse(answer)["verdict"] == "deny");
+    for (const char c : answer) {
+        CHECK((c >= ' ' && c <= '~'));
+    }
 }
 
 TEST_CASE("one statement is judged by the exit code too", "[cli]") {

@@ -3,6 +3,7 @@
 // reads the first as it is.
 #include "base/clock.hpp"
 #include "base/db/sql_guard.hpp"
+#include "base/db/sql_text.hpp"
 #include "base/file.hpp"
 #include "base/json.hpp"
 #include "base/limits.hpp"
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <filesystem>
 #include <pthread.h>
 #include <string>
 #include <vector>
@@ -332,6 +334,53 @@ TEST_CASE("statements made of a guarded one are guarded again", "[db][guard]") {
     REQUIRE_FALSE(secret.ok());
     CHECK(secret.error().code == base::Errc::refused_by_guard);
     CHECK_FALSE(explained(guard_sql("show all").statement.value()).ok());
+}
+
+/// Statements of a script, in the lexer's opinion.
+std::vector<std::string> split(const std::string& script) {
+    std::vector<std::string> statements;
+    const auto result = pg_query_split_with_scanner(script.c_str());
+    for (int i = 0; result.error == nullptr && i < result.n_stmts; ++i) {
+        const auto& part = *result.stmts[i];
+        statements.push_back(script.substr(
+            static_cast<std::size_t>(part.stmt_location), static_cast<std::size_t>(part.stmt_len)
+        ));
+    }
+    pg_query_free_split_result(result);
+    return statements;
+}
+
+TEST_CASE("PostgreSQL's own scripts are classified, and only reads are allowed", "[db][guard]") {
+    std::size_t statements = 0;
+    std::size_t allowed = 0;
+    std::error_code none;
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator("/usr/share/postgresql", none)) {
+        const auto text = entry.path().extension() == ".sql"
+                              ? base::read_file(entry.path().string(), std::size_t{4} << 20)
+                              : base::Result<std::string>{std::string{}};
+        for (const auto& sql : text ? split(*text) : std::vector<std::string>{}) {
+            const auto answer = guard_sql(sql);
+            ++statements;
+            if (!answer.verdict.allowed) {
+                continue;
+            }
+            ++allowed;
+            INFO(entry.path() << ": " << sql);
+            const auto facts = statement_facts(answer.statement->text());
+            REQUIRE(facts.ok());
+            CHECK(facts->unknown.empty());
+            CHECK_FALSE(facts->writes_rows);
+            CHECK_FALSE(facts->locks_rows);
+            CHECK((facts->kind == "SelectStmt" || facts->kind == "VariableShowStmt"));
+        }
+    }
+    if (statements == 0) {
+        WARN("skipped: no SQL scripts of PostgreSQL are installed");
+    } else {
+        CHECK(statements > 1'000);
+        CHECK(allowed < statements / 20); // nearly all of them define something
+    }
 }
 
 /// deparse(parse(x)), "" when the deparser cannot.

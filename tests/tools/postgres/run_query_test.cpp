@@ -1,0 +1,266 @@
+// run_query on a real server: what it answers, what it refuses before and after asking the target,
+// and that whatever it allows changes nothing.
+#include "base/limits.hpp"
+#include "tests/base/db/guard/corpus.hpp"
+#include "tests/tools/shop.hpp"
+
+#include <string>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+namespace {
+
+namespace lab = interlock::lab;
+namespace limits = interlock::base::limits;
+using interlock::test::not_examined;
+using interlock::test::Shop;
+using nlohmann::json;
+
+std::string arguments(const std::string& sql, int limit = 50) {
+    return json{{"sql", sql}, {"limit", limit}}.dump();
+}
+
+json ask(Shop& shop, const std::string& sql, int limit = 50) {
+    return shop.bench().ask("run_query", arguments(sql, limit));
+}
+
+/// The error of a call that must fail.
+json refused(Shop& shop, const std::string& sql) {
+    const auto output = shop.bench().call("run_query", arguments(sql));
+    INFO(sql << "\n" << output.structured);
+    REQUIRE(output.is_error);
+    return json::parse(output.structured)["error"];
+}
+
+std::string refusal_code(Shop& shop, const std::string& sql) {
+    return refused(shop, sql)["code"];
+}
+
+/// Objects that a query may meet, readable for everybody.
+void furnish(Shop& shop) {
+    shop.database().sql(R"sql(
+        create table app.big (id int primary key, doc text);
+        insert into app.big select i, 'x' from generate_series(1, 5) i;
+        create type app.mood as enum ('good', 'bad');
+        create table app.moods (mood app.mood);
+        insert into app.moods values ('good');
+        create function app.noisy(int) returns int language plpgsql immutable as
+            $$ begin raise notice 'ran'; perform set_config('app.ran', 'yes', false); return 1; end $$;
+        create function app.secret_rows() returns setof int language sql as 'select 1';
+        create view app.plain_view as select id, upper(note) as note from app.orders;
+        create view app.mood_view as select mood from app.moods where mood = 'good';
+        create view app.sleepy_view as select pg_sleep(3) is null as slept;
+        create view app.noisy_view as select app.noisy(1) as n;
+        create view app.nested_view as select * from app.noisy_view;
+        create view app.role_view as select rolname from pg_authid;
+        create view app.locking_view as select id from app.orders for update;
+        create materialized view app.kept as select app.noisy(2) as n;
+        create table app.guarded (id int);
+        alter table app.guarded enable row level security;
+        create policy p on app.guarded using (app.noisy(id) = 1);
+        create domain app.small as int check (value < 10);
+        create view app.domain_view as select 3::app.small as small;
+        create extension if not exists postgres_fdw;
+        create server far foreign data wrapper postgres_fdw;
+        create foreign table app.far_table (a int) server far;
+        create table app.parted (a int) partition by range (a);
+        create foreign table app.far_part partition of app.parted
+            for values from (0) to (10) server far;
+        create table public.near (a int);
+        insert into public.near values (7);
+        create schema other;
+        create table other.only_here (a int);
+        create table other.twice (a int);
+        create table app.twice (a int);
+        grant usage on schema app, other, public to public;
+        grant select on all tables in schema app, other, public to public;
+    )sql");
+}
+
+TEST_CASE("a query is answered with its own columns as text", "[tools][live]") {
+    Shop shop;
+    const json packet = ask(shop, "select 1 as one, null as nothing, 'a' || chr(27) || 'b' as t;");
+    const json& row = packet["rows"]["result"][0];
+    CHECK(row["one"] == "1");
+    CHECK(row["nothing"].is_null());
+    CHECK(row["t"].get<std::string>().find('\x1b') == std::string::npos);
+    CHECK(packet["rows"]["plan"].size() == 1);
+    CHECK(packet["untrusted"].size() == 3);
+    CHECK(packet["source"]["target"] == "shop");
+
+    const json doubled = ask(shop, "select 1 as a, 2 as a, 3, 4");
+    CHECK(doubled["rows"]["result"][0]["a"] == "1");
+    CHECK(doubled["rows"]["result"][0]["a_2"] == "2");
+    CHECK(doubled["rows"]["result"][0]["?column?_2"] == "4");
+}
+
+TEST_CASE("order, limit and cuts are honest", "[tools][live]") {
+    Shop shop;
+    const json packet = ask(shop, "select i from generate_series(1, 1000) i order by i desc", 3);
+    CHECK(packet["rows"]["result"].size() == 3);
+    CHECK(packet["rows"]["result"][0]["i"] == "1000");
+    CHECK(not_examined(packet, "rows beyond the first 3"));
+    const json all = ask(shop, "select i from generate_series(1, 3) i", 3);
+    CHECK(all["rows"]["result"].size() == 3);
+    CHECK(all["not_examined"].empty());
+}
+
+TEST_CASE("show, explain, values and table are reads too", "[tools][live]") {
+    Shop shop;
+    CHECK(ask(shop, "show max_connections")["rows"]["result"][0]["max_connections"] == "60");
+    CHECK(ask(shop, "show all", 5)["rows"]["result"].size() == 5);
+    CHECK(ask(shop, "values (1, 'a'), (2, 'b')")["rows"]["result"].size() == 2);
+    CHECK(ask(shop, "table pg_catalog.pg_database")["rows"]["result"].size() >= 3);
+    const json plan = ask(shop, "explain (format json) select * from pg_class");
+    CHECK(
+        plan["rows"]["result"][0]["QUERY PLAN"].get<std::string>().find("Seq Scan") !=
+        std::string::npos
+    );
+}
+
+TEST_CASE("a large cell is cut where it is", "[tools][live]") {
+    Shop shop;
+    furnish(shop);
+    shop.database().sql("update app.big set doc = repeat('y', 20000000) where id = 1");
+    const json packet = ask(shop, "select id, doc from app.big order by id");
+    CHECK(packet["rows"]["result"].size() == 5);
+    CHECK(packet["rows"]["result"][0]["doc"].get<std::string>().size() < 1'000);
+    CHECK(not_examined(packet, "cells beyond their first 10000 characters"));
+}
+
+TEST_CASE("a name without a schema is found where the target has it", "[tools][live]") {
+    Shop shop;
+    furnish(shop);
+    CHECK(ask(shop, "select a from near")["rows"]["result"][0]["a"] == "7");
+    CHECK(ask(shop, "select count(*) from only_here as o")["rows"]["result"][0]["count"] == "0");
+    const json twice = refused(shop, "select * from twice");
+    CHECK(twice["code"] == "invalid_arguments");
+    CHECK(twice["what"].get<std::string>().find("app, other") != std::string::npos);
+    CHECK(refused(shop, "select * from nowhere")["code"] != "refused_by_guard");
+    shop.database().sql("create schema ext; create extension pg_stat_statements schema ext;"
+                        "grant usage on schema ext to public");
+    CHECK(ask(shop, "select count(*) from pg_stat_statements")["rows"]["result"].size() == 1);
+    CHECK(
+        ask(shop, "select count(*) from pg_stat_statements(false)")["rows"]["result"].size() == 1
+    );
+}
+
+TEST_CASE("what the guard denies never reaches the target", "[tools][live]") {
+    Shop shop;
+    for (const auto* sql :
+         {"delete from app.orders",
+          "select pg_sleep(1)",
+          "commit; drop table app.orders",
+          "select * from pg_authid",
+          "explain analyze select 1",
+          "select app.noisy(1)"}) {
+        CHECK(refusal_code(shop, sql) == "refused_by_guard");
+    }
+    CHECK(shop.bench().spans().all().empty() == false);
+    CHECK(refusal_code(shop, "select $1::int") == "invalid_arguments");
+    CHECK(shop.database().scalar("select count(*) from app.orders") == "100");
+}
+
+TEST_CASE("what stands behind a name is judged as well", "[tools][live]") {
+    Shop shop;
+    furnish(shop);
+    for (const auto* good :
+         {"app.plain_view", "app.mood_view", "app.moods", "app.kept", "app.big"}) {
+        INFO(good);
+        CHECK(ask(shop, std::string{"select * from "} + good)["rows"]["result"].size() >= 1);
+    }
+    for (const auto* bad :
+         {"app.sleepy_view",
+          "app.noisy_view",
+          "app.nested_view",
+          "app.role_view",
+          "app.locking_view",
+          "app.guarded",
+          "app.domain_view",
+          "app.far_table",
+          "app.parted"}) {
+        INFO(bad);
+        CHECK(refusal_code(shop, std::string{"select * from "} + bad) == "refused_by_guard");
+        CHECK(
+            refusal_code(shop, std::string{"explain select 1 from "} + bad) == "refused_by_guard"
+        );
+    }
+}
+
+TEST_CASE("a plan over budget is not run", "[tools][live]") {
+    Shop shop;
+    const json error = refused(
+        shop,
+        "select count(*) from pg_attribute a, pg_attribute b, pg_attribute c "
+        "where a.attnum < b.attnum + c.attnum"
+    );
+    CHECK(error["code"] == "budget_exhausted");
+    CHECK(error["what"].get<std::string>().find("cost") != std::string::npos);
+}
+
+TEST_CASE("errors of the target are told, and the tool goes on", "[tools][live]") {
+    Shop shop;
+    CHECK(refusal_code(shop, "select nothing from pg_class") != "internal");
+    CHECK(refusal_code(shop, "select 1 / 0") != "internal");
+    CHECK(refusal_code(shop, "select * from app.orders") == "permission_denied");
+    CHECK(ask(shop, "select 1 as a")["rows"]["result"][0]["a"] == "1");
+}
+
+TEST_CASE("statements that others ran come with their literals masked", "[tools][live]") {
+    Shop shop;
+    lab::Session other{shop.app(), "lab"};
+    other.run("begin; update app.orders set note = 'hidden-literal' where id = 1");
+    const json packet =
+        ask(shop, "select pid, query from pg_stat_activity where state = 'idle in transaction'");
+    CHECK(packet.dump().find("hidden-literal") == std::string::npos);
+    CHECK(packet.dump().find("update app.orders") != std::string::npos);
+}
+
+/// What a read must leave as it was.
+constexpr const char* state_sql = R"sql(
+    select md5(concat_ws('|',
+        (select string_agg(oid::text || relname || relfilenode || coalesce(relacl::text, ''), ','
+                           order by oid) from pg_class),
+        (select string_agg(oid::text || proname || md5(prosrc), ',' order by oid) from pg_proc),
+        (select string_agg(schemaname || sequencename || coalesce(last_value, 0), ','
+                           order by 1) from pg_sequences),
+        (select string_agg(slot_name || coalesce(restart_lsn::text, ''), ',' order by 1)
+         from pg_replication_slots),
+        (select string_agg(setdatabase::text || setrole || setconfig::text, ',' order by 1)
+         from pg_db_role_setting),
+        (select count(*) from pg_largeobject_metadata),
+        (select count(*) from pg_prepared_xacts),
+        (select count(*) from pg_locks where locktype = 'advisory'),
+        (select string_agg(rolname || rolsuper, ',' order by 1) from pg_roles),
+        (select md5(string_agg(t::text, ',' order by id)) from app.orders t)))
+)sql";
+
+TEST_CASE("whatever is allowed changes nothing on the server", "[tools][live]") {
+    Shop shop;
+    furnish(shop);
+    const auto next_xid = [&] {
+        return shop.database().scalar("select pg_snapshot_xmax(pg_current_snapshot())");
+    };
+    const auto before = shop.database().scalar(state_sql);
+    bool quiet = false;
+    // The server's own maintenance takes transaction ids as well: one round without will do.
+    for (int round = 0; round < 3 && !quiet; ++round) {
+        const auto xid = next_xid();
+        int ran = 0;
+        for (const auto& sql : interlock::test::allowed_statements()) {
+            const auto output = shop.bench().call("run_query", arguments(sql, 5));
+            INFO(sql << "\n" << output.structured);
+            ran += output.is_error ? 0 : 1;
+            CHECK(output.error_code != "internal");
+            CHECK(output.error_code != "refused_by_guard");
+        }
+        CHECK(ran > 150);
+        quiet = next_xid() == xid;
+    }
+    CHECK(quiet);
+    CHECK(shop.database().scalar(state_sql) == before);
+    CHECK(ask(shop, "show statement_timeout")["rows"]["result"][0]["statement_timeout"] == "5s");
+}
+
+} // namespace

@@ -1,0 +1,349 @@
+// run_query: SQL that a caller wrote, through the guard, past what the catalog tells about its
+// names, planned before it is run, and cut by the target itself.
+#include "base/db/sql_guard.hpp"
+#include "base/json.hpp"
+#include "base/limits.hpp"
+#include "base/text.hpp"
+#include "tools/catalog.hpp"
+#include "tools/lane.hpp"
+#include "tools/postgres/guarded_sql.hpp"
+#include "tools/render.hpp"
+#include "tools/run.hpp"
+#include "tools/schema.hpp"
+#include "tools/targets.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace interlock::tools {
+namespace {
+
+using base::Errc;
+using base::Error;
+using base::Json;
+using db::GuardedStatement;
+using db::StatementKind;
+namespace limits = base::limits;
+
+constexpr std::string_view tool_name = "run_query";
+
+const std::vector<Column>& plan_columns() {
+    static const std::vector<Column> declared{
+        {.name = "rows", .type = ColumnType::real, .about = "The planner's guess"},
+        {.name = "cost", .type = ColumnType::real, .about = "In units of a page read in sequence"},
+        {.name = "node", .about = "Root of the plan"},
+    };
+    return declared;
+}
+
+std::string output_schema() {
+    static const std::string schema =
+        packet_schema({{"result", nullptr}, {"plan", &plan_columns()}});
+    return schema;
+}
+
+/// What the planner says before anything runs.
+struct Plan {
+    double rows = 0;
+    double cost = 0;
+    std::string node;
+    bool foreign = false;
+};
+
+base::Result<Plan> read_plan(const db::Rows& answer) {
+    const Error unreadable{Errc::not_supported, "The target's plan could not be read.", ""};
+    if (answer.cut || answer.table.rows.empty() || answer.table.rows[0].empty()) {
+        return unreadable;
+    }
+    const auto text = answer.table.rows[0][0].value_or("");
+    const auto document = base::parse_json(text, limits::reader_cell_bytes_max, 256);
+    if (!document || !document->is_array() || document->empty()) {
+        return unreadable;
+    }
+    const auto* root = base::member((*document)[0], "Plan");
+    const auto* rows = root ? base::member(*root, "Plan Rows") : nullptr;
+    const auto* cost = root ? base::member(*root, "Total Cost") : nullptr;
+    if (rows == nullptr || cost == nullptr || !rows->is_number() || !cost->is_number()) {
+        return unreadable;
+    }
+    return Plan{
+        .rows = rows->get<double>(),
+        .cost = cost->get<double>(),
+        .node = base::string_member(*root, "Node Type").value_or(""),
+        .foreign = text.find("\"Foreign Scan\"") != std::string::npos};
+}
+
+std::string whole(double value) {
+    return std::to_string(static_cast<long long>(std::llround(std::min(value, 1e18))));
+}
+
+base::Status judge_plan(const Plan& plan) {
+    if (plan.foreign) {
+        return db::refusal(
+            {.allowed = false,
+             .family = "fn_remote",
+             .reason = "The plan reads a foreign table.",
+             .remedy = "Ask the server that holds it."}
+        );
+    }
+    if (plan.rows > limits::sql_plan_rows_max || plan.cost > limits::sql_plan_cost_max) {
+        return Error{
+            Errc::budget_exhausted,
+            "The planner expects " + whole(plan.rows) + " rows at a cost of " + whole(plan.cost) +
+                " (" + base::sanitize(plan.node) + "); the limits are " +
+                whole(limits::sql_plan_rows_max) + " and " + whole(limits::sql_plan_cost_max) +
+                ". Nothing was run.",
+            "Narrow it with a condition that an index serves, or aggregate less; explain_query "
+            "shows the plan."};
+    }
+    return base::done;
+}
+
+/// One statement on its way through the target.
+class Run {
+public:
+    Run(Context& context, const Call& call, std::string target)
+        : context_(context), call_(call), target_(std::move(target)) {}
+
+    /// The evidence points at what this object holds.
+    base::Result<Evidence> answer(const GuardedStatement& asked);
+
+private:
+    base::Result<LaneRead> read(std::vector<db::Query> queries) {
+        return read_lane(
+            context_, call_, {.target = target_, .tool = tool_name}, std::move(queries)
+        );
+    }
+    base::Result<GuardedStatement> find_names(const GuardedStatement& asked);
+    base::Status plan(const GuardedStatement& asked, const GuardedStatement& statement);
+    base::Result<db::Rows> fetch(const GuardedStatement& asked, const GuardedStatement& statement);
+    GuardedStatement cut(const GuardedStatement& statement, std::size_t rows);
+    base::Status same(const base::Result<db::Rows>& names) const;
+
+    Context& context_;
+    const Call& call_;
+    std::string target_;
+    db::Rows names_;                   // what the target said about the names at first
+    std::optional<Plan> plan_;         // of a SELECT
+    std::vector<std::string> columns_; // of a SELECT
+    bool cut_by_target_ = false;
+    std::vector<std::string> shown_; // columns of the result, each name once
+    std::vector<Column> declared_;   // the same; evidence points here
+    Source source_;
+};
+
+base::Result<GuardedStatement> Run::find_names(const GuardedStatement& asked) {
+    INTERLOCK_TRY(auto found, read({names_query(asked)}));
+    INTERLOCK_TRY(names_, std::move(found.results.at(0)));
+    return judge_names(asked, names_);
+}
+
+/// What was judged is what is there now: an object that was exchanged meanwhile is caught by
+/// asking again in the transaction that runs the statement, before it and after it. What could
+/// have run in between still ran read-only, for this role and within its time-outs.
+base::Status Run::same(const base::Result<db::Rows>& names) const {
+    if (!names) {
+        return names.error();
+    }
+    if (!same_names(names_, *names)) {
+        return Error{
+            Errc::changed,
+            "An object that the statement names was exchanged while it was looked at.",
+            "Ask again."};
+    }
+    return base::done;
+}
+
+base::Status Run::plan(const GuardedStatement& asked, const GuardedStatement& statement) {
+    INTERLOCK_TRY(const auto explain, db::explained(statement));
+    INTERLOCK_TRY(const auto head, db::without_rows(statement));
+    INTERLOCK_TRY(
+        auto answer,
+        read(
+            {names_query(asked),
+             {.sql = {"run_query_plan", explain.text()}, .parameters = {}, .rows_max = 1},
+             {.sql = {"run_query_columns", head.text()}, .parameters = {}, .rows_max = 1}}
+        )
+    );
+    INTERLOCK_CHECK(same(answer.results.at(0)));
+    INTERLOCK_TRY(const auto planned, std::move(answer.results.at(1)));
+    INTERLOCK_TRY(const auto named, std::move(answer.results.at(2)));
+    INTERLOCK_TRY(plan_, read_plan(planned));
+    columns_ = named.table.columns;
+    return judge_plan(*plan_);
+}
+
+/// The statement as it is sent: cells cut where they are, so that one of 200 MB does not travel.
+/// One with very many columns runs as it is; the lane cuts what comes.
+GuardedStatement Run::cut(const GuardedStatement& statement, std::size_t rows) {
+    if (statement.kind() == StatementKind::select && !columns_.empty() &&
+        columns_.size() <= limits::sql_columns_max) {
+        auto made =
+            db::cut_by_server(statement, columns_.size(), limits::sql_cell_chars_max, rows + 1);
+        if (made) {
+            cut_by_target_ = true;
+            return std::move(made).value();
+        }
+    }
+    return statement;
+}
+
+base::Result<db::Rows>
+Run::fetch(const GuardedStatement& asked, const GuardedStatement& statement) {
+    const auto rows = static_cast<std::size_t>(call_.arguments.integer("limit"));
+    const auto sent = cut(statement, rows);
+    INTERLOCK_TRY(
+        auto answer,
+        read(
+            {names_query(asked),
+             {.sql = {"run_query", sent.text()}, .parameters = {}, .rows_max = rows},
+             names_query(asked)}
+        )
+    );
+    INTERLOCK_CHECK(same(answer.results.at(0)));
+    INTERLOCK_CHECK(same(answer.results.at(2)));
+    source_ = std::move(answer.source);
+    INTERLOCK_TRY(auto result, std::move(answer.results.at(1)));
+    if (cut_by_target_) {
+        result.table.columns = columns_;
+    }
+    return result;
+}
+
+/// Names as they can stand in one object: told apart, never empty.
+std::vector<std::string> distinct(const std::vector<std::string>& columns) {
+    std::vector<std::string> names;
+    std::set<std::string> seen;
+    for (const auto& column : columns) {
+        const auto plain = base::sanitize(column);
+        auto name = plain;
+        for (int i = 2; name.empty() || !seen.insert(name).second; ++i) {
+            name = plain + "_" + std::to_string(i);
+        }
+        names.push_back(std::move(name));
+    }
+    return names;
+}
+
+/// Text of statements is masked wherever it is recognised: views of statistics name it so.
+bool holds_sql(const std::string& name) {
+    const auto lower = base::lower_ascii(name);
+    return lower == "query" || lower == "statement" || lower.ends_with("_query") ||
+           lower.starts_with("query_text");
+}
+
+std::vector<Column> declare(const std::vector<std::string>& names) {
+    std::vector<Column> columns;
+    for (const auto& name : names) {
+        columns.push_back({.name = name, .untrusted = true, .sql_text = holds_sql(name)});
+    }
+    return columns;
+}
+
+void tell_cuts(const db::Rows& rows, bool cut_by_target, Evidence& evidence) {
+    const auto& cells = rows.table.rows;
+    if (rows.cut) {
+        evidence.not_examined.push_back(
+            {.what = "rows beyond the first " + std::to_string(cells.size()) +
+                     ", or the ends of long cells",
+             .why = "limit: more than this call returns",
+             .would_tell = "the rest of the result"}
+        );
+    }
+    const bool long_cells =
+        cut_by_target && std::any_of(cells.begin(), cells.end(), [](const auto& row) {
+            return std::any_of(row.begin(), row.end(), [](const db::Cell& cell) {
+                return cell && base::count_characters(*cell) >= limits::sql_cell_chars_max;
+            });
+        });
+    if (long_cells) {
+        evidence.not_examined.push_back(
+            {.what = "cells beyond their first " + std::to_string(limits::sql_cell_chars_max) +
+                     " characters",
+             .why = "cut on the target",
+             .would_tell = "the rest of these cells"}
+        );
+    }
+}
+
+base::Result<Evidence> Run::answer(const GuardedStatement& asked) {
+    INTERLOCK_TRY(const auto statement, find_names(asked));
+    if (statement.kind() == StatementKind::select) {
+        INTERLOCK_CHECK(plan(asked, statement));
+    }
+    INTERLOCK_TRY(auto rows, fetch(asked, statement));
+    shown_ = distinct(rows.table.columns);
+    declared_ = declare(shown_);
+    rows.table.columns = shown_;
+
+    Evidence evidence;
+    evidence.tool = tool_name;
+    evidence.source = std::move(source_);
+    evidence.summary = counted(static_cast<long long>(rows.table.rows.size()), "row", "rows") +
+                       " of " +
+                       counted(static_cast<long long>(shown_.size()), "column", "columns") +
+                       "; values are text as PostgreSQL writes it.";
+    evidence.rows.push_back(
+        {.name = "result", .columns = &declared_, .cells = decode_rows(rows.table, declared_)}
+    );
+    EvidenceRows plan{.name = "plan", .columns = &plan_columns(), .cells = {}};
+    if (plan_) {
+        plan.cells.push_back({whole(plan_->rows), whole(plan_->cost), base::sanitize(plan_->node)});
+    }
+    evidence.rows.push_back(std::move(plan));
+    tell_cuts(rows, cut_by_target_, evidence);
+    return evidence;
+}
+
+base::Result<Output> run(Context& context, const Call& call) {
+    INTERLOCK_TRY(const std::string target, context.targets.resolve(call.arguments.text("target")));
+    const auto sql = call.arguments.text("sql");
+    auto guarded = db::guard_sql(sql);
+    if (!guarded.statement) {
+        return db::refusal(guarded.verdict);
+    }
+    if (guarded.statement->has_parameters()) {
+        return Error{
+            Errc::invalid_arguments,
+            "The statement has parameters, and there are no values for them.",
+            "Write the values into the statement; explain_query takes $1 as it is."};
+    }
+    Run one{context, call, target};
+    INTERLOCK_TRY(auto evidence, one.answer(*guarded.statement));
+    return publish(context, call, std::move(evidence)); // while `one` holds the columns
+}
+
+} // namespace
+
+Tool run_query() {
+    return {
+        .name = tool_name,
+        .title = "Run a query",
+        .summary = "Runs one SELECT, SHOW or EXPLAIN of yours read-only, past a guard, a plan "
+                   "budget and row limits.",
+        .domain = "postgres",
+        .inputs =
+            {target_input(),
+             {.name = "sql",
+              .required = true,
+              .about = "One statement; write schemas in front of tables; functions of pg_catalog.",
+              .length_max = limits::sql_bytes_max,
+              .example = "select count(*) from pg_stat_activity"},
+             {.name = "limit",
+              .type = InputType::integer,
+              .about = "Most rows to return.",
+              .min = 1,
+              .max = static_cast<long long>(limits::tool_rows_max),
+              .fallback = "50",
+              .example = "20"}},
+        .output_schema = output_schema,
+        .run = run,
+        .statements = {names_statement()}};
+}
+
+} // namespace interlock::tools
