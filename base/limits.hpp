@@ -123,7 +123,7 @@ inline constexpr double sql_text_length_max = 10'000;  // of repeat, lpad, rpad,
 inline constexpr double sql_exponent_max = 1'000;      // numerics grow to 131,072 digits
 inline constexpr double sql_plan_rows_max = 1'000'000; // of the root, as the planner guesses
 inline constexpr double sql_plan_cost_max = 250'000;   // some seconds of one process
-inline constexpr std::size_t sql_columns_max = 100;    // wrapped one by one; more run as they are
+inline constexpr std::size_t sql_columns_max = 200;    // of a caller's result
 inline constexpr std::size_t sql_cell_chars_max = 10'000; // kept of a cell by the target already
 
 // Tool workers and calls

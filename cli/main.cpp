@@ -295,7 +295,7 @@ void add_targets(
 }
 
 void add_sql(CLI::App& app, interlock::cli::SqlOptions& options, Run& run) {
-    CLI::App* sql = app.add_subcommand("sql", "What run_query and explain_query let through");
+    CLI::App* sql = app.add_subcommand("sql", "What run_query lets through");
     sql->require_subcommand(1);
     CLI::App* check = sql->add_subcommand("check", "The guard's verdict on SQL; needs no target");
     CLI::Option* text = check->add_option("SQL", options.sql, "One statement; 4 when it is denied");

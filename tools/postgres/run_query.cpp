@@ -98,8 +98,9 @@ base::Status judge_plan(const Plan& plan) {
                 " (" + base::sanitize(plan.node) + "); the limits are " +
                 whole(limits::sql_plan_rows_max) + " and " + whole(limits::sql_plan_cost_max) +
                 ". Nothing was run.",
-            "Narrow it with a condition that an index serves, or aggregate less; explain_query "
-            "shows the plan."};
+            "Narrow it with a condition that an index serves; EXPLAIN (FORMAT JSON) of it shows "
+            "the "
+            "plan, and explain_query reads it."};
     }
     return base::done;
 }
@@ -311,7 +312,7 @@ base::Result<Output> run(Context& context, const Call& call) {
         return Error{
             Errc::invalid_arguments,
             "The statement has parameters, and there are no values for them.",
-            "Write the values into the statement; explain_query takes $1 as it is."};
+            "Write the values into the statement."};
     }
     Run one{context, call, target};
     INTERLOCK_TRY(auto evidence, one.answer(*guarded.statement));
