@@ -436,8 +436,8 @@ Tool get_connections() {
     return {
         .name = tool_name,
         .title = "Connections",
-        .summary = "Shows connections against the limits of server, roles and databases, by "
-                   "client, and how often they are made anew.",
+        .summary = "Shows how many connections are used of the limits of server, roles and "
+                   "databases, by which client, and how often they are made anew.",
         .domain = "postgres",
         .inputs = {target_input()},
         .output_schema = output_schema,
