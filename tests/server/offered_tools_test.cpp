@@ -1,10 +1,13 @@
+#include "base/digest.hpp"
 #include "server/offered_tools.hpp"
 #include "tests/lab/lab.hpp"
 #include "tests/server/offer_bench.hpp"
 #include "tools/schema.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <set>
 
 #include <catch2/catch.hpp>
@@ -165,6 +168,31 @@ TEST_CASE("what a model reads of the default list stays under 8,000 characters",
               << all << " in all\n";
     INFO(names);
     CHECK(listed <= characters_max);
+}
+
+TEST_CASE("no description changes unseen", "[server]") {
+    // A description is what a model obeys: whoever changes one changes its line here, and a
+    // reviewer reads both. Nothing of a run goes into one, so that the hash is the same anywhere.
+    const std::string path = "tests/server/tool_descriptions.txt";
+    std::ifstream file(path);
+    const std::string expected{std::istreambuf_iterator<char>(file), {}};
+    OfferBench bench;
+    std::set<std::string> lines;
+    for (const server::OfferedTool& tool : bench.offer.tools) {
+        const std::string text =
+            tool.name + "\n" + tool.title + "\n" + tool.description + "\n" + tool.input_schema;
+        INFO(text);
+        CHECK(std::all_of(text.begin(), text.end(), [](char c) {
+            return c == '\n' || (c >= ' ' && c <= '~');
+        }));
+        lines.insert(tool.name + " " + interlock::base::hex(interlock::base::sha256(text)) + "\n");
+    }
+    std::string found;
+    for (const std::string& line : lines) {
+        found += line;
+    }
+    INFO("If the change is meant, " << path << " is to hold:\n" << found);
+    CHECK(expected == found);
 }
 
 TEST_CASE("tools on demand are listed to who chose toolsets, and called by all", "[server]") {
