@@ -9,7 +9,7 @@ namespace {
 
 /// What everybody is shown who chose no toolsets: what agents ask first and most. The whole list
 /// must stay small enough to be read at every turn, so tools that are new are found, not listed.
-constexpr std::array<std::string_view, 15> listed{
+constexpr std::array<std::string_view, 13> listed{
     "list_targets",
     "find_tools",
     "describe_schema",
@@ -20,8 +20,6 @@ constexpr std::array<std::string_view, 15> listed{
     "get_statements",
     "explain_query",
     "get_tables",
-    "get_indexes",
-    "get_vacuum",
     "get_replication",
     "read_logs",
     "run_query"};
