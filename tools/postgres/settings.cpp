@@ -273,8 +273,9 @@ constexpr auto notice = Severity::notice;
 const std::array rules = std::to_array<Rule>({
     {"fsync", critical, [](const Settings& s) { return s.is("fsync", "off"); }, "on",
      "A crash of the system leaves the data damaged beyond repair.", "runtime-config-wal"},
-    {"full_page_writes", critical, [](const Settings& s) { return s.is("full_page_writes", "off"); },
-     "on", "A crash leaves pages half written, unless the file system promises otherwise.",
+    {"full_page_writes", critical,
+     [](const Settings& s) { return s.is("full_page_writes", "off"); }, "on",
+     "A crash leaves pages half written, unless the file system promises otherwise.",
      "runtime-config-wal"},
     {"autovacuum", critical, [](const Settings& s) { return s.is("autovacuum", "off"); }, "on",
      "Dead rows stay, statistics age, and the server stops before transaction ids wrap around.",
@@ -299,8 +300,9 @@ const std::array rules = std::to_array<Rule>({
      },
      "a command or an archive_library", "archive_mode is on and nothing archives: WAL piles up.",
      "continuous-archiving"},
-    {"synchronous_commit", warning, [](const Settings& s) { return s.is("synchronous_commit", "off"); },
-     "on", "A crash loses the last commits that clients were told of.", "runtime-config-wal"},
+    {"synchronous_commit", warning,
+     [](const Settings& s) { return s.is("synchronous_commit", "off"); }, "on",
+     "A crash loses the last commits that clients were told of.", "runtime-config-wal"},
     {"wal_level", warning, [](const Settings& s) { return s.is("wal_level", "minimal"); },
      "replica or logical", "Neither archiving nor a standby is possible.", "runtime-config-wal"},
     {"allow_system_table_mods", warning,
@@ -354,7 +356,8 @@ const std::array rules = std::to_array<Rule>({
      "runtime-config-replication"},
     {"old_snapshot_threshold", warning,
      [](const Settings& s) {
-         return s.find("old_snapshot_threshold") != nullptr && !s.is("old_snapshot_threshold", "-1");
+         return s.find("old_snapshot_threshold") != nullptr &&
+                !s.is("old_snapshot_threshold", "-1");
      },
      "-1", "Queries may fail with \"snapshot too old\"; the feature was removed in version 17.",
      "runtime-config-resource"},
