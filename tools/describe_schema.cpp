@@ -457,11 +457,10 @@ void complete(Evidence& evidence) {
             std::find_if(evidence.rows.begin(), evidence.rows.end(), [&](const EvidenceRows& rows) {
                 return rows.name == section->name;
             });
-        all.push_back(
-            read != evidence.rows.end()
-                ? std::move(*read)
-                : EvidenceRows{.name = std::string{section->name}, .columns = &section->columns(), .cells = {}}
-        );
+        EvidenceRows none;
+        none.name = section->name;
+        none.columns = &section->columns();
+        all.push_back(read != evidence.rows.end() ? std::move(*read) : std::move(none));
     }
     evidence.rows = std::move(all);
 }
