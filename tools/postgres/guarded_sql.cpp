@@ -49,7 +49,8 @@ constexpr db::Sql names_sql{"guarded_names", R"sql(
             and c.relkind in ('r', 'v', 'm', 'p', 'f', 'S', 't')
         join pg_catalog.pg_namespace n on n.oid = c.relnamespace
             and (n.nspname = w.schema
-                 or w.schema is null and n.nspname !~ '^(pg_(toast|temp|toast_temp)|information_sch)'
+                 or w.schema is null
+                    and n.nspname !~ '^(pg_(toast|temp|toast_temp)|information_sch)'
                     and pg_catalog.has_schema_privilege(n.oid, 'USAGE'))
         where w.kind = 'relation'
         window sort as (partition by w.ord),

@@ -82,7 +82,9 @@ TEST_CASE("a search sees names and no values", "[tools]") {
 }
 
 TEST_CASE("values are not shown", "[tools]") {
-    using namespace interlock::tools;
+    using interlock::tools::shown_log_detail;
+    using interlock::tools::shown_log_message;
+    using interlock::tools::shown_log_statement;
     const std::vector<std::string> shown{
         shown_log_message("duration: 3 ms  statement: select * from t where a = 'hunter2'"),
         shown_log_message("statement: alter role ann password 'hunter2'"),

@@ -46,7 +46,8 @@ void furnish(Shop& shop) {
         create table app.moods (mood app.mood);
         insert into app.moods values ('good');
         create function app.noisy(int) returns int language plpgsql immutable as
-            $$ begin raise notice 'ran'; perform set_config('app.ran', 'yes', false); return 1; end $$;
+            $$ begin raise notice 'ran'; perform set_config('app.ran', 'yes', false); return 1;
+            end $$;
         create function app.secret_rows() returns setof int language sql as 'select 1';
         create view app.plain_view as select id, upper(note) as note from app.orders;
         create view app.mood_view as select mood from app.moods where mood = 'good';
