@@ -1,13 +1,18 @@
-// explain_query: what an expert sees in a plan. Reads the JSON of EXPLAIN or auto_explain that a
-// caller brings, and compares it with an earlier one.
+// explain_query: what an expert sees in a plan. Plans a SELECT on the target, past the guard and
+// never running it, or reads the JSON of EXPLAIN or auto_explain that a caller brings; and compares
+// the plan with an earlier one.
+#include "base/db/sql_guard.hpp"
+#include "base/db/sql_text.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "tools/assess.hpp"
 #include "tools/catalog.hpp"
+#include "tools/postgres/guarded_sql.hpp"
 #include "tools/postgres/plan_reader.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
 #include "tools/schema.hpp"
+#include "tools/targets.hpp"
 
 #include <algorithm>
 #include <array>
@@ -20,7 +25,12 @@
 namespace interlock::tools {
 namespace {
 
+using base::Errc;
+using base::Error;
+using db::GuardedStatement;
+
 constexpr std::string_view tool_name = "explain_query";
+constexpr std::size_t parameters_max = 100; // statements of programs have a few
 
 const std::vector<Column>& plan_columns() {
     static const std::vector<Column> declared{
@@ -211,6 +221,277 @@ void judge_changes(const Plan& before, const Plan& now, std::size_t changes, Evi
     );
 }
 
+// Of the extension's own function, wherever it was installed.
+constexpr db::Sql hypopg_sql{"explain_query_hypopg", R"sql(
+    select pg_catalog.quote_ident(n.nspname) as schema
+    from pg_catalog.pg_extension e
+    join pg_catalog.pg_depend d
+        on d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and d.refobjid = e.oid
+           and d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.deptype = 'e'
+    join pg_catalog.pg_proc p on p.oid = d.objid and p.proname = 'hypopg_create_index'
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+    where e.extname = 'hypopg' and pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+          and pg_catalog.has_schema_privilege(n.oid, 'USAGE'))sql"};
+
+/// What was planned; with an index to try, without it and with it.
+struct Planned {
+    Plan plan;
+    std::optional<Plan> without_index;
+    std::string index; // as HypoPG calls it
+};
+
+/// One statement, planned on the target and not run.
+class Planning {
+public:
+    Planning(Context& context, const Call& call, std::string target)
+        : context_{context}, call_{call}, target_{std::move(target)} {}
+
+    base::Result<Planned>
+    plan(const GuardedStatement& asked, const std::string& index, Evidence& evidence);
+
+private:
+    base::Result<LaneRead> read(const Call& call, std::vector<db::Query> queries) {
+        return read_lane(
+            context_, call, {.target = target_, .tool = tool_name}, std::move(queries)
+        );
+    }
+    base::Result<LaneRead> try_index(
+        const db::Query& names,
+        const db::Query& planning,
+        const std::string& schema,
+        const std::string& index
+    );
+
+    Context& context_;
+    const Call& call_;
+    std::string target_;
+};
+
+/// EXPLAIN of the statement; with parameters the lane prepares it, on every version: EXPLAIN
+/// (GENERIC_PLAN) takes none over the extended protocol.
+base::Result<db::Query> plan_query(const GuardedStatement& statement, std::string& text) {
+    db::Query query;
+    query.rows_max = 1;
+    if (!statement.has_parameters()) {
+        INTERLOCK_TRY(const GuardedStatement explain, db::explained(statement));
+        text = explain.text();
+    } else {
+        text = statement.text();
+        query.explain_generic = statement.parameters();
+    }
+    query.sql = {"explain_query_plan", text};
+    return query;
+}
+
+/// A refusal to plan says how to come to the plan all the same.
+Error with_remedy(Error error) {
+    if (error.code == Errc::permission_denied) {
+        error.remedy = "Planning needs SELECT on what the statement names: grant it to the "
+                       "reader's role, or paste a plan that auto_explain or a person took.";
+    }
+    return error;
+}
+
+/// The index lives in the session's memory until it is reset, and shows in plans alone. No stop
+/// comes between: the session must not keep it.
+base::Result<LaneRead> Planning::try_index(
+    const db::Query& names,
+    const db::Query& planning,
+    const std::string& schema,
+    const std::string& index
+) {
+    const std::string create = "select indexname from " + schema + ".hypopg_create_index($1)";
+    const std::string reset = "select " + schema + ".hypopg_reset()";
+    const Call unstopped{
+        .identity = call_.identity,
+        .arguments = call_.arguments,
+        .stop = {},
+        .span = call_.span,
+        .id = call_.id,
+        .cost = call_.cost};
+    const db::Query forget{.sql = {"explain_query_reset", reset}, .parameters = {}, .rows_max = 1};
+    return read(
+        unstopped,
+        {names,
+         planning,
+         forget,
+         {.sql = {"explain_query_index", create}, .parameters = {index}, .rows_max = 1},
+         planning,
+         forget}
+    );
+}
+
+base::Result<Plan> plan_of(base::Result<db::Rows>& result) {
+    if (!result) {
+        return with_remedy(std::move(result).error());
+    }
+    if (result->table.rows.empty() || result->table.rows[0].empty()) {
+        return Error{Errc::not_supported, "The target told no plan.", ""};
+    }
+    return read_plan(result->table.rows[0][0].value_or(""));
+}
+
+/// Why an index cannot be tried; "" if it can.
+std::string why_not_tried(const db::Table& hypopg, const GuardedStatement& statement) {
+    if (hypopg.empty()) {
+        return "HypoPG is not installed in this database, or not for this role";
+    }
+    return statement.has_parameters()
+               ? "a plan for parameters is kept, whatever indexes come: write "
+                 "values in"
+               : "";
+}
+
+/// The names are asked about again in the transaction that plans: what was judged is what is there.
+base::Result<Planned>
+Planning::plan(const GuardedStatement& asked, const std::string& index, Evidence& evidence) {
+    const db::Query names = names_query(asked);
+    INTERLOCK_TRY(
+        auto found, read(call_, {names, {.sql = hypopg_sql, .parameters = {}, .rows_max = 1}})
+    );
+    INTERLOCK_TRY(const db::Rows judged, std::move(found.results.at(0)));
+    INTERLOCK_TRY(const db::Rows hypopg, std::move(found.results.at(1)));
+    INTERLOCK_TRY(const GuardedStatement statement, judge_names(asked, judged));
+    std::string text;
+    INTERLOCK_TRY(const db::Query planning, plan_query(statement, text));
+    const std::string obstacle = index.empty() ? "" : why_not_tried(hypopg.table, statement);
+    const bool tries = !index.empty() && obstacle.empty();
+    if (!obstacle.empty()) {
+        evidence.not_examined.push_back(
+            {"the plan with the index", obstacle, "whether the planner would use it"}
+        );
+    }
+    INTERLOCK_TRY(
+        auto answer,
+        tries ? try_index(names, planning, hypopg.table.text(0, "schema"), index)
+              : read(call_, {names, planning})
+    );
+    evidence.source = std::move(answer.source);
+    INTERLOCK_TRY(const db::Rows again, std::move(answer.results.at(0)));
+    if (!same_names(judged, again)) {
+        return Error{
+            Errc::changed,
+            "An object that the statement names was exchanged while it was looked at.",
+            "Ask again."};
+    }
+    Planned out;
+    INTERLOCK_TRY(out.plan, plan_of(answer.results.at(1)));
+    if (tries) {
+        INTERLOCK_TRY(const db::Rows made, std::move(answer.results.at(3)));
+        if (made.table.empty()) {
+            return Error{
+                Errc::invalid_arguments,
+                "HypoPG did not take the index.",
+                "Give one CREATE INDEX with the schema in front of the table."};
+        }
+        INTERLOCK_TRY(Plan with, plan_of(answer.results.at(4)));
+        out.index = made.table.text(0, "indexname");
+        out.without_index = std::exchange(out.plan, std::move(with));
+    }
+    return out;
+}
+
+/// A CREATE INDEX that calls nothing of users': HypoPG makes nothing of it but a plan.
+base::Status check_index(const std::string& index) {
+    INTERLOCK_CHECK(db::check_sql_caps(index));
+    INTERLOCK_TRY(const auto facts, db::statement_facts(index));
+    const bool foreign =
+        std::any_of(facts.functions.begin(), facts.functions.end(), [](const std::string& name) {
+            return name.find_first_of(".(") != std::string::npos &&
+                   !name.starts_with("pg_catalog.");
+        });
+    if (facts.statements != 1 || facts.kind != "IndexStmt" || !facts.unknown.empty() || foreign) {
+        return Error{
+            Errc::refused_by_guard,
+            "The index is not one CREATE INDEX of columns and functions of pg_catalog.",
+            "Give one, like: CREATE INDEX ON app.orders (customer_id)."};
+    }
+    return base::done;
+}
+
+base::Result<GuardedStatement> guarded(const std::string& query) {
+    auto answer = db::guard_sql(query);
+    if (!answer.statement) {
+        return db::refusal(answer.verdict);
+    }
+    if (answer.statement->kind() != db::StatementKind::select) {
+        return Error{
+            Errc::invalid_arguments,
+            "Only a SELECT can be planned here.",
+            "Bring the SELECT alone, without EXPLAIN in front of it."};
+    }
+    if (answer.statement->parameters() > parameters_max) {
+        return Error{
+            Errc::limit_exceeded,
+            "The statement has more than " + std::to_string(parameters_max) + " parameters.",
+            "Number them from $1 on."};
+    }
+    return std::move(*answer.statement);
+}
+
+bool is_pasted(std::string_view query) {
+    const std::string_view begins = base::trim(query);
+    return begins.starts_with('[') || begins.starts_with('{');
+}
+
+/// Whether the planner would use the index that was tried.
+void judge_index(const Planned& planned, Evidence& evidence) {
+    const double without = planned.without_index->nodes[0].total_cost;
+    const double with = planned.plan.nodes[0].total_cost;
+    const bool used = std::any_of(
+        planned.plan.nodes.begin(),
+        planned.plan.nodes.end(),
+        [&](const PlanNode& node) { return node.index == planned.index; }
+    );
+    evidence.findings.push_back(
+        {.severity = Severity::notice,
+         .object = "hypothetical index " + base::sanitize(planned.index),
+         .value = used ? "used: cost " + number(with).value_or("") + " instead of " +
+                             number(without).value_or("")
+                       : "not used",
+         .threshold = "",
+         .meaning = used ? "The planner would use it for this statement; what writes would pay is "
+                           "not in this figure."
+                         : "The planner would not use it for this statement."}
+    );
+}
+
+base::Result<Planned> plan_for(Context& context, const Call& call, Evidence& evidence) {
+    const std::string query = call.arguments.text("query");
+    const std::string index = call.arguments.text("index");
+    if (is_pasted(query)) {
+        if (!index.empty()) {
+            return Error{
+                Errc::invalid_arguments,
+                "An index can be tried for a SELECT only, not for a plan that was made already.",
+                "Bring the SELECT."};
+        }
+        Planned pasted;
+        INTERLOCK_TRY(pasted.plan, read_plan(query));
+        return pasted;
+    }
+    INTERLOCK_TRY(const GuardedStatement asked, guarded(query));
+    if (!index.empty()) {
+        INTERLOCK_CHECK(check_index(index));
+    }
+    INTERLOCK_TRY(std::string target, context.targets.resolve(call.arguments.text("target")));
+    Planning planning{context, call, std::move(target)};
+    INTERLOCK_TRY(Planned planned, planning.plan(asked, index, evidence));
+    if (asked.has_parameters()) {
+        evidence.not_examined.push_back(
+            {"plans for particular values",
+             "the statement has parameters: this is the plan for any value",
+             "whether a rare or a frequent value gets another plan: write values in"}
+        );
+    }
+    evidence.not_examined.push_back(
+        {"the application's own settings",
+         "planned with work_mem 8MB, without parallel workers and without JIT",
+         "whether its sessions get another plan"}
+    );
+    return planned;
+}
+
 void tell_gaps(const Plan& plan, Evidence& evidence) {
     if (!plan.executed) {
         evidence.not_examined.push_back(
@@ -224,12 +505,18 @@ void tell_gaps(const Plan& plan, Evidence& evidence) {
 base::Result<Output> run(Context& context, const Call& call) {
     Evidence evidence;
     evidence.tool = tool_name;
-    INTERLOCK_TRY(const Plan plan, read_plan(call.arguments.text("query")));
-    evidence.findings = judge_plan(plan);
+    INTERLOCK_TRY(const Planned planned, plan_for(context, call, evidence));
+    const Plan& plan = planned.plan;
+    for (Finding& finding : judge_plan(plan)) {
+        evidence.findings.push_back(std::move(finding));
+    }
     put_plan(plan, evidence);
     put_nodes(plan, evidence);
     std::vector<PlanChange> changes;
-    if (call.arguments.has("compare_to")) {
+    if (planned.without_index) {
+        judge_index(planned, evidence);
+        changes = compare_plans(*planned.without_index, plan);
+    } else if (call.arguments.has("compare_to")) {
         INTERLOCK_TRY(const Plan before, read_plan(call.arguments.text("compare_to")));
         changes = compare_plans(before, plan);
         judge_changes(before, plan, changes.size(), evidence);
@@ -245,22 +532,27 @@ base::Result<Output> run(Context& context, const Call& call) {
 Tool explain_query() {
     return {
         .name = tool_name,
-        .title = "Explain a plan",
-        .summary = "Reads a plan for hot nodes, wrong estimates, spills, rows read in vain, and "
-                   "changes since an earlier plan.",
+        .title = "Explain a query",
+        .summary = "Plans a SELECT without running it, or reads a plan you have: hot nodes, wrong "
+                   "estimates, spills, rows read in vain, changes.",
         .domain = "postgres",
         .inputs =
             {target_input(),
              {.name = "query",
               .required = true,
-              .about = "A plan: JSON of EXPLAIN (FORMAT JSON) or auto_explain.",
+              .about = "A SELECT, $1 allowed; or JSON of EXPLAIN (FORMAT JSON) or auto_explain.",
               .length_max = base::limits::json_bytes_max,
-              .example = R"([{"Plan":{"Node Type":"Result","Total Cost":0.01,"Plan Rows":1}}])"},
+              .example = "select count(*) from pg_catalog.pg_class"},
              {.name = "compare_to",
               .about = "An earlier plan of the same statement, likewise.",
-              .length_max = base::limits::json_bytes_max}},
+              .length_max = base::limits::json_bytes_max},
+             {.name = "index",
+              .about = "A CREATE INDEX to try through HypoPG; nothing is built.",
+              .length_max = 2'000,
+              .example = "CREATE INDEX ON app.orders (customer_id)"}},
         .output_schema = output_schema,
-        .run = run};
+        .run = run,
+        .statements = {names_statement(), {hypopg_sql, "whether HypoPG is there"}}};
 }
 
 } // namespace interlock::tools

@@ -1,3 +1,4 @@
+#include "tests/lab/majors.hpp"
 #include "tests/tools/shop.hpp"
 
 #include <catch2/catch.hpp>
@@ -96,4 +97,101 @@ TEST_CASE("what is no plan is an error that says what to bring", "[tools]") {
     const auto output = bench.call("explain_query", arguments("{\"a\": 1}"));
     CHECK(output.is_error);
     CHECK(output.error_code == "invalid_arguments");
+}
+
+TEST_CASE("a statement is planned for any value on every major, and not run", "[tools][live]") {
+    for (const int major : interlock::lab::majors()) {
+        INFO("PostgreSQL " << major);
+        const interlock::lab::Database database{interlock::lab::primary(major)};
+        interlock::lab::apply_lane(database);
+        database.sql("create schema app;"
+                     "create table app.orders (id int primary key, state text, customer int);"
+                     "insert into app.orders select i, 'done', i from generate_series(1, 20000) i;"
+                     "analyze app.orders;"
+                     "grant usage on schema app to interlock_diag;"
+                     "grant select on app.orders to interlock_diag");
+        interlock::test::ToolBench bench{{database.address("interlock_diag", "shop")}};
+        const json packet =
+            bench.ask("explain_query", arguments("select * from orders where id = $1 -- any\n;"));
+        const json& node = packet["rows"]["nodes"][0];
+        CHECK(node["node"] == "Index Scan using orders_pkey on orders");
+        CHECK(node["condition"] == "(id = $1)");
+        CHECK(packet["rows"]["plan"][0]["executed"] == false);
+        CHECK(packet["source"]["target"] == "shop");
+        CHECK(not_examined(packet, "plans for particular values"));
+        CHECK(not_examined(packet, "the application's own settings"));
+
+        const json whole = bench.ask(
+            "explain_query", arguments("select * from app.orders where customer + 0 = 7")
+        );
+        CHECK(whole["rows"]["nodes"][0]["node"] == "Seq Scan on orders");
+        CHECK(
+            whole["rows"]["nodes"][0]["condition"].get<std::string>().find('7') == std::string::npos
+        );
+        CHECK_FALSE(not_examined(whole, "plans for particular values"));
+    }
+}
+
+TEST_CASE("what the guard or the target refuses is not planned", "[tools][live]") {
+    Shop shop;
+    const auto refused = [&](const std::string& query) {
+        const auto output = shop.bench().call("explain_query", arguments(query));
+        CHECK(output.is_error);
+        return output.error_code;
+    };
+    CHECK(refused("delete from app.orders") == "refused_by_guard");
+    CHECK(refused("select 1; select 2") == "refused_by_guard");
+    CHECK(refused("analyze select 1") == "refused_by_guard");
+    CHECK(refused("(analyze) select 1") == "refused_by_guard");
+    CHECK(refused("select $1 from app.orders where id = $100000000") == "limit_exceeded");
+    CHECK(refused("explain select 1") == "invalid_arguments");
+    const auto output =
+        shop.bench().call("explain_query", arguments("select * from app.orders where id = 1"));
+    CHECK(output.error_code == "permission_denied");
+    CHECK_THAT(output.text, Catch::Contains("auto_explain"));
+}
+
+TEST_CASE("an index is tried where HypoPG is installed, and nothing stays of it", "[tools][live]") {
+    Shop shop;
+    shop.database().sql("create table app.lines (id int, order_id int);"
+                        "insert into app.lines select i, i % 5000 from generate_series(1, 50000) i;"
+                        "analyze app.lines;"
+                        "grant usage on schema app to interlock_diag;"
+                        "grant select on app.lines to interlock_diag");
+    const auto try_index = [&](const std::string& index) {
+        json given{{"query", "select * from app.lines where order_id = 7"}, {"index", index}};
+        return shop.bench().call("explain_query", given.dump());
+    };
+    const std::string good = "CREATE INDEX ON app.lines (order_id)";
+    json packet = json::parse(try_index(good).structured);
+    CHECK(not_examined(packet, "the plan with the index"));
+    if (!interlock::lab::has_library("hypopg")) {
+        WARN("HypoPG is not installed");
+        return;
+    }
+    shop.database().sql("create schema \"odd \"\"place\";"
+                        "create extension hypopg schema \"odd \"\"place\";"
+                        "grant usage on schema \"odd \"\"place\" to interlock_diag");
+    packet = json::parse(try_index(good).structured);
+    INFO(packet.dump(2));
+    CHECK(found(packet, "used: cost "));
+    CHECK(packet["rows"]["changes"].size() >= 2);
+    const json after =
+        shop.bench().ask("explain_query", arguments("select * from app.lines where order_id = 7"));
+    CHECK(after["rows"]["nodes"][0]["node"] == "Seq Scan on lines");
+    packet = json::parse(try_index("create index on app.lines (id)").structured);
+    CHECK(found(packet, "not used"));
+    for (const char* bad :
+         {"drop table app.lines",
+          "create index on app.lines (id); drop table app.lines",
+          "create index on app.lines (app.own(id))",
+          "select 1"}) {
+        INFO(bad);
+        CHECK(try_index(bad).error_code == "refused_by_guard");
+    }
+    CHECK(
+        shop.database().scalar(
+            "select count(*) from pg_index where indrelid = 'app.lines'::regclass"
+        ) == "0"
+    );
 }
