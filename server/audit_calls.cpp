@@ -53,8 +53,13 @@ Recording CallAudit::begin(const Job& call, const std::string& call_id) {
 }
 
 Recording CallAudit::end(
-    const Job& call, const std::string& call_id, const CallOutcome& outcome, base::Duration elapsed
+    const Job& call,
+    const std::string& call_id,
+    const CallOutcome& outcome,
+    base::Duration elapsed,
+    const Recording& begun
 ) {
+    INTERLOCK_TRY(const auto after, begun);
     Json payload{
         {"call", call_id},
         {"tool", safe_name(call.name)},
@@ -64,15 +69,21 @@ Recording CallAudit::end(
     if (!outcome.result.empty()) {
         payload["result_digest"] = base::hex(base::sha256(outcome.result));
     }
-    return enqueue("tool.end", call, base::render_json(payload));
+    return enqueue("tool.end", call, base::render_json(payload), after);
 }
 
-Recording CallAudit::enqueue(const char* type, const Job& call, std::string payload) {
+Recording CallAudit::enqueue(
+    const char* type,
+    const Job& call,
+    std::string payload,
+    std::shared_ptr<telemetry::AuditTicket> after
+) {
     return writer_.enqueue(
         {.type = type,
          .actor = call.access.identity.subject,
          .plan_digest = {},
-         .payload = std::move(payload)}
+         .payload = std::move(payload),
+         .after = std::move(after)}
     );
 }
 

@@ -29,15 +29,21 @@ public:
     explicit CallAudit(telemetry::AuditWriter& writer);
     /// tool.begin: who, from where, which tool, the arguments as they came.
     Recording begin(const Job& call, const std::string& call_id);
-    /// tool.end: outcome, size and digest of the result, time taken.
+    /// tool.end: outcome, size and digest of the result, time taken. Lost when `begun` is.
     Recording
     end(const Job& call,
         const std::string& call_id,
         const CallOutcome& outcome,
-        base::Duration elapsed);
+        base::Duration elapsed,
+        const Recording& begun);
 
 private:
-    Recording enqueue(const char* type, const Job& call, std::string payload);
+    Recording enqueue(
+        const char* type,
+        const Job& call,
+        std::string payload,
+        std::shared_ptr<telemetry::AuditTicket> after = {}
+    );
 
     telemetry::AuditWriter& writer_;
 };

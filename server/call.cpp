@@ -460,7 +460,7 @@ CallRunner::Ending CallRunner::recorded_call(Serving& serving, const Recording& 
     const CallOutcome outcome{ending.outcome, ending.bytes(job, is_task)};
     const auto took =
         std::chrono::duration_cast<base::Duration>(parts_.clock.ticks() - job.received);
-    const Recording ended = audit_->end(job, call_id, outcome, took);
+    const Recording ended = audit_->end(job, call_id, outcome, took, begun);
     // Leaves are written in their order: who waits for the second first waits but once.
     base::Status status = kept(ended);
     if (status) {

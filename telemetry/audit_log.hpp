@@ -25,11 +25,16 @@ namespace interlock::telemetry {
 
 class Metrics;
 
+class AuditTicket;
+
 struct AuditEntry {
     std::string type;        // "tool.begin", "tool.end", "plan.submitted", "plan.approved", ...
     std::string actor;       // subject of who did it, or the program for its own acts
     std::string plan_digest; // hex; "" when there is none
     std::string payload;     // JSON text; kept apart, salted
+    /// When this one is known to be lost, so is the entry: no end without a begin. AuditWriter
+    /// only.
+    std::shared_ptr<AuditTicket> after = {};
 };
 
 /// Tables of the log; called once by whoever creates the store.
@@ -67,6 +72,8 @@ public:
     /// Its index once it is on disk, or why it is not: the log could not be written, or not in
     /// time.
     virtual base::Result<std::uint64_t> wait() = 0;
+    /// Whether it is known never to come onto the disk. Does not wait.
+    virtual bool lost() const { return false; }
 };
 
 /// Group commit for tool calls, in the order in which leaves were handed over: a leaf is on disk

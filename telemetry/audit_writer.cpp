@@ -90,6 +90,11 @@ private:
             return late;
         }
 
+        bool lost() const override {
+            return written.wait_for(std::chrono::seconds(0)) == std::future_status::ready &&
+                   !written.get();
+        }
+
         const std::shared_ptr<Queue> queue;
         AuditEntry entry; // moved out once its turn has come
         const std::chrono::milliseconds wait_max;
@@ -102,11 +107,13 @@ private:
 
     /// Runs until it is told to stop and the queue is empty.
     void work(const std::stop_token& stop) {
-        Batch batch;
-        do {
-            batch = next(stop);
+        bool idle = false;
+        while (!idle || !stop.stop_requested()) {
+            Batch batch = next(stop);
+            idle = batch.empty();
+            refuse_orphans(batch);
             commit(batch);
-        } while (!batch.empty() || !stop.stop_requested());
+        }
     }
 
     /// Those whose turn it is; maybe none.
@@ -123,6 +130,19 @@ private:
             waiting.pop_front();
         }
         return batch;
+    }
+
+    /// A full disk may lose one batch and take the next: what belongs to a lost leaf goes with it.
+    static void refuse_orphans(Batch& batch) {
+        std::erase_if(batch, [](const std::shared_ptr<Leaf>& leaf) {
+            const bool orphan = leaf->entry.after && leaf->entry.after->lost();
+            if (orphan)
+                leaf->outcome.set_value(no_leaf(
+                    base::Errc::io,
+                    "The audit log could not take the record that this one belongs to."
+                ));
+            return orphan;
+        });
     }
 
     /// All of the batch or nothing of it; nobody is answered before the commit.

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include <catch2/catch.hpp>
 
@@ -51,6 +52,45 @@ private:
     bool open_ = false;
     int writing_ = 0;
 };
+
+/// Loses its first write, and takes the next: a disk on which somebody made room.
+class FullForOnce final : public db::Store {
+public:
+    explicit FullForOnce(db::Store& store) : store_(store) {}
+    base::Status transact(const std::function<base::Status(db::StoreTransaction&)>& body) override {
+        if (std::exchange(full_, false))
+            return base::Error{base::Errc::io, "The disk is full.", "Make room."};
+        return store_.transact(body);
+    }
+    base::Status read(const std::function<base::Status(db::StoreTransaction&)>& body) override {
+        return store_.read(body);
+    }
+    std::string describe() const override { return "full for once"; }
+
+private:
+    db::Store& store_;
+    bool full_ = true;
+};
+
+TEST_CASE("a leaf is lost with the leaf that it belongs to", "[telemetry]") {
+    AuditFixture f;
+    FullForOnce store(*f.store);
+    const auto writer = AuditWriter::start(store, f.random);
+    const auto begun = writer->enqueue(call());
+    REQUIRE(begun);
+    CHECK(begun.value()->wait().error().code == base::Errc::io);
+    CHECK(begun.value()->lost());
+    auto orphan = call();
+    orphan.after = begun.value();
+    CHECK_THAT(writer->append(orphan).error().what, Catch::Contains("belongs to"));
+
+    const auto next = writer->enqueue(call());
+    auto end = call();
+    end.after = next.value();
+    CHECK(writer->append(end).value() == 1);
+    CHECK_FALSE(next.value()->lost());
+    CHECK(f.head().size == 2);
+}
 
 TEST_CASE("a leaf is on disk when append returns", "[telemetry]") {
     AuditFixture f;
