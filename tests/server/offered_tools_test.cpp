@@ -232,7 +232,8 @@ TEST_CASE("find_tools finds what its caller may use, of all domains", "[server]"
             );
         REQUIRE_FALSE(answer.is_error);
         std::set<std::string> out;
-        for (const Json& tool : json_of(answer.structured)["tools"]) {
+        const Json structured = json_of(answer.structured);
+        for (const Json& tool : structured["tools"]) {
             out.insert(tool["name"].get<std::string>());
         }
         return out;

@@ -139,7 +139,7 @@ TEST_CASE("a name without a schema is found where the target has it", "[tools][l
     CHECK(twice["code"] == "invalid_arguments");
     CHECK(twice["what"].get<std::string>().find("app, other") != std::string::npos);
     CHECK(refused(shop, "select * from nowhere")["code"] != "refused_by_guard");
-    shop.database().sql("create schema ext; create extension pg_stat_statements schema ext;"
+    shop.database().sql("create schema ext; alter extension pg_stat_statements set schema ext;"
                         "grant usage on schema ext to public");
     CHECK(ask(shop, "select count(*) from pg_stat_statements")["rows"]["result"].size() == 1);
     CHECK(
