@@ -30,7 +30,7 @@ struct InitOptions {
     std::string diag_role = "interlock_diag";
     std::string read_role; // "" = not wanted
     std::string executor_role = "interlock_exec";
-    int connection_limit = 6;
+    int connection_limit = 10; // two servers of 4, while one takes over from the other; doctor
 };
 /// The SQL that makes the lane and the executor's role and ledger. Printed, never run.
 std::string init_sql(const InitOptions& options);
