@@ -60,7 +60,7 @@ void Sampler::start() {
     for (const std::string& target : parts_.targets.names()) {
         threads_.emplace_back([this, target, pause](const std::stop_token& ended) {
             bool sampled = true;
-            do {
+            while (base::pause(ended, pause)) {
                 const auto looked = look(target, ended);
                 if (!looked && sampled && !ended.stop_requested()) {
                     base::log_warning(
@@ -68,7 +68,7 @@ void Sampler::start() {
                     );
                 }
                 sampled = looked.ok();
-            } while (base::pause(ended, pause));
+            }
         });
     }
 }

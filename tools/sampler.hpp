@@ -32,7 +32,8 @@ class Sampler {
 public:
     explicit Sampler(SamplerParts parts);
     /// Samples every target until destruction, each in a thread of its own: a dead one holds up no
-    /// other.
+    /// other. First after one interval: a start has other uses for the role's few connections, and
+    /// a server that serves one agent may not live that long.
     void start();
     /// Takes one sample. An Error: the target could not be asked, and the history has a hole.
     base::Status look(const std::string& target, const std::stop_token& stop = {});
