@@ -118,12 +118,12 @@ inline constexpr std::size_t sql_tree_bytes_max = std::size_t{16}
 inline constexpr std::size_t sql_parse_stack_bytes = std::size_t{64} << 20; // the parser recurses
 inline constexpr int sql_brackets_max = 256; // open at once; real statements stay below 40
 // Constants that callers' SQL may hold; beyond them it makes rows or text out of nothing.
-inline constexpr double sql_series_rows_max = 100'000; // of generate_series, all multiplied
-inline constexpr double sql_text_length_max = 10'000;  // of repeat, lpad, rpad, format, char(n)
-inline constexpr double sql_exponent_max = 1'000;      // numerics grow to 131,072 digits
-inline constexpr double sql_plan_rows_max = 1'000'000; // of the root, as the planner guesses
-inline constexpr double sql_plan_cost_max = 250'000;   // some seconds of one process
-inline constexpr std::size_t sql_columns_max = 200;    // of a caller's result
+inline constexpr double sql_series_rows_max = 100'000;    // of generate_series, all multiplied
+inline constexpr double sql_text_length_max = 10'000;     // of repeat, lpad, rpad, format, char(n)
+inline constexpr double sql_exponent_max = 1'000;         // numerics grow to 131,072 digits
+inline constexpr double sql_plan_rows_max = 1'000'000;    // of the root, as the planner guesses
+inline constexpr double sql_plan_cost_max = 250'000;      // some seconds of one process
+inline constexpr std::size_t sql_columns_max = 200;       // of a caller's result
 inline constexpr std::size_t sql_cell_chars_max = 10'000; // kept of a cell by the target already
 
 // Tool workers and calls

@@ -212,6 +212,7 @@ output_schema_of(std::string_view properties, const std::vector<std::string>& re
          {"what", text_schema("What happened")}}
     );
     std::vector<std::string> names;
+    names.reserve(required.size());
     for (const std::string& name : required) {
         names.push_back(json_text(name));
     }

@@ -449,8 +449,9 @@ base::Time time_of(double seconds) {
     return base::Time{base::Duration{std::llround(seconds * 1e6)}};
 }
 
-Server
-ask_server(Context& context, const Call& call, const std::string& target, LogQuestion about) {
+Server ask_server(
+    Context& context, const Call& call, const std::string& target, const LogQuestion& about
+) {
     Server server;
     constexpr std::chrono::hours zones{24}; // people's times are of any zone
     auto read = read_lane(

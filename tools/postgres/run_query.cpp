@@ -240,6 +240,7 @@ bool holds_sql(const std::string& name) {
 
 std::vector<Column> declare(const std::vector<std::string>& names) {
     std::vector<Column> columns;
+    columns.reserve(names.size());
     for (const auto& name : names) {
         columns.push_back({.name = name, .untrusted = true, .sql_text = holds_sql(name)});
     }
