@@ -66,6 +66,12 @@ struct Listener {
     Listen listen;
     std::shared_ptr<Outlet> outlet;
     std::optional<std::stop_callback<std::function<void()>>> gone;
+    std::mutex speaking; // held by who acknowledges: news come after it, and none is lost meanwhile
+
+    void tell(std::string message) {
+        const std::lock_guard lock(speaking);
+        outlet->push(std::move(message));
+    }
 };
 using ListenerPointer = std::shared_ptr<Listener>;
 
@@ -79,7 +85,11 @@ struct Hub::State {
           clock(used_clock),
           due(clock.ticks() + base::limits::stream_keep_alive) {}
 
+    /// `number`: 0 when it was not refused, and will hear nothing either.
+    std::optional<Reply> admit(const ListenerPointer& listener, std::uint64_t& number);
     std::optional<Reply> refuse(const Listen& listen) const;
+    /// Null when somebody else ended it already.
+    ListenerPointer take(std::uint64_t number);
     std::vector<ListenerPointer> all() const;
     /// To every listen that `wants` it; `params`: of the notification, without braces and tag.
     void tell_listens(
@@ -134,25 +144,19 @@ void Hub::listen(Listen listen, std::shared_ptr<Outlet> outlet, const std::stop_
     listener->listen = std::move(listen);
     listener->outlet = std::move(outlet);
     const Listen& asked = listener->listen;
-    if (auto refusal = state_->refuse(asked)) {
+    std::unique_lock speaking(listener->speaking);
+    std::uint64_t number = 0;
+    if (auto refusal = state_->admit(listener, number)) {
         listener->outlet->finish(*std::move(refusal));
         return;
     }
-    // Before anybody else can speak: the acknowledgement comes first.
     const bool heard = listener->outlet->push(render_notification(
         "notifications/subscriptions/acknowledged",
         R"({"notifications":)" + honoured(asked.filter) + "," + tag(asked) + "}"
     ));
-    std::uint64_t number = 0;
+    speaking.unlock();
     // A client that takes no stream would hold its connection and never hear anything.
-    if (heard && !asked.filter.empty()) {
-        const std::lock_guard lock(state_->mutex);
-        if (!state_->closed) {
-            number = ++state_->last;
-            state_->listeners.emplace(number, listener);
-        }
-    }
-    if (number == 0) {
+    if (number == 0 || (!heard && state_->take(number) != nullptr)) {
         listener->outlet->finish(farewell(asked));
         return;
     }
@@ -163,8 +167,25 @@ void Hub::listen(Listen listen, std::shared_ptr<Outlet> outlet, const std::stop_
     });
 }
 
-std::optional<Reply> Hub::State::refuse(const Listen& listen) const {
+std::optional<Reply> Hub::State::admit(const ListenerPointer& listener, std::uint64_t& number) {
     const std::lock_guard lock(mutex);
+    if (auto refusal = refuse(listener->listen)) {
+        return refusal;
+    }
+    if (!closed && !listener->listen.filter.empty()) {
+        number = ++last;
+        listeners.emplace(number, listener);
+    }
+    return std::nullopt;
+}
+
+ListenerPointer Hub::State::take(std::uint64_t number) {
+    const std::lock_guard lock(mutex);
+    auto found = listeners.extract(number);
+    return found ? std::move(found.mapped()) : nullptr;
+}
+
+std::optional<Reply> Hub::State::refuse(const Listen& listen) const {
     Reply reply;
     const auto own = std::count_if(listeners.begin(), listeners.end(), [&](const auto& entry) {
         return entry.second->listen.subject == listen.subject;
@@ -283,8 +304,7 @@ void Hub::State::tell_listens(
     const std::string before = params.empty() ? "{" : "{" + params + ",";
     for (const ListenerPointer& listener : all()) {
         if (wants(listener->listen)) {
-            listener->outlet->push(render_notification(method, before + tag(listener->listen) + "}")
-            );
+            listener->tell(render_notification(method, before + tag(listener->listen) + "}"));
         }
     }
 }

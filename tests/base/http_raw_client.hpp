@@ -7,7 +7,6 @@
 #include "tests/support/fakes.hpp"
 
 #include <arpa/inet.h>
-#include <csignal>
 #include <cstdio>
 #include <future>
 #include <memory>
@@ -28,18 +27,6 @@
 #include <catch2/catch.hpp>
 
 namespace interlock::base {
-
-/// A write to a closed TLS socket raises SIGPIPE; OpenSSL has no flag against it.
-class WithoutPipeSignal {
-public:
-    WithoutPipeSignal() : before_(std::signal(SIGPIPE, SIG_IGN)) {}
-    WithoutPipeSignal(const WithoutPipeSignal&) = delete;
-    WithoutPipeSignal& operator=(const WithoutPipeSignal&) = delete;
-    ~WithoutPipeSignal() { (void)std::signal(SIGPIPE, before_); }
-
-private:
-    void (*before_)(int);
-};
 
 /// A handler that hands its exchange, the only one, to the test.
 class Taken {
@@ -109,7 +96,6 @@ public:
     }
     void say(std::string_view bytes) {
         if (tls_) {
-            const WithoutPipeSignal quiet;
             (void)SSL_write(tls_.get(), bytes.data(), static_cast<int>(bytes.size()));
         } else {
             (void)!::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -117,7 +103,6 @@ public:
     }
     void end_input() {
         if (tls_) {
-            const WithoutPipeSignal quiet;
             (void)SSL_shutdown(tls_.get());
         }
         ::shutdown(socket_, SHUT_WR);
@@ -150,7 +135,6 @@ public:
 
 private:
     void shake_hands(const Options& options) {
-        const WithoutPipeSignal quiet;
         context_ = {SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
         tls_ = {SSL_new(context_.get()), SSL_free};
         if (options.tls_version != 0) {

@@ -107,7 +107,6 @@ TEST_CASE("a session is neither renegotiated nor resumed", "[base]") {
     unsigned id_size = 1;
     (void)SSL_SESSION_get_id(session, &id_size);
     CHECK(id_size == 0);
-    const WithoutPipeSignal quiet;
     SSL_renegotiate(client.tls());
     CHECK(SSL_do_handshake(client.tls()) != 1);
     auto modern = secured.client({.tls_version = TLS1_3_VERSION});

@@ -447,7 +447,9 @@ TEST_CASE("a task whose handler fails inside is a failed task", "[server]") {
 }
 
 TEST_CASE("a task asks through the task, and its listener hears of it", "[server]") {
-    const auto run = [](Conversation& conversation, const Json&) -> ToolOutcome {
+    const auto listened = std::make_shared<interlock::test::Gate>();
+    const auto run = [listened](Conversation& conversation, const Json&) -> ToolOutcome {
+        listened->wait();
         const auto sure =
             conversation.ask("sure", {"elicitation/create", R"({"message":"Sure?"})"});
         if (sure.state == AskState::pending) {
@@ -459,31 +461,30 @@ TEST_CASE("a task asks through the task, and its listener hears of it", "[server
     const Json created =
         json(core.ask(call_text("job", "{}", task_capabilities), core.stdio()).body);
     const std::string id = created["result"]["taskId"];
-    while (task_of(core, created)["status"] != "input_required") {
-        std::this_thread::yield();
-    }
     interlock::server::ListenFilter filter;
     filter.tasks = {id};
     const auto listener = std::make_shared<interlock::test::RecordingOutlet>();
     core.hub.listen(
         {{}, "9", subject(), filter, core.catalogue.current()->modern_members()}, listener, {}
     );
+    listened->open();
+    CHECK(json(listener->pushed(2)[1])["params"]["status"] == "input_required");
     SECTION("it is answered") {
         core.tasks.update(subject(), id, Json{{"sure", {{"action", "decline"}}}});
-        const auto news = listener->pushed(3);
-        CHECK(json(news[1])["params"]["status"] == "working");
-        CHECK(json(news[2])["params"]["status"] == "completed");
-        CHECK(json(news[2])["params"]["result"]["content"][0]["text"] == R"({"action":"decline"})");
+        const auto news = listener->pushed(4);
+        CHECK(json(news[2])["params"]["status"] == "working");
+        CHECK(json(news[3])["params"]["status"] == "completed");
+        CHECK(json(news[3])["params"]["result"]["content"][0]["text"] == R"({"action":"decline"})");
     }
     SECTION("it is not answered in time") {
         core.clock.advance(limits::client_answer_deadline + std::chrono::seconds(1));
-        const auto news = listener->pushed(3);
-        CHECK(json(news[2])["params"]["status"] == "completed");
-        CHECK(json(news[2])["params"]["result"]["isError"] == true);
+        const auto news = listener->pushed(4);
+        CHECK(json(news[3])["params"]["status"] == "completed");
+        CHECK(json(news[3])["params"]["result"]["isError"] == true);
     }
     SECTION("it is cancelled") {
         core.tasks.cancel(subject(), id);
-        CHECK(json(listener->pushed(2)[1])["params"]["status"] == "cancelled");
+        CHECK(json(listener->pushed(3)[2])["params"]["status"] == "cancelled");
     }
 }
 
