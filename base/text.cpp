@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 
 namespace interlock::base {
 namespace {
@@ -53,6 +54,24 @@ Character decode(std::string_view text, std::size_t at) {
 std::size_t plain_length(std::string_view text, std::size_t at) {
     std::size_t end = at;
     while (end < text.size() && text[end] >= ' ' && text[end] <= '~') {
+        ++end;
+    }
+    return end - at;
+}
+
+/// How many ASCII bytes stand at `at`, looked at eight at a time.
+std::size_t ascii_length(std::string_view text, std::size_t at) {
+    constexpr std::uint64_t high_bits = 0x8080808080808080U;
+    std::size_t end = at;
+    std::uint64_t eight = 0;
+    while (text.size() - end >= sizeof eight) {
+        std::memcpy(&eight, text.data() + end, sizeof eight);
+        if ((eight & high_bits) != 0) {
+            break;
+        }
+        end += sizeof eight;
+    }
+    while (end < text.size() && byte_at(text, end) < 0x80) {
         ++end;
     }
     return end - at;
@@ -183,12 +202,13 @@ std::size_t offset_of(std::string_view text, std::size_t characters) {
 } // namespace
 
 bool is_utf8(std::string_view text) {
-    for (std::size_t at = 0; at < text.size();) {
+    for (std::size_t at = ascii_length(text, 0); at < text.size();) {
         const Character character = decode(text, at);
         if (!character.valid) {
             return false;
         }
         at += character.length;
+        at += ascii_length(text, at);
     }
     return true;
 }
@@ -199,9 +219,13 @@ std::size_t character_length(std::string_view text) {
 }
 
 std::size_t count_characters(std::string_view text) {
-    std::size_t count = 0;
-    for (std::size_t at = 0; at < text.size(); ++count) {
+    std::size_t at = ascii_length(text, 0);
+    std::size_t count = at;
+    while (at < text.size()) {
         at += decode(text, at).length;
+        const std::size_t ascii = ascii_length(text, at);
+        at += ascii;
+        count += 1 + ascii;
     }
     return count;
 }
@@ -259,7 +283,8 @@ std::string escape_non_ascii(std::string_view text) {
 }
 
 std::string cut_middle(std::string_view text, std::size_t characters_max) {
-    const std::size_t total = count_characters(text);
+    // No character has less than a byte.
+    const std::size_t total = text.size() <= characters_max ? text.size() : count_characters(text);
     if (total <= characters_max) {
         return std::string(text);
     }

@@ -1,5 +1,6 @@
 #include "server/jsonrpc.hpp"
 
+#include "base/json_string.hpp"
 #include "base/limits.hpp"
 
 #include <utility>
@@ -125,7 +126,7 @@ Packet parse_packet(std::string_view text) {
 }
 
 std::string json_text(std::string_view text) {
-    return base::render_json(Json(text));
+    return base::json_string(text);
 }
 
 std::string render_notification(std::string_view method, std::string_view params) {

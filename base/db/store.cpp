@@ -565,6 +565,8 @@ base::Result<std::unique_ptr<Store>> open_sqlite_store(
     ));
     INTERLOCK_CHECK(store->execute("PRAGMA foreign_keys = ON"));
     INTERLOCK_CHECK(store->execute("PRAGMA journal_size_limit = 67108864"));
+    // Kilobytes of each connection's own cache of pages, which the system caches, too.
+    INTERLOCK_CHECK(store->execute("PRAGMA cache_size = -512"));
     INTERLOCK_CHECK(probe(*store));
     return std::unique_ptr<Store>{std::move(store)};
 }
