@@ -235,7 +235,7 @@ std::string output_schema() {
         R"("name":{"type":"string"},"domain":{"type":"string"},"summary":{"type":"string"},)"
         R"("why":{"type":"string"},"score":{"type":"integer"},)"
         R"("input_schema":{"type":"object"}},"required":["name","domain","summary","why","score",)"
-        R"("input_schema"],"additionalProperties":false}},)"
+        R"("input_schema"]}},)"
         R"("domains":{"type":"object","additionalProperties":{"type":"array",)"
         R"("items":{"type":"string"}}}})",
         {"tools", "domains"}

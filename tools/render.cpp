@@ -2,6 +2,7 @@
 
 #include "base/db/sql_text.hpp"
 #include "base/json.hpp"
+#include "base/json_string.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "telemetry/redaction.hpp"
@@ -31,73 +32,58 @@ std::string safe(const std::string& text) {
     return base::cut_middle(base::sanitize(text), limits::cell_chars_max);
 }
 
-/// Appends a JSON string. The text has been sanitised: it is UTF-8 and has few to escape.
-void append_quoted(std::string& out, std::string_view text) {
-    constexpr std::string_view hex = "0123456789abcdef";
-    out += '"';
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (c == '\n') {
-            out += "\\n";
-        } else if (static_cast<unsigned char>(c) < ' ') {
-            out += "\\u00";
-            out += hex[static_cast<unsigned char>(c) >> 4U];
-            out += hex[static_cast<unsigned char>(c) & 15U];
-        } else {
-            out += c;
-        }
-    }
-    out += '"';
-}
-
-std::string json_text(std::string_view text) {
-    std::string out;
-    out.reserve(text.size() + 2);
-    append_quoted(out, text);
-    return out;
-}
-
-/// The number as JSON writes it, or null for what is no finite number.
 template <class Number>
-void append_number(std::string& out, const std::string& text) {
+std::optional<Number> finite(const std::string& text) {
     Number value{};
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (problem != std::errc{} || end != text.data() + text.size() ||
-        !std::isfinite(static_cast<double>(value))) {
-        out += "null";
-        return;
-    }
+    const bool whole = problem == std::errc{} && end == text.data() + text.size();
+    return whole && std::isfinite(static_cast<double>(value)) ? std::optional(value) : std::nullopt;
+}
+
+template <class Number>
+void append_number(std::string& out, Number value) {
     char digits[32];
     out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
 }
 
+/// The member of a row that a cell is: none for NULL, nor for a number that is no finite one.
 void append_cell(
     std::string& out, const Column& column, const db::Cell& cell, std::size_t characters_max
 ) {
     if (!cell) {
-        out += "null";
         return;
     }
+    const auto start = [&] {
+        out += out.back() == '{' ? "" : ",";
+        base::append_json_string(out, column.name);
+        out += ':';
+    };
     switch (column.type) {
     case ColumnType::integer:
-        append_number<long long>(out, *cell);
+        if (const auto value = finite<long long>(*cell)) {
+            start();
+            append_number(out, *value);
+        }
         return;
     case ColumnType::real:
-        append_number<double>(out, *cell);
+        if (const auto value = finite<double>(*cell)) {
+            start();
+            append_number(out, *value);
+        }
         return;
     case ColumnType::boolean:
+        start();
         out += *cell == "t" || *cell == "true" || *cell == "1" ? "true" : "false";
         return;
     case ColumnType::text:
     case ColumnType::timestamp:
         break;
     }
+    start();
     if (cell->size() <= characters_max) {
-        append_quoted(out, *cell);
+        base::append_json_string(out, *cell);
     } else {
-        append_quoted(out, base::cut_middle(*cell, characters_max));
+        base::append_json_string(out, base::cut_middle(*cell, characters_max));
     }
 }
 
@@ -114,7 +100,7 @@ std::string object(std::initializer_list<std::pair<std::string_view, std::string
     std::string out;
     for (const auto& [name, value] : members) {
         out += out.empty() ? '{' : ',';
-        append_quoted(out, name);
+        base::append_json_string(out, name);
         out += ':';
         out += value;
     }
@@ -124,13 +110,9 @@ std::string object(std::initializer_list<std::pair<std::string_view, std::string
 std::string row_object(
     const EvidenceRows& rows, const std::vector<db::Cell>& cells, std::size_t characters_max
 ) {
-    std::string out;
+    std::string out = "{";
     for (std::size_t i = 0; i < rows.columns->size(); ++i) {
-        const Column& column = (*rows.columns)[i];
-        out += out.empty() ? '{' : ',';
-        append_quoted(out, column.name);
-        out += ':';
-        append_cell(out, column, cells[i], characters_max);
+        append_cell(out, (*rows.columns)[i], cells[i], characters_max);
     }
     return out + '}';
 }
@@ -140,15 +122,19 @@ std::string real_text(double value) {
 }
 
 std::string source_object(const Source& source) {
-    return object(
-        {{"target", json_text(safe(source.target))},
-         {"database_role", json_text(safe(source.database_role))},
-         {"server_version", json_text(safe(source.server_version))},
+    std::string out = object(
+        {{"target", base::json_string(safe(source.target))},
+         {"database_role", base::json_string(safe(source.database_role))},
+         {"server_version", base::json_string(safe(source.server_version))},
          {"in_recovery", source.in_recovery ? "true" : "false"},
-         {"replay_lag_seconds",
-          source.replay_lag_seconds ? real_text(*source.replay_lag_seconds) : "null"},
-         {"at", json_text(safe(source.at))}}
+         {"at", base::json_string(safe(source.at))}}
     );
+    if (source.replay_lag_seconds) {
+        out.insert(
+            out.size() - 1, ",\"replay_lag_seconds\":" + real_text(*source.replay_lag_seconds)
+        );
+    }
+    return out;
 }
 
 std::string untrusted_columns(const Evidence& evidence) {
@@ -157,7 +143,7 @@ std::string untrusted_columns(const Evidence& evidence) {
         for (const Column& column : *rows.columns) {
             if (column.untrusted || column.sql_text) {
                 out += out.empty() ? "" : ",";
-                append_quoted(out, rows.name + "." + std::string{column.name});
+                base::append_json_string(out, rows.name + "." + std::string{column.name});
             }
         }
     }
@@ -174,11 +160,11 @@ std::vector<Finding> ranked(std::vector<Finding> findings) {
 
 std::string finding_object(const Finding& finding) {
     return object(
-        {{"severity", json_text(name(finding.severity))},
-         {"object", json_text(safe(finding.object))},
-         {"value", json_text(safe(finding.value))},
-         {"threshold", json_text(safe(finding.threshold))},
-         {"meaning", json_text(safe(finding.meaning))}}
+        {{"severity", base::json_string(name(finding.severity))},
+         {"object", base::json_string(safe(finding.object))},
+         {"value", base::json_string(safe(finding.value))},
+         {"threshold", base::json_string(safe(finding.threshold))},
+         {"meaning", base::json_string(safe(finding.meaning))}}
     );
 }
 
@@ -190,8 +176,8 @@ public:
         : evidence_{evidence}, cell_chars_max_{cell_chars_max}, bytes_left_{bytes_max} {}
 
     std::string write(Cut& cut) {
-        const std::string id = json_text(evidence_.id);
-        const std::string summary = json_text(safe(evidence_.summary));
+        const std::string id = base::json_string(evidence_.id);
+        const std::string summary = base::json_string(safe(evidence_.summary));
         const std::string source = source_object(evidence_.source);
         const std::string untrusted = untrusted_columns(evidence_);
         take(id.size() + summary.size() + source.size() + untrusted.size() + fixed_bytes);
@@ -200,9 +186,9 @@ public:
             append(
                 gaps,
                 object(
-                    {{"what", json_text(safe(gap.what))},
-                     {"why", json_text(safe(gap.why))},
-                     {"would_tell", json_text(safe(gap.would_tell))}}
+                    {{"what", base::json_string(safe(gap.what))},
+                     {"why", base::json_string(safe(gap.why))},
+                     {"would_tell", base::json_string(safe(gap.would_tell))}}
                 )
             );
         }
@@ -226,7 +212,7 @@ public:
             packet += ",\"cut\":" + object(
                                         {{"rows", std::to_string(cut.rows)},
                                          {"characters", std::to_string(cut.characters)},
-                                         {"whole", json_text(cut.whole)}}
+                                         {"whole", base::json_string(cut.whole)}}
                                     );
         }
         return packet + "}";
@@ -261,7 +247,7 @@ private:
                 characters_cut_ += full ? 0 : cut_from(cell, cell_chars_max_);
             }
         }
-        append_quoted(out, rows.name);
+        base::append_json_string(out, rows.name);
         out += ":[" + list + "]";
     }
 

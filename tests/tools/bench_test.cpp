@@ -32,7 +32,7 @@ tools::Output ToolBench::call(const tools::Tool& tool, const std::string& argume
     const tools::CallRequest request{
         .identity = identity_, .stop = stop_.get_token(), .span = nullptr, .id = "c1"};
     auto output = tools::run_tool(context, tool, nlohmann::json::parse(arguments), request);
-    const auto conforms = tools::check_schema(tool.output_schema(), output.structured);
+    const auto conforms = tools::check_result(tool.output_schema, output.structured);
     INFO(output.structured);
     CHECK(conforms.ok());
     CHECK(base::is_utf8(output.text));

@@ -155,7 +155,7 @@ TEST_CASE("a prepared transaction at the head is named by its gid", "[tools][liv
         CHECK(diagnosis["causes"][0]["runbooks"].empty());
         const json blocking = shop.bench().ask("get_blocking");
         CHECK(blocking["rows"]["chains"][0]["root_gid"] == "orphan-1");
-        CHECK(blocking["rows"]["chains"][0]["root_pid"].is_null());
+        CHECK_FALSE(blocking["rows"]["chains"][0].contains("root_pid"));
         CHECK(blocking["rows"]["prepared"].size() == 2);
     }
     root.run("rollback prepared 'orphan-1'");
@@ -226,7 +226,7 @@ TEST_CASE("without pg_monitor the head is not guessed at", "[tools][live]") {
     CHECK(not_examined(diagnosis, "other roles' sessions"));
     const json blocking = shop.bench().ask("get_blocking");
     CHECK(blocking["rows"]["chains"][0]["root_pid"] == root.pid());
-    CHECK(blocking["rows"]["chains"][0]["root_state"].is_null());
+    CHECK_FALSE(blocking["rows"]["chains"][0].contains("root_state"));
     CHECK(not_examined(blocking, "other roles' sessions"));
 }
 

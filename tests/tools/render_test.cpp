@@ -42,9 +42,9 @@ tools::Evidence sample(std::size_t rows, const std::string& who = "ann") {
 
 json structured(const tools::Evidence& evidence) {
     const auto rendered = tools::render_evidence(evidence);
-    const std::string schema = tools::packet_schema({{"sessions", &columns}});
-    const auto cut_conforms = tools::check_schema(schema, rendered.output.structured);
-    const auto whole_conforms = tools::check_schema(schema, rendered.whole);
+    const auto schema = [] { return tools::packet_schema({{"sessions", &columns}}); };
+    const auto cut_conforms = tools::check_result(schema, rendered.output.structured);
+    const auto whole_conforms = tools::check_result(schema, rendered.whole);
     CHECK(cut_conforms.ok());
     CHECK(whole_conforms.ok());
     return json::parse(rendered.output.structured);
@@ -60,25 +60,42 @@ std::string repeat(const std::string& text, std::size_t times) {
 
 } // namespace
 
-TEST_CASE("cells become typed values and NULL stays null", "[tools]") {
+TEST_CASE("cells become typed values and NULL is absent", "[tools]") {
     const json packet = structured(sample(1));
     const json& row = packet["rows"]["sessions"][0];
     CHECK(row["pid"] == 0);
     CHECK(row["age"] == 1.5);
     CHECK(row["busy"] == true);
     CHECK(row["who"] == "ann");
-    CHECK(row["query"].is_null());
+    CHECK_FALSE(row.contains("query"));
+    CHECK_FALSE(packet["source"].contains("replay_lag_seconds"));
     CHECK(packet["untrusted"] == json::array({"sessions.who", "sessions.query"}));
     CHECK_FALSE(packet.contains("cut"));
 }
 
-TEST_CASE("a number that is none becomes null, never invalid JSON", "[tools]") {
+TEST_CASE("a number that is none is absent, never invalid JSON", "[tools]") {
     auto evidence = sample(1);
     evidence.rows[0].cells[0][0] = "12x";
     evidence.rows[0].cells[0][1] = "NaN";
     const json row = structured(evidence)["rows"]["sessions"][0];
-    CHECK(row["pid"].is_null());
-    CHECK(row["age"].is_null());
+    CHECK(row == json{{"busy", true}, {"who", "ann"}});
+}
+
+TEST_CASE("a row of nothing but NULL is an empty object", "[tools]") {
+    auto evidence = sample(2);
+    for (auto& cell : evidence.rows[0].cells[0]) {
+        cell.reset();
+    }
+    const json rows = structured(evidence)["rows"]["sessions"];
+    CHECK(rows[0] == json::object());
+    CHECK(rows[1]["pid"] == 1);
+}
+
+TEST_CASE("a standby's lag stands in the source", "[tools]") {
+    auto evidence = sample(0);
+    evidence.source.in_recovery = true;
+    evidence.source.replay_lag_seconds = 1.5;
+    CHECK(structured(evidence)["source"]["replay_lag_seconds"] == 1.5);
 }
 
 TEST_CASE("the text holds each part once, findings worst first", "[tools]") {

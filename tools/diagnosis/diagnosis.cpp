@@ -98,8 +98,9 @@ Json source_value(const Source& source) {
         {"server_version", safe(source.server_version)},
         {"in_recovery", source.in_recovery},
         {"at", source.at}};
-    out["replay_lag_seconds"] =
-        source.replay_lag_seconds ? Json(*source.replay_lag_seconds) : Json(nullptr);
+    if (source.replay_lag_seconds) {
+        out["replay_lag_seconds"] = *source.replay_lag_seconds;
+    }
     return out;
 }
 
@@ -222,76 +223,41 @@ const char* name(CauseRole role) {
 }
 
 std::string diagnosis_schema() {
-    static const std::string schema = [] {
-        const Json text{{"type", "string"}};
-        const Json texts{{"type", "array"}, {"items", text}};
-        // Identifying fields differ by kind; all are text but the pid.
-        const Json object{
-            {"type", "object"},
-            {"properties", {{"kind", text}, {"name", text}, {"pid", {{"type", "integer"}}}}},
-            {"required", {"kind", "name"}},
-            {"additionalProperties", text}};
-        const Json runbook{
-            {"type", "object"},
-            {"properties", {{"id", text}, {"parameters", {{"type", "object"}}}}},
-            {"required", {"id", "parameters"}},
-            {"additionalProperties", false}};
-        const Json next{
-            {"type", "object"},
-            {"properties", {{"tool", text}, {"arguments", {{"type", "object"}}}, {"why", text}}},
-            {"required", {"tool", "arguments", "why"}},
-            {"additionalProperties", false}};
-        const auto list = [](const Json& items) {
-            return Json{{"type", "array"}, {"items", items}};
-        };
-        const Json cause{
-            {"type", "object"},
-            {"properties",
-             {{"id", text},
-              {"confidence", {{"type", "number"}, {"minimum", 0}, {"maximum", 1}}},
-              {"role",
-               {{"type", "string"}, {"enum", Json::array({"root", "contributing", "effect"})}}},
-              {"effect_of", text},
-              {"objects", list(object)},
-              {"because", texts},
-              {"against", texts},
-              {"evidence", texts},
-              {"runbooks", list(runbook)},
-              {"next", list(next)}}},
-            {"required",
-             {"id",
-              "confidence",
-              "role",
-              "objects",
-              "because",
-              "against",
-              "evidence",
-              "runbooks",
-              "next"}},
-            {"additionalProperties", false}};
-        Json properties = Json::parse(shared_properties());
-        properties["id"] = {{"type", "string"}, {"description", "Evidence id, to be cited"}};
-        properties["target"] = text;
-        properties["at"] = text;
-        properties["window_seconds"] = {{"type", "number"}};
-        properties["verdict"] = {
-            {"type", "string"},
-            {"enum", Json::array({"incident", "degraded", "healthy", "insufficient_evidence"})}};
-        properties["summary"] = text;
-        properties["causes"] = list(cause);
-        return output_schema_of(
-            base::render_json(properties),
-            {"id",
-             "target",
-             "at",
-             "window_seconds",
-             "verdict",
-             "summary",
-             "causes",
-             "not_examined",
-             "source"}
-        );
-    }();
+    // Identifying fields of objects differ by kind; all are text but the pid.
+    constexpr std::string_view own =
+        R"({"id":{"description":"Evidence id, to be cited",)"
+        R"("type":"string"},"target":{"type":"string"},"at":{"type":"string"},)"
+        R"("window_seconds":{"type":"number"},"verdict":{"enum":["incident","degraded",)"
+        R"("healthy","insufficient_evidence"],"type":"string"},"summary":{"type":"string"},)"
+        R"("causes":{"items":{"properties":{"id":{"type":"string"},)"
+        R"("confidence":{"maximum":1,"minimum":0,"type":"number"},)"
+        R"("role":{"enum":["root","contributing","effect"],"type":"string"},)"
+        R"("effect_of":{"type":"string"},)"
+        R"("objects":{"items":{"additionalProperties":{"type":"string"},)"
+        R"("properties":{"kind":{"type":"string"},"name":{"type":"string"},)"
+        R"("pid":{"type":"integer"}},"required":["kind","name"],"type":"object"},)"
+        R"("type":"array"},"because":{"items":{"type":"string"},"type":"array"},)"
+        R"("against":{"items":{"type":"string"},"type":"array"},)"
+        R"("evidence":{"items":{"type":"string"},"type":"array"},)"
+        R"("runbooks":{"items":{"properties":{"id":{"type":"string"},)"
+        R"("parameters":{"type":"object"}},"required":["id","parameters"],"type":"object"},)"
+        R"("type":"array"},"next":{"items":{"properties":{"tool":{"type":"string"},)"
+        R"("arguments":{"type":"object"},"why":{"type":"string"}},)"
+        R"("required":["tool","arguments","why"],"type":"object"},"type":"array"}},)"
+        R"("required":["id","confidence","role","objects","because","against","evidence",)"
+        R"("runbooks","next"],"type":"object"},"type":"array"},)";
+    static const std::string schema = output_schema_of(
+        std::string{own} + shared_properties().substr(1),
+        {"id",
+         "target",
+         "at",
+         "window_seconds",
+         "verdict",
+         "summary",
+         "causes",
+         "not_examined",
+         "source"}
+    );
     return schema;
 }
 

@@ -131,7 +131,7 @@ const std::vector<Column>& session_columns() {
          .type = ColumnType::real,
          .unit = "s",
          .about = "Time in this state"},
-        {.name = "wait_event", .about = "Null: on CPU or not waiting"},
+        {.name = "wait_event", .about = "Absent: on CPU or not waiting"},
         {.name = "blocks_others", .type = ColumnType::boolean},
         {.name = "user", .untrusted = true},
         {.name = "application_name", .untrusted = true},

@@ -27,9 +27,9 @@ const std::vector<Column>& chain_columns() {
     static const std::vector<Column> declared{
         {.name = "root_pid",
          .type = ColumnType::integer,
-         .about = "Backend that waits for nobody; null for a prepared transaction"},
+         .about = "Backend that waits for nobody; absent for a prepared transaction"},
         {.name = "root_gid", .about = "Prepared transaction at the head", .untrusted = true},
-        {.name = "root_state", .about = "Null: hidden from this role"},
+        {.name = "root_state", .about = "Absent: hidden from this role"},
         {.name = "root_user", .untrusted = true},
         {.name = "root_application", .untrusted = true},
         {.name = "root_xact_seconds", .type = ColumnType::real, .unit = "s"},

@@ -119,7 +119,7 @@ const std::vector<Column>& database_columns() {
         {.name = "deadlocks_in_all", .type = ColumnType::integer, .about = "Since `since`"},
         {.name = "checksum_failures",
          .type = ColumnType::integer,
-         .about = "Since `since`; null: checksums are off"},
+         .about = "Since `since`; absent: checksums are off"},
         {.name = "since", .type = ColumnType::timestamp},
     };
     return declared;

@@ -123,8 +123,8 @@ const std::vector<Column>& setting_columns() {
 
 const std::vector<Column>& override_columns() {
     static const std::vector<Column> declared{
-        {.name = "database", .about = "Null: of every one", .untrusted = true},
-        {.name = "role", .about = "Null: of every one", .untrusted = true},
+        {.name = "database", .about = "Absent: of every one", .untrusted = true},
+        {.name = "role", .about = "Absent: of every one", .untrusted = true},
         {.name = "setting", .untrusted = true},
         {.name = "value", .untrusted = true},
     };

@@ -185,14 +185,14 @@ const std::vector<Column>& statement_columns() {
         {.name = "plan_ms",
          .type = ColumnType::real,
          .unit = "ms",
-         .about = "Of one planning; null when it is not tracked"},
+         .about = "Of one planning; absent when it is not tracked"},
         {.name = "once_per_row_of", .about = "Statement that returns as many rows"},
         {.name = "toplevel", .type = ColumnType::boolean, .about = "False: run by a function"},
         {.name = "user", .untrusted = true},
         {.name = "database", .untrusted = true},
         {.name = "since",
          .type = ColumnType::timestamp,
-         .about = "Null: as all (before version 17)"},
+         .about = "Absent: as all (before version 17)"},
         {.name = "query", .about = "Literals masked", .sql_text = true},
     };
     return declared;

@@ -84,7 +84,7 @@ TEST_CASE("a query is answered with its own columns as text", "[tools][live]") {
     const json packet = ask(shop, "select 1 as one, null as nothing, 'a' || chr(27) || 'b' as t;");
     const json& row = packet["rows"]["result"][0];
     CHECK(row["one"] == "1");
-    CHECK(row["nothing"].is_null());
+    CHECK_FALSE(row.contains("nothing"));
     CHECK(row["t"].get<std::string>().find('\x1b') == std::string::npos);
     CHECK(packet["rows"]["plan"].size() == 1);
     CHECK(packet["untrusted"].size() == 3);

@@ -119,7 +119,7 @@ TEST_CASE("bloat is estimated, told where it cannot be, and measured", "[tools][
     CHECK((*hollow)["wasted_percent"] < 77);
     const json* notes = row_of(estimate["rows"]["bloat"], "app.notes");
     REQUIRE(notes != nullptr);
-    CHECK((*notes)["wasted_bytes"].is_null()); // pg_monitor alone does not see widths
+    CHECK_FALSE(notes->contains("wasted_bytes")); // pg_monitor alone does not see widths
     CHECK(not_examined(estimate, "bloat of 1 table"));
 
     shop.database().sql("create schema \"odd \"\"place\"; "
@@ -167,6 +167,6 @@ TEST_CASE("a table that is being altered is judged without waiting for it", "[to
     const json* busy = row_of(packet["rows"]["tables"], "app.busy");
     REQUIRE(busy != nullptr);
     CHECK((*busy)["is_locked"] == true);
-    CHECK((*busy)["heap_bytes"].is_null());
+    CHECK_FALSE(busy->contains("heap_bytes"));
     CHECK((*busy)["rows"] == 20'000);
 }
