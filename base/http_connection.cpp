@@ -4,6 +4,7 @@
 #include "base/http_exchange.hpp"
 #include "base/log.hpp"
 
+#include <algorithm>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -208,7 +209,7 @@ void HttpConnection::dispatch() {
     ++exchange_;
     HttpRequest request = std::move(reader_->request());
     reader_.reset();
-    const auto response = hand_over(
+    auto response = hand_over(
         {core_.shared_from_this(),
          weak_from_this(),
          exchange_,
@@ -216,7 +217,7 @@ void HttpConnection::dispatch() {
          gone_->get_token()}
     );
     if (response && phase_ == Phase::working) {
-        respond(*response);
+        respond(std::move(*response));
     }
 }
 
@@ -226,17 +227,17 @@ bool HttpConnection::is_answering(std::uint64_t exchange, Phase phase) const {
     return exchange == exchange_ && phase == phase_;
 }
 
-void HttpConnection::answer(std::uint64_t exchange, const HttpResponse& response) {
+void HttpConnection::answer(std::uint64_t exchange, HttpResponse response) {
     if (is_answering(exchange, Phase::working)) {
-        respond(response);
+        respond(std::move(response));
         go_on();
     }
 }
 
-void HttpConnection::respond(const HttpResponse& response) {
+void HttpConnection::respond(HttpResponse response) {
     close_ = close_ || core_.stopping || input_ended_;
     complete();
-    send(render_answer(response, framing(), SystemClock().now()));
+    send_answer(std::move(response));
 }
 
 void HttpConnection::forget_body(std::uint64_t exchange) {
@@ -307,7 +308,7 @@ void HttpConnection::answer_and_close(HttpResponse response) {
     deadline_.reset();
     reader_.reset();
     complete();
-    send(render_answer(response, framing(), SystemClock().now()));
+    send_answer(std::move(response));
 }
 
 void HttpConnection::complete() {
@@ -316,7 +317,21 @@ void HttpConnection::complete() {
     charge(0);
 }
 
-void HttpConnection::send(std::string bytes) {
+/// The body leaves from where it lies. Over TLS it would be a record of its own behind a short one.
+void HttpConnection::send_answer(HttpResponse response) {
+    std::string head = render_head(response, framing(), SystemClock().now());
+    if (!sends_body(response, framing())) {
+        response.body.clear();
+    }
+    if (socket_.is_tls()) {
+        send(head + response.body);
+    } else {
+        send(std::move(head), std::move(response.body));
+    }
+}
+
+/// Nothing is sent behind a body before it is gone.
+void HttpConnection::send(std::string bytes, std::string body) {
     if (out_.empty()) {
         out_ = std::move(bytes);
     } else {
@@ -326,10 +341,11 @@ void HttpConnection::send(std::string bytes) {
         }
         out_ += bytes;
     }
+    body_ = std::move(body);
     if (!writing_) {
         flush();
     } else {
-        charge_unread(out_.size());
+        charge_unread(held());
     }
 }
 
@@ -341,11 +357,15 @@ void HttpConnection::charge_unread(std::size_t bytes) {
 
 /// Gives the socket what it takes at once; after the end of an answer, goes on with what follows.
 void HttpConnection::flush() {
-    while (sent_ < out_.size()) {
-        const HttpIo io = socket_.write_some(std::string_view(out_).substr(sent_));
+    while (sent_ < held()) {
+        const std::size_t sent_of_out = std::min(sent_, out_.size());
+        const HttpIo io = socket_.write_some(
+            std::string_view(out_).substr(sent_of_out),
+            std::string_view(body_).substr(sent_ - sent_of_out)
+        );
         if (io.is == HttpIo::Is::blocked) {
             writing_ = true;
-            charge_unread(out_.size());
+            charge_unread(held());
             write_deadline_ = in(core_.options.deadlines.write);
             socket_.when_writable(shared_from_this());
             return;
@@ -357,6 +377,7 @@ void HttpConnection::flush() {
         sent_ += io.count;
     }
     release(out_);
+    release(body_);
     charge_unread(0);
     sent_ = 0;
     if (phase_ == Phase::answered) {

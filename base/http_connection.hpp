@@ -40,7 +40,7 @@ public:
     void take_turn(const std::function<void()>& turn);
 
     // From the exchange with this number; anything else comes too late and is dropped.
-    void answer(std::uint64_t exchange, const HttpResponse& response);
+    void answer(std::uint64_t exchange, HttpResponse response);
     void forget_body(std::uint64_t exchange);
     void begin_stream(std::uint64_t exchange, unsigned status, const HttpHeaders& headers);
     void append(std::uint64_t exchange, std::string_view bytes);
@@ -77,10 +77,12 @@ private:
     bool pass_gate();
     bool charge(std::size_t bytes);
     void dispatch();
-    void respond(const HttpResponse& response);
+    void respond(HttpResponse response);
     void answer_and_close(HttpResponse response);
     void complete();
-    void send(std::string bytes);
+    void send_answer(HttpResponse response);
+    void send(std::string bytes, std::string body = {});
+    std::size_t held() const { return out_.size() + body_.size(); }
     void flush();
     void charge_unread(std::size_t bytes);
     void cut_stream();
@@ -111,8 +113,9 @@ private:
     std::unique_ptr<HttpReader> reader_;
     std::optional<std::stop_source> gone_;
     std::string in_;
-    std::string out_; // to be written, from sent_ on
-    std::size_t sent_ = 0;
+    std::string out_;      // to be written, then
+    std::string body_;     // the body of a whole answer, as it came
+    std::size_t sent_ = 0; // of both
 };
 
 } // namespace interlock::base

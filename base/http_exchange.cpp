@@ -40,9 +40,8 @@ public:
             current_run->answer = std::move(response);
             return;
         }
-        post([number = parts_.number, response = std::move(response)](HttpConnection& connection) {
-            connection.answer(number, response);
-        });
+        post([number = parts_.number, response = std::move(response)](HttpConnection& connection
+             ) mutable { connection.answer(number, std::move(response)); });
     }
     void start_stream(unsigned status, HttpHeaders headers) override {
         if (move_on(Stage::open, Stage::streaming)) {
@@ -84,7 +83,8 @@ private:
 
     template <class Action>
     void post(Action action) {
-        parts_.core->loop.post([connection = parts_.connection, action = std::move(action)] {
+        parts_.core->loop.post([connection = parts_.connection,
+                                action = std::move(action)]() mutable {
             if (const auto alive = connection.lock()) {
                 alive->take_turn([&] { action(*alive); });
             }

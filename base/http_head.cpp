@@ -117,16 +117,10 @@ void append_header(std::string& head, std::string_view name, std::string_view va
     head += "\r\n";
 }
 
-/// `room` is for what the caller adds: whole answers are built without moving them about.
-std::string start_head(
-    unsigned status,
-    const HttpHeaders& headers,
-    const HttpFraming& framing,
-    Time now,
-    std::size_t room = 0
-) {
+std::string
+start_head(unsigned status, const HttpHeaders& headers, const HttpFraming& framing, Time now) {
     std::string head;
-    head.reserve(512 + room);
+    head.reserve(512);
     head += "HTTP/1.1 ";
     head += std::to_string(status);
     head += ' ';
@@ -150,17 +144,16 @@ bool forbids_body(unsigned status) {
 
 } // namespace
 
-std::string render_answer(const HttpResponse& response, const HttpFraming& framing, Time now) {
-    const std::size_t room = response.body.size();
-    std::string out = start_head(response.status, response.headers, framing, now, room);
+std::string render_head(const HttpResponse& response, const HttpFraming& framing, Time now) {
+    std::string out = start_head(response.status, response.headers, framing, now);
     if (!forbids_body(response.status)) {
         append_header(out, "Content-Length", std::to_string(response.body.size()));
     }
-    out += "\r\n";
-    if (!framing.head_only && !forbids_body(response.status)) {
-        out += response.body;
-    }
-    return out;
+    return out + "\r\n";
+}
+
+bool sends_body(const HttpResponse& response, const HttpFraming& framing) {
+    return !framing.head_only && !forbids_body(response.status);
 }
 
 std::string render_stream_head(

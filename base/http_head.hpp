@@ -16,8 +16,10 @@ struct HttpFraming {
     bool close = false;     // say so; the connection ends after this answer
 };
 
-/// Status line, headers, Content-Length and body: one whole answer.
-std::string render_answer(const HttpResponse& response, const HttpFraming& framing, Time now);
+/// Status line, headers and Content-Length: what comes before the body of a whole answer.
+std::string render_head(const HttpResponse& response, const HttpFraming& framing, Time now);
+/// Whether the body follows: not to HEAD, nor with a status that has none.
+bool sends_body(const HttpResponse& response, const HttpFraming& framing);
 /// The head of a chunked answer; of one that ends with the connection for HTTP/1.0.
 std::string render_stream_head(
     unsigned status, const HttpHeaders& headers, const HttpFraming& framing, Time now

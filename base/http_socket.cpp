@@ -1,7 +1,9 @@
 #include "base/http_socket.hpp"
 
+#include <array>
 #include <cerrno>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 namespace interlock::base {
 namespace {
@@ -9,6 +11,11 @@ namespace {
 HttpIo blocked_or_failed() {
     const bool again = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     return {again ? HttpIo::Is::blocked : HttpIo::Is::failed};
+}
+
+iovec part(std::string_view bytes) {
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): sendmsg() reads only
+    return {const_cast<char*>(bytes.data()), bytes.size()};
 }
 
 } // namespace
@@ -31,12 +38,15 @@ HttpIo HttpSocket::read_some(char* to, std::size_t size) {
     return {count == 0 ? HttpIo::Is::ended : HttpIo::Is::moved, static_cast<std::size_t>(count)};
 }
 
-HttpIo HttpSocket::write_some(std::string_view bytes) {
+HttpIo HttpSocket::write_some(std::string_view first, std::string_view second) {
     if (tls_) {
-        return tls_->write_some(bytes);
+        return tls_->write_some(first.empty() ? second : first);
     }
-    const ssize_t count =
-        ::send(descriptor_.number(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    std::array<iovec, 2> parts{part(first), part(second)};
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    const ssize_t count = ::sendmsg(descriptor_.number(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (count < 0) {
         return blocked_or_failed();
     }

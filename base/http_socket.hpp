@@ -18,7 +18,8 @@ public:
     bool is_tls() const { return tls_ != nullptr; }
     HttpIo handshake();
     HttpIo read_some(char* to, std::size_t size);
-    HttpIo write_some(std::string_view bytes);
+    /// The beginning of `first` and `second`, one behind the other; one of them may be empty.
+    HttpIo write_some(std::string_view first, std::string_view second = {});
     /// The peer learns that nothing more comes; false when that cannot be said.
     bool end_output();
     void close();

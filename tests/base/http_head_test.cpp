@@ -9,11 +9,11 @@ const Time day = *parse_time("1994-11-06T08:49:37Z");
 
 } // namespace
 
-TEST_CASE("an answer has a date, its headers, its length and its body", "[base]") {
+TEST_CASE("an answer has a date, its headers and the length of its body", "[base]") {
     CHECK(
-        render_answer({200, {{"Content-Type", "text/plain"}}, "hi"}, {}, day) ==
+        render_head({200, {{"Content-Type", "text/plain"}}, "hi"}, {}, day) ==
         "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\n"
-        "Content-Length: 2\r\n\r\nhi"
+        "Content-Length: 2\r\n\r\n"
     );
 }
 
@@ -27,7 +27,7 @@ TEST_CASE("a header can neither end its line nor reframe the answer", "[base]") 
          {"transfer-encoding", "chunked"},
          {"Connection", "upgrade"}},
         ""};
-    const std::string answer = render_answer(hostile, {}, day);
+    const std::string answer = render_head(hostile, {}, day);
     CHECK(answer.find("\r\nSet-Cookie") == std::string::npos);
     CHECK(answer.find("\r\nY") == std::string::npos);
     CHECK(answer.find("999") == std::string::npos);
@@ -38,23 +38,27 @@ TEST_CASE("a header can neither end its line nor reframe the answer", "[base]") 
 
 TEST_CASE("answers that must not have a body have none", "[base]") {
     const HttpFraming head{false, true, false};
-    const std::string to_head = render_answer({200, {}, "body"}, head, day);
+    const std::string to_head = render_head({200, {}, "body"}, head, day);
     CHECK(to_head.ends_with("Content-Length: 4\r\n\r\n"));
-    const std::string empty = render_answer({204, {}, "body"}, {}, day);
+    CHECK_FALSE(sends_body({200, {}, "body"}, head));
+    CHECK(sends_body({200, {}, "body"}, {}));
+    CHECK_FALSE(sends_body({204, {}, "body"}, {}));
+    CHECK_FALSE(sends_body({304, {}, "body"}, {}));
+    const std::string empty = render_head({204, {}, "body"}, {}, day);
     CHECK(empty.find("Content-Length") == std::string::npos);
     CHECK(empty.ends_with("\r\n\r\n"));
 }
 
 TEST_CASE("the end of the connection is announced", "[base]") {
     CHECK(
-        render_answer({}, {false, false, true}, day).find("Connection: close\r\n") !=
+        render_head({}, {false, false, true}, day).find("Connection: close\r\n") !=
         std::string::npos
     );
     CHECK(
-        render_answer({}, {true, false, false}, day).find("Connection: close\r\n") !=
+        render_head({}, {true, false, false}, day).find("Connection: close\r\n") !=
         std::string::npos
     );
-    CHECK(render_answer({}, {}, day).find("Connection") == std::string::npos);
+    CHECK(render_head({}, {}, day).find("Connection") == std::string::npos);
 }
 
 TEST_CASE("a stream is chunked, except for HTTP/1.0 and HEAD", "[base]") {
