@@ -174,6 +174,9 @@ base::Result<std::vector<HeaderParameter>> check_tool(const OfferedTool& tool) {
         return of_tool(refused("there is no client capability `" + tool.required_capability + "`.")
         );
     }
+    if (tool.schemas_tested) {
+        return std::vector<HeaderParameter>{};
+    }
     const auto input = read_offered_schema(tool.input_schema);
     if (!input) {
         return of_tool(input.error());

@@ -52,6 +52,9 @@ struct OfferedTool {
     std::string domain;        // its toolset, and its scope (scope_of); "" = always shown, no scope
     std::string input_schema;  // JSON text, shown verbatim
     std::string output_schema; // "" = none
+    /// Both schemas are code, without x-mcp-header, and the tests hold what check_tool would: each
+    /// start is spared reading them.
+    bool schemas_tested = false;
     bool read_only = true;
     bool destructive = false;
     bool idempotent = true;

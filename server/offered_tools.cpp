@@ -1,6 +1,6 @@
 #include "server/offered_tools.hpp"
 
-#include "base/json.hpp"
+#include "base/json_string.hpp"
 #include "tools/find_tools.hpp"
 #include "tools/run.hpp"
 
@@ -38,9 +38,8 @@ run(tools::Context& context,
 } // namespace
 
 ToolAnswer answer_of(tools::Output output) {
-    const Json text{{"type", "text"}, {"text", std::move(output.text)}};
     ToolAnswer answer;
-    answer.content = "[" + base::render_json(text) + "]";
+    answer.content = R"([{"type":"text","text":)" + base::json_string(output.text) + "}]";
     answer.structured = std::move(output.structured);
     answer.is_error = output.is_error;
     answer.error_code = std::move(output.error_code);
@@ -88,6 +87,7 @@ OfferedTool offered_tool(tools::Context& context, const tools::Tool& tool) {
     offered.domain = tool.domain;
     offered.input_schema = tools::input_schema(tool);
     offered.output_schema = tool.output_schema != nullptr ? tool.output_schema() : std::string();
+    offered.schemas_tested = true;
     offered.read_only = tool.read_only;
     offered.idempotent = tool.idempotent;
     offered.waits = tool.waits;

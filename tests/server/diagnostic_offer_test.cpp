@@ -1,4 +1,6 @@
 #include "server/diagnostic_offer.hpp"
+#include "server/header_parameters.hpp"
+#include "server/offered_schema.hpp"
 #include "tests/server/offer_bench.hpp"
 #include "tools/tool.hpp"
 
@@ -54,7 +56,12 @@ TEST_CASE("the default set is complete, well named and has a small footprint", "
         CHECK(input["additionalProperties"] == false);
         check_portable(input, false);
         check_portable(json_of(tool.output_schema), true);
-        CHECK(json_of(tool.output_schema)["type"] == "object");
+        // What a start does not look at again.
+        CHECK(tool.schemas_tested);
+        CHECK(server::read_offered_schema(tool.output_schema).ok());
+        const auto read = server::read_offered_schema(tool.input_schema);
+        REQUIRE(read.ok());
+        CHECK(server::read_header_parameters(read.value()).value().empty());
         if (!tool.on_demand) {
             read_by_model += tool.name.size() + tool.description.size() + tool.input_schema.size();
         }
