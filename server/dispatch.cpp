@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -32,6 +33,7 @@ struct Share {
 struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     State(base::Clock& used_clock, DispatcherOptions chosen) : clock(used_clock), options(chosen) {}
 
+    void staff(std::size_t coming = 0);
     void run_worker();
     void run_watcher();
     void run_mover();
@@ -60,8 +62,10 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     bool paused = false;
     bool accepting = true;
     bool ending = false;
-    bool watcher_sleeps = false; // without a time at which it wakes
-    std::vector<std::thread> workers;
+    bool watcher_sleeps = false;      // without a time at which it wakes
+    std::vector<std::thread> workers; // as many as were needed at once, one at least
+    std::size_t starting = 0;         // workers that have not come yet
+    std::size_t sleeping = 0;         // workers that wait for work
     std::thread watcher;
     std::thread mover;
 };
@@ -129,7 +133,8 @@ bool Dispatcher::Piece::become_task(std::stop_token cancelled) {
         --share.calls;
         key.clear();
         deadline = state.clock.ticks() + state.options.task_deadline;
-        state.work_ready.notify_one(); // a call may begin in the place that became free
+        state.staff(); // a call may begin in the place that became free
+        state.work_ready.notify_one();
     }
     cancelled_as_task.emplace(
         std::move(cancelled), state.wish_later(shared_from_this(), StopReason::cancelled)
@@ -143,9 +148,8 @@ Dispatcher::Dispatcher(base::Clock& clock, DispatcherOptions options)
     state.paused = options.paused;
     state.watcher = std::thread([&state] { state.run_watcher(); });
     state.mover = std::thread([&state] { state.run_mover(); });
-    for (std::size_t i = 0; i < options.workers + options.task_workers; ++i) {
-        state.workers.emplace_back([&state] { state.run_worker(); });
-    }
+    state.starting = 1;
+    state.workers.emplace_back([&state] { state.run_worker(); });
 }
 
 Dispatcher::~Dispatcher() {
@@ -193,6 +197,9 @@ Dispatcher::submit(const std::string& key, Work work, std::stop_token gone, Char
         }
         if (state.is_full_for(piece->charge)) {
             return Admission::busy;
+        }
+        if (!state.paused) {
+            state.staff(1);
         }
         state.bytes += piece->charge.bytes;
         Share& own = state.shares[piece->charge.subject];
@@ -248,6 +255,7 @@ void Dispatcher::cancel_all(std::string_view prefix) {
 void Dispatcher::resume() {
     const std::lock_guard lock(state_->mutex);
     state_->paused = false;
+    state_->staff();
     state_->work_ready.notify_all();
 }
 
@@ -293,6 +301,22 @@ void Dispatcher::drain(base::Duration grace) {
 
 // --- Workers -------------------------------------------------------------------------------------
 
+/// Starts workers when more waits, with what is `coming`, than there are to take it: the start of
+/// the program need not begin them all, most of them for nothing. Where the system has no thread
+/// left, those that are there do the work.
+void Dispatcher::State::staff(std::size_t coming) {
+    const std::size_t workers_max = options.workers + options.task_workers;
+    while (!ending && waiting.size() + coming > sleeping + starting && workers.size() < workers_max
+    ) {
+        try {
+            workers.emplace_back([this] { run_worker(); });
+            ++starting;
+        } catch (const std::system_error&) {
+            return;
+        }
+    }
+}
+
 /// The first that waits, of those whose subject does not have its share of the workers already.
 std::deque<Dispatcher::PiecePointer>::iterator Dispatcher::State::first_with_room() {
     return std::find_if(waiting.begin(), waiting.end(), [&](const PiecePointer& piece) {
@@ -305,10 +329,15 @@ std::deque<Dispatcher::PiecePointer>::iterator Dispatcher::State::first_with_roo
 Dispatcher::PiecePointer Dispatcher::State::next() {
     std::unique_lock lock(mutex);
     auto found = waiting.end();
-    work_ready.wait(lock, [&] {
+    const auto find = [&] {
         found = paused || calls >= options.workers ? waiting.end() : first_with_room();
         return ending || found != waiting.end();
-    });
+    };
+    while (!find()) {
+        ++sleeping;
+        work_ready.wait(lock);
+        --sleeping;
+    }
     if (found == waiting.end()) {
         return nullptr;
     }
@@ -338,6 +367,10 @@ void Dispatcher::State::finished(const PiecePointer& piece) {
 }
 
 void Dispatcher::State::run_worker() {
+    {
+        const std::lock_guard lock(mutex);
+        --starting;
+    }
     while (const PiecePointer piece = next()) {
         const Deliver deliver = piece->work(*piece);
         {

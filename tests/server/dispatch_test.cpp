@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <filesystem>
+#include <iterator>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -85,6 +87,31 @@ TEST_CASE("work runs on a fixed number of workers and waits in a bounded queue",
     held.let_go();
     CHECK(held.wait_ended(5).size() == 5);
     CHECK(held.most() == 2);
+}
+
+TEST_CASE("workers are started when they are needed", "[server]") {
+    const auto threads = [] {
+        const std::filesystem::directory_iterator tasks("/proc/self/task");
+        return std::distance(begin(tasks), end(tasks));
+    };
+    const auto before = threads();
+    SharedClock clock;
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 32, .task_workers = 32});
+    for (int call = 0; call < 3; ++call) { // one at a time
+        Held held;
+        REQUIRE(dispatcher.submit("", held.work()) == Admission::accepted);
+        REQUIRE(held.wait_running(1));
+        held.let_go();
+        CHECK(held.wait_ended(1).size() == 1);
+    }
+    CHECK(threads() - before < 16);
+    Held many;
+    for (int call = 0; call < 32; ++call) {
+        REQUIRE(dispatcher.submit("", many.work()) == Admission::accepted);
+    }
+    CHECK(many.wait_running(32));
+    many.let_go();
+    CHECK(many.wait_ended(32).size() == 32);
 }
 
 TEST_CASE("one subject has at most its share of the queue and of the workers", "[server]") {
