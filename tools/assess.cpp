@@ -56,6 +56,24 @@ take(const Section& section, base::Result<db::Rows>& result, Evidence& evidence)
     return table;
 }
 
+/// Each edition ends where the next begins.
+void add_statements(const Section& section, std::vector<ToolStatement>& statements) {
+    ToolStatement* older = nullptr;
+    for (const Edition& edition : section.editions) {
+        if (edition.sql.text.empty()) {
+            return;
+        }
+        if (older != nullptr) {
+            older->version_max = edition.since - 1;
+        }
+        older = &statements.emplace_back(ToolStatement{
+            .sql = edition.sql,
+            .would_tell = section.would_tell,
+            .columns = &section.columns(),
+            .version_min = edition.since});
+    }
+}
+
 } // namespace
 
 const db::Sql* edition_for(const Section& section, int server_version) {
@@ -85,22 +103,11 @@ std::string packet_schema(Sections sections) {
     return packet_schema(shapes);
 }
 
-std::vector<ToolStatement> statements_of(Sections sections) {
+std::vector<ToolStatement> statements_of(Sections sections, Sections more) {
     std::vector<ToolStatement> statements;
-    for (const Section* section : sections) {
-        ToolStatement* older = nullptr;
-        for (const Edition& edition : section->editions) {
-            if (edition.sql.text.empty()) {
-                break;
-            }
-            if (older != nullptr) {
-                older->version_max = edition.since - 1;
-            }
-            older = &statements.emplace_back(ToolStatement{
-                .sql = edition.sql,
-                .would_tell = section->would_tell,
-                .columns = &section->columns(),
-                .version_min = edition.since});
+    for (const Sections list : {sections, more}) {
+        for (const Section* section : list) {
+            add_statements(*section, statements);
         }
     }
     return statements;
@@ -142,13 +149,34 @@ base::Result<std::vector<std::optional<db::Table>>> read_sections(
     return tables;
 }
 
-void leave_out(const Section& section, const std::string& why, Evidence& evidence) {
-    evidence.rows.push_back(
-        {.name = std::string{section.name}, .columns = &section.columns(), .cells = {}}
-    );
-    evidence.not_examined.push_back(
-        {std::string{section.name}, why + " leaves it out", std::string{section.would_tell}}
-    );
+ViewReader::ViewReader(std::string view, Evidence& evidence)
+    : view_(std::move(view)), evidence_(evidence) {}
+
+void ViewReader::want(bool asked, SectionRequest section, std::optional<db::Table>& place) {
+    if (!asked) {
+        evidence_.rows.push_back(
+            {.name = std::string{section.section.name},
+             .columns = &section.section.columns(),
+             .cells = {}}
+        );
+        left_out_ += (left_out_.empty() ? "" : ", ") + std::string{section.section.name};
+        return;
+    }
+    wanted_.push_back(std::move(section));
+    places_.push_back(&place);
+}
+
+base::Status ViewReader::read(Context& context, const Call& call, const LaneRequest& request) {
+    INTERLOCK_TRY(auto tables, read_sections(context, call, request, wanted_, evidence_));
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+        *places_[i] = std::move(tables[i]);
+    }
+    if (!left_out_.empty()) {
+        evidence_.not_examined.push_back(
+            {left_out_, "view " + view_ + " leaves it out", "what view attention tells of it"}
+        );
+    }
+    return base::Done{};
 }
 
 std::optional<Severity> judge(double value, const Threshold& threshold) {

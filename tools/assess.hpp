@@ -40,7 +40,7 @@ NotExamined not_in_this_version(const Section& section, const db::ServerFacts& f
 /// Output schema of a tool whose packet has these sections.
 std::string packet_schema(Sections sections);
 /// The statements of these sections, each with the versions that it is for.
-std::vector<ToolStatement> statements_of(Sections sections);
+std::vector<ToolStatement> statements_of(Sections sections, Sections more = {});
 
 struct SectionRequest {
     const Section& section;
@@ -61,8 +61,22 @@ base::Result<std::vector<std::optional<db::Table>>> read_sections(
     Evidence& evidence
 );
 
-/// Empty rows for a section that `why` ("view size") does not ask for, and the gap that says so.
-void leave_out(const Section& section, const std::string& why, Evidence& evidence);
+/// The sections of a view: what it asks for is read in one transaction. The rest is left out, which
+/// the packet says once.
+class ViewReader {
+public:
+    ViewReader(std::string view, Evidence& evidence);
+    /// `place`: where the table goes that read() finds; it stays empty when it is not `asked` for.
+    void want(bool asked, SectionRequest section, std::optional<db::Table>& place);
+    base::Status read(Context& context, const Call& call, const LaneRequest& request);
+
+private:
+    std::string view_;
+    Evidence& evidence_;
+    std::vector<SectionRequest> wanted_;
+    std::vector<std::optional<db::Table>*> places_;
+    std::string left_out_;
+};
 
 /// From `warning` on, and from `critical` on, a value deserves that severity.
 struct Threshold {

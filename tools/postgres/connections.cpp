@@ -429,10 +429,6 @@ base::Result<Output> run(Context& context, const Call& call) {
 } // namespace
 
 Tool get_connections() {
-    std::vector<ToolStatement> statements = statements_of(sections);
-    for (ToolStatement& statement : statements_of(counted_sections)) {
-        statements.push_back(statement);
-    }
     return {
         .name = tool_name,
         .title = "Connections",
@@ -442,7 +438,7 @@ Tool get_connections() {
         .inputs = {target_input()},
         .output_schema = output_schema,
         .run = run,
-        .statements = std::move(statements),
+        .statements = statements_of(sections, counted_sections),
         .needs = {hidden_sessions_need()}};
 }
 

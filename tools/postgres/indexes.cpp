@@ -8,6 +8,7 @@
 #include "tools/postgres/lock_facts.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
+#include "tools/sql_text.hpp"
 #include "tools/targets.hpp"
 
 #include <array>
@@ -31,7 +32,7 @@ constexpr double key_rows_warning = 100'000;
 // Never what enforces or identifies: unique, exclusion and constraint indexes and replica
 // identities. Indexes of partitions are counted with the one that they belong to, for they can only
 // go together. The definition is left out where reading it would wait for a lock.
-constexpr db::Sql unused_14{"indexes_unused_14", R"sql(
+constexpr std::string_view unused_head = R"sql(
     with standbys as (
         select pg_catalog.count(*) as standbys
         from pg_catalog.pg_stat_replication r
@@ -71,75 +72,13 @@ constexpr db::Sql unused_14{"indexes_unused_14", R"sql(
     select pg_catalog.format('%I.%I', n.nspname, x.relname) as index,
            pg_catalog.format('%I.%I', tn.nspname, t.relname) as relation,
            c.scans, c.pages * pg_catalog.current_setting('block_size')::bigint as bytes,
-           c.parts as partitions,
-           null::timestamptz as last_scan,
-           pg_catalog.pg_stat_get_tuples_inserted(t.oid)
-               + pg_catalog.pg_stat_get_tuples_updated(t.oid)
-               - pg_catalog.pg_stat_get_tuples_hot_updated(t.oid) as writes,
-           pg_catalog.concat_ws(', ',
-               case when c.has_expression then 'its expression has statistics of its own' end,
-               case when c.indisclustered then 'the table is clustered on it' end,
-               (select 'supports foreign key '
-                       || pg_catalog.string_agg(pg_catalog.quote_ident(k.conname), ', '
-                                                order by k.conname)
-                from pg_catalog.pg_constraint k
-                where k.conrelid = c.indrelid and k.contype = 'f'
-                  and k.conkey[1] = (select i.indkey[0] from pg_catalog.pg_index i
-                                     where i.indexrelid = c.indexrelid))) as note,
-           case when k.relation is null
-                then pg_catalog.left(pg_catalog.pg_get_indexdef(c.indexrelid), 1000)
-           end as definition
-    from candidates c
-    join pg_catalog.pg_class x on x.oid = c.indexrelid
-    join pg_catalog.pg_namespace n on n.oid = x.relnamespace
-    join pg_catalog.pg_class t on t.oid = c.indrelid
-    join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
-    left join locked k on k.relation = t.oid
-    order by c.scans = 0 desc, c.pages desc)sql"};
-
+           c.parts as partitions,)sql";
 // Version 16 remembers when an index was last used.
-constexpr db::Sql unused_16{"indexes_unused_16", R"sql(
-    with standbys as (
-        select pg_catalog.count(*) as standbys
-        from pg_catalog.pg_stat_replication r
-        where not exists (select from pg_catalog.pg_replication_slots s
-                          where s.active_pid = r.pid and s.slot_type = 'logical')
-    ), sized as (
-        select coalesce(h.inhparent, i.indexrelid) as indexrelid,
-               pg_catalog.array_agg(i.indexrelid) as members,
-               sum(c.relpages::bigint)::bigint as pages, pg_catalog.count(h.inhparent) as parts
-        from pg_catalog.pg_index i
-        join pg_catalog.pg_class c on c.oid = i.indexrelid and c.relkind = 'i'
-                                      and c.relpersistence <> 't'
-                                      and c.relnamespace <> 'pg_catalog'::pg_catalog.regnamespace
-                                      and c.relnamespace <> 'pg_toast'::pg_catalog.regnamespace
-        left join pg_catalog.pg_inherits h on h.inhrelid = i.indexrelid
-        where i.indisvalid and not i.indisunique and not i.indisexclusion and not i.indisreplident
-        group by 1
-        having sum(c.relpages::bigint) >= $1::int
-    ), used as (
-        select s.*, (select sum(pg_catalog.pg_stat_get_numscans(m.oid))::bigint
-                     from pg_catalog.unnest(s.members) m(oid)) as scans
-        from sized s
-    ), candidates as (
-        select u.*, i.indrelid, i.indisclustered, i.indexprs is not null as has_expression
-        from used u
-        join pg_catalog.pg_index i on i.indexrelid = u.indexrelid
-        join pg_catalog.pg_class t on t.oid = i.indrelid
-        where u.scans < 10
-          and not exists (select from pg_catalog.pg_constraint k where k.conindid = u.indexrelid)
-        order by u.scans = 0 desc, u.pages desc
-        limit $2::int
-    ), locked as materialized (
-        select distinct l.relation
-        from pg_catalog.pg_locks l
-        where l.mode = 'AccessExclusiveLock' and l.relation is not null
-    )
-    select pg_catalog.format('%I.%I', n.nspname, x.relname) as index,
-           pg_catalog.format('%I.%I', tn.nspname, t.relname) as relation,
-           c.scans, c.pages * pg_catalog.current_setting('block_size')::bigint as bytes,
-           c.parts as partitions,
-           pg_catalog.pg_stat_get_lastscan(c.indexrelid) as last_scan,
+constexpr std::string_view unused_last_14 = R"sql(
+           null::timestamptz as last_scan,)sql";
+constexpr std::string_view unused_last_16 = R"sql(
+           pg_catalog.pg_stat_get_lastscan(c.indexrelid) as last_scan,)sql";
+constexpr std::string_view unused_tail = R"sql(
            pg_catalog.pg_stat_get_tuples_inserted(t.oid)
                + pg_catalog.pg_stat_get_tuples_updated(t.oid)
                - pg_catalog.pg_stat_get_tuples_hot_updated(t.oid) as writes,
@@ -162,7 +101,9 @@ constexpr db::Sql unused_16{"indexes_unused_16", R"sql(
     join pg_catalog.pg_class t on t.oid = c.indrelid
     join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
     left join locked k on k.relation = t.oid
-    order by c.scans = 0 desc, c.pages desc)sql"};
+    order by c.scans = 0 desc, c.pages desc)sql";
+constexpr db::Sql unused_14{"indexes_unused_14", joined<unused_head, unused_last_14, unused_tail>};
+constexpr db::Sql unused_16{"indexes_unused_16", joined<unused_head, unused_last_16, unused_tail>};
 
 // `index` can go because every use of it can use `covered_by`: the same access method, columns,
 // operator classes, collations, directions and predicate; the same expressions; its included
@@ -771,19 +712,15 @@ base::Result<Read> read_view(
     const std::string one_more = std::to_string(limit + 1);
     const bool all = view == "attention";
     Read out;
-    std::vector<SectionRequest> wanted;
-    std::vector<std::optional<db::Table>*> places;
+    ViewReader reader(view, evidence);
     const auto want = [&](const Section& section,
                           std::vector<db::Cell> parameters,
                           std::optional<db::Table>& place) {
-        if (all || view == section.name || &section == &totals_section) {
-            wanted.push_back(
-                {.section = section, .parameters = std::move(parameters), .rows_max = limit}
-            );
-            places.push_back(&place);
-        } else {
-            leave_out(section, "view " + view, evidence);
-        }
+        reader.want(
+            all || view == section.name || &section == &totals_section,
+            {.section = section, .parameters = std::move(parameters), .rows_max = limit},
+            place
+        );
     };
     constexpr const char* unused_pages_min = "1280"; // 10 MB
     want(unused_section, {all ? unused_pages_min : "0", one_more}, out.unused);
@@ -793,10 +730,7 @@ base::Result<Read> read_view(
     want(missing_section, {one_more}, out.missing);
     want(bloat_section, {one_more}, out.bloat);
     want(totals_section, {}, out.totals);
-    INTERLOCK_TRY(auto tables, read_sections(context, call, request, wanted, evidence));
-    for (std::size_t i = 0; i < places.size(); ++i) {
-        *places[i] = std::move(tables[i]);
-    }
+    INTERLOCK_CHECK(reader.read(context, call, request));
     return out;
 }
 

@@ -6,6 +6,7 @@
 #include "tools/render.hpp"
 #include "tools/run.hpp"
 #include "tools/sampler.hpp"
+#include "tools/sql_text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -86,7 +87,7 @@ constexpr db::Sql standbys_sql{"replication_standbys", R"sql(
     order by behind_bytes desc nulls first
     limit 50)sql"};
 
-constexpr db::Sql slots_sql{"replication_slots", R"sql(
+constexpr std::string_view slots_head = R"sql(
     with at as materialized (
         select case when pg_catalog.pg_is_in_recovery()
                     then pg_catalog.pg_last_wal_replay_lsn()
@@ -96,54 +97,29 @@ constexpr db::Sql slots_sql{"replication_slots", R"sql(
            pg_catalog.pg_wal_lsn_diff(at.lsn, s.restart_lsn) as retained_bytes,
            pg_catalog.pg_wal_lsn_diff(at.lsn, s.confirmed_flush_lsn) as unconfirmed_bytes,
            s.wal_status, s.safe_wal_size as safe_bytes,
-           greatest(pg_catalog.age(s.xmin), pg_catalog.age(s.catalog_xmin)) as xmin_age,
+           greatest(pg_catalog.age(s.xmin), pg_catalog.age(s.catalog_xmin)) as xmin_age,)sql";
+constexpr std::string_view slots_ends_14 = R"sql(
            null::float8 as inactive_seconds, null::text as invalid, null::bool as failover,
-           null::bool as synced, t.spill_bytes
-    from pg_catalog.pg_replication_slots s
-    cross join at
-    left join pg_catalog.pg_stat_replication_slots t using (slot_name)
-    order by retained_bytes desc nulls last
-    limit 100)sql"};
-
-constexpr db::Sql slots_sql_16{"replication_slots_16", R"sql(
-    with at as materialized (
-        select case when pg_catalog.pg_is_in_recovery()
-                    then pg_catalog.pg_last_wal_replay_lsn()
-                    else pg_catalog.pg_current_wal_lsn() end as lsn
-    )
-    select s.slot_name, s.slot_type, s.plugin, s.database, s.temporary, s.active,
-           pg_catalog.pg_wal_lsn_diff(at.lsn, s.restart_lsn) as retained_bytes,
-           pg_catalog.pg_wal_lsn_diff(at.lsn, s.confirmed_flush_lsn) as unconfirmed_bytes,
-           s.wal_status, s.safe_wal_size as safe_bytes,
-           greatest(pg_catalog.age(s.xmin), pg_catalog.age(s.catalog_xmin)) as xmin_age,
+           null::bool as synced, t.spill_bytes)sql";
+constexpr std::string_view slots_ends_16 = R"sql(
            null::float8 as inactive_seconds,
            case when s.conflicting then 'conflict with recovery' end as invalid,
-           null::bool as failover, null::bool as synced, t.spill_bytes
-    from pg_catalog.pg_replication_slots s
-    cross join at
-    left join pg_catalog.pg_stat_replication_slots t using (slot_name)
-    order by retained_bytes desc nulls last
-    limit 100)sql"};
-
-constexpr db::Sql slots_sql_17{"replication_slots_17", R"sql(
-    with at as materialized (
-        select case when pg_catalog.pg_is_in_recovery()
-                    then pg_catalog.pg_last_wal_replay_lsn()
-                    else pg_catalog.pg_current_wal_lsn() end as lsn
-    )
-    select s.slot_name, s.slot_type, s.plugin, s.database, s.temporary, s.active,
-           pg_catalog.pg_wal_lsn_diff(at.lsn, s.restart_lsn) as retained_bytes,
-           pg_catalog.pg_wal_lsn_diff(at.lsn, s.confirmed_flush_lsn) as unconfirmed_bytes,
-           s.wal_status, s.safe_wal_size as safe_bytes,
-           greatest(pg_catalog.age(s.xmin), pg_catalog.age(s.catalog_xmin)) as xmin_age,
+           null::bool as failover, null::bool as synced, t.spill_bytes)sql";
+constexpr std::string_view slots_ends_17 = R"sql(
            extract(epoch from pg_catalog.clock_timestamp() - s.inactive_since)::float8
                as inactive_seconds,
-           s.invalidation_reason as invalid, s.failover, s.synced, t.spill_bytes
+           s.invalidation_reason as invalid, s.failover, s.synced, t.spill_bytes)sql";
+constexpr std::string_view slots_tail = R"sql(
     from pg_catalog.pg_replication_slots s
     cross join at
     left join pg_catalog.pg_stat_replication_slots t using (slot_name)
     order by retained_bytes desc nulls last
-    limit 100)sql"};
+    limit 100)sql";
+constexpr db::Sql slots_sql{"replication_slots", joined<slots_head, slots_ends_14, slots_tail>};
+constexpr db::Sql slots_sql_16{
+    "replication_slots_16", joined<slots_head, slots_ends_16, slots_tail>};
+constexpr db::Sql slots_sql_17{
+    "replication_slots_17", joined<slots_head, slots_ends_17, slots_tail>};
 
 // Its connection string is left alone: it may hold a password.
 constexpr db::Sql receiver_sql{"replication_receiver", R"sql(
@@ -168,80 +144,74 @@ constexpr db::Sql conflicts_sql{"replication_conflicts", R"sql(
              + c.confl_tablespace desc
     limit 20)sql"};
 
-constexpr db::Sql subscriptions_sql{"replication_subscriptions", R"sql(
+constexpr std::string_view subscriptions_head = R"sql(
     select s.subname as subscription, d.datname as database, s.subenabled as enabled,
            s.subslotname as slot_name, w.pid,
            pg_catalog.pg_wal_lsn_diff(w.received_lsn, w.latest_end_lsn) as unapplied_bytes,
            pg_catalog.round(extract(epoch from
-               pg_catalog.clock_timestamp() - w.last_msg_receipt_time), 1) as silent_seconds,
-           null::bigint as apply_errors, null::bigint as sync_errors, null::bigint as conflicts,
-           case when d.datname = pg_catalog.current_database()
-                then (select pg_catalog.count(*) from pg_catalog.pg_subscription_rel r
-                      where r.srsubid = s.oid and r.srsubstate <> 'r') end as tables_not_ready
-    from pg_catalog.pg_subscription s
-    join pg_catalog.pg_database d on d.oid = s.subdbid
-    left join pg_catalog.pg_stat_subscription w on w.subid = s.oid and w.relid is null
-    order by s.subenabled, w.pid nulls first, s.subname
-    limit 50)sql"};
-
-constexpr db::Sql subscriptions_sql_15{"replication_subscriptions_15", R"sql(
-    select s.subname as subscription, d.datname as database, s.subenabled as enabled,
-           s.subslotname as slot_name, w.pid,
-           pg_catalog.pg_wal_lsn_diff(w.received_lsn, w.latest_end_lsn) as unapplied_bytes,
-           pg_catalog.round(extract(epoch from
-               pg_catalog.clock_timestamp() - w.last_msg_receipt_time), 1) as silent_seconds,
+               pg_catalog.clock_timestamp() - w.last_msg_receipt_time), 1) as silent_seconds,)sql";
+constexpr std::string_view subscriptions_counts_14 = R"sql(
+           null::bigint as apply_errors, null::bigint as sync_errors,
+           null::bigint as conflicts,)sql";
+constexpr std::string_view subscriptions_counts_15 = R"sql(
            t.apply_error_count as apply_errors, t.sync_error_count as sync_errors,
-           null::bigint as conflicts,
-           case when d.datname = pg_catalog.current_database()
-                then (select pg_catalog.count(*) from pg_catalog.pg_subscription_rel r
-                      where r.srsubid = s.oid and r.srsubstate <> 'r') end as tables_not_ready
-    from pg_catalog.pg_subscription s
-    join pg_catalog.pg_database d on d.oid = s.subdbid
-    left join pg_catalog.pg_stat_subscription w on w.subid = s.oid and w.relid is null
-    left join pg_catalog.pg_stat_subscription_stats t on t.subid = s.oid
-    order by s.subenabled, w.pid nulls first, s.subname
-    limit 50)sql"};
-
-// From 16 on an apply worker may lead parallel ones, which are rows too.
-constexpr db::Sql subscriptions_sql_16{"replication_subscriptions_16", R"sql(
-    select s.subname as subscription, d.datname as database, s.subenabled as enabled,
-           s.subslotname as slot_name, w.pid,
-           pg_catalog.pg_wal_lsn_diff(w.received_lsn, w.latest_end_lsn) as unapplied_bytes,
-           pg_catalog.round(extract(epoch from
-               pg_catalog.clock_timestamp() - w.last_msg_receipt_time), 1) as silent_seconds,
-           t.apply_error_count as apply_errors, t.sync_error_count as sync_errors,
-           null::bigint as conflicts,
-           case when d.datname = pg_catalog.current_database()
-                then (select pg_catalog.count(*) from pg_catalog.pg_subscription_rel r
-                      where r.srsubid = s.oid and r.srsubstate <> 'r') end as tables_not_ready
-    from pg_catalog.pg_subscription s
-    join pg_catalog.pg_database d on d.oid = s.subdbid
-    left join pg_catalog.pg_stat_subscription w
-        on w.subid = s.oid and w.relid is null and w.leader_pid is null
-    left join pg_catalog.pg_stat_subscription_stats t on t.subid = s.oid
-    order by s.subenabled, w.pid nulls first, s.subname
-    limit 50)sql"};
-
-constexpr db::Sql subscriptions_sql_18{"replication_subscriptions_18", R"sql(
-    select s.subname as subscription, d.datname as database, s.subenabled as enabled,
-           s.subslotname as slot_name, w.pid,
-           pg_catalog.pg_wal_lsn_diff(w.received_lsn, w.latest_end_lsn) as unapplied_bytes,
-           pg_catalog.round(extract(epoch from
-               pg_catalog.clock_timestamp() - w.last_msg_receipt_time), 1) as silent_seconds,
+           null::bigint as conflicts,)sql";
+constexpr std::string_view subscriptions_counts_18 = R"sql(
            t.apply_error_count as apply_errors, t.sync_error_count as sync_errors,
            t.confl_insert_exists + t.confl_update_origin_differs + t.confl_update_exists
                + t.confl_update_missing + t.confl_delete_origin_differs
-               + t.confl_delete_missing + t.confl_multiple_unique_conflicts as conflicts,
+               + t.confl_delete_missing + t.confl_multiple_unique_conflicts as conflicts,)sql";
+constexpr std::string_view subscriptions_from = R"sql(
            case when d.datname = pg_catalog.current_database()
                 then (select pg_catalog.count(*) from pg_catalog.pg_subscription_rel r
                       where r.srsubid = s.oid and r.srsubstate <> 'r') end as tables_not_ready
     from pg_catalog.pg_subscription s
-    join pg_catalog.pg_database d on d.oid = s.subdbid
+    join pg_catalog.pg_database d on d.oid = s.subdbid)sql";
+constexpr std::string_view subscriptions_workers_14 = R"sql(
+    left join pg_catalog.pg_stat_subscription w on w.subid = s.oid and w.relid is null)sql";
+constexpr std::string_view subscriptions_workers_15 = R"sql(
+    left join pg_catalog.pg_stat_subscription w on w.subid = s.oid and w.relid is null
+    left join pg_catalog.pg_stat_subscription_stats t on t.subid = s.oid)sql";
+// From 16 on an apply worker may lead parallel ones, which are rows too.
+constexpr std::string_view subscriptions_workers_16 = R"sql(
     left join pg_catalog.pg_stat_subscription w
         on w.subid = s.oid and w.relid is null and w.leader_pid is null
-    left join pg_catalog.pg_stat_subscription_stats t on t.subid = s.oid
+    left join pg_catalog.pg_stat_subscription_stats t on t.subid = s.oid)sql";
+constexpr std::string_view subscriptions_tail = R"sql(
     order by s.subenabled, w.pid nulls first, s.subname
-    limit 50)sql"};
+    limit 50)sql";
+constexpr db::Sql subscriptions_sql{
+    "replication_subscriptions",
+    joined<
+        subscriptions_head,
+        subscriptions_counts_14,
+        subscriptions_from,
+        subscriptions_workers_14,
+        subscriptions_tail>};
+constexpr db::Sql subscriptions_sql_15{
+    "replication_subscriptions_15",
+    joined<
+        subscriptions_head,
+        subscriptions_counts_15,
+        subscriptions_from,
+        subscriptions_workers_15,
+        subscriptions_tail>};
+constexpr db::Sql subscriptions_sql_16{
+    "replication_subscriptions_16",
+    joined<
+        subscriptions_head,
+        subscriptions_counts_15,
+        subscriptions_from,
+        subscriptions_workers_16,
+        subscriptions_tail>};
+constexpr db::Sql subscriptions_sql_18{
+    "replication_subscriptions_18",
+    joined<
+        subscriptions_head,
+        subscriptions_counts_18,
+        subscriptions_from,
+        subscriptions_workers_16,
+        subscriptions_tail>};
 
 // Updates and deletes of such a table fail at the publisher.
 constexpr db::Sql identities_sql{"replication_identities", R"sql(
@@ -878,10 +848,6 @@ base::Result<Output> run(Context& context, const Call& call) {
 } // namespace
 
 Tool get_replication() {
-    std::vector<ToolStatement> statements = statements_of(sections);
-    for (ToolStatement& statement : statements_of(counted_sections)) {
-        statements.push_back(statement);
-    }
     return {
         .name = tool_name,
         .title = "Replication",
@@ -891,7 +857,7 @@ Tool get_replication() {
         .inputs = {target_input()},
         .output_schema = output_schema,
         .run = run,
-        .statements = std::move(statements),
+        .statements = statements_of(sections, counted_sections),
         .needs = {hidden_sessions_need()}};
 }
 

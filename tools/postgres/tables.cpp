@@ -585,38 +585,26 @@ base::Result<Read> read_view(
     const std::string one_more = std::to_string(limit + 1);
     const bool all = view == "attention";
     Read out;
-    std::vector<SectionRequest> wanted;
-    std::vector<std::optional<db::Table>*> places;
-    const auto want = [&](bool asked, SectionRequest section, std::optional<db::Table>& place) {
-        if (asked) {
-            wanted.push_back(std::move(section));
-            places.push_back(&place);
-        } else {
-            leave_out(section.section, "view " + view, evidence);
-        }
-    };
-    want(
+    ViewReader reader(view, evidence);
+    reader.want(
         view != "bloat" && view != "schema",
         {.section = tables_section, .parameters = {view, one_more}, .rows_max = limit},
         out.tables
     );
-    want(
+    reader.want(
         all || view == "bloat",
         {.section = bloat_section, .parameters = {one_more}, .rows_max = limit},
         out.bloat
     );
-    want(
+    reader.want(
         all || view == "schema",
         {.section = gaps_section,
          .parameters = {std::to_string(all ? 10 : limit)},
          .rows_max = 3 * limit},
         out.gaps
     );
-    want(true, {.section = totals_section, .rows_max = 1}, out.totals);
-    INTERLOCK_TRY(auto tables, read_sections(context, call, request, wanted, evidence));
-    for (std::size_t i = 0; i < places.size(); ++i) {
-        *places[i] = std::move(tables[i]);
-    }
+    reader.want(true, {.section = totals_section, .rows_max = 1}, out.totals);
+    INTERLOCK_CHECK(reader.read(context, call, request));
     return out;
 }
 

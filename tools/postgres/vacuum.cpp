@@ -7,6 +7,7 @@
 #include "tools/postgres/lock_facts.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
+#include "tools/sql_text.hpp"
 #include "tools/targets.hpp"
 
 #include <algorithm>
@@ -202,7 +203,7 @@ constexpr db::Sql tables_sql{"vacuum_tables", R"sql(
     where k.rank >= 0.5
     order by k.rank desc)sql"};
 
-constexpr db::Sql workers_14{"vacuum_workers_14", R"sql(
+constexpr std::string_view workers_head = R"sql(
     select a.pid, a.backend_type, coalesce(p.datname, a.datname) as database,
            case when p.datid = (select d.oid from pg_catalog.pg_database d
                                 where d.datname = pg_catalog.current_database())
@@ -215,34 +216,13 @@ constexpr db::Sql workers_14{"vacuum_workers_14", R"sql(
                as scanned_percent,
            p.heap_blks_total * pg_catalog.current_setting('block_size')::bigint as bytes,
            p.index_vacuum_count as index_passes,
-           pg_catalog.round(100.0 * p.num_dead_tuples
-                            / nullif(p.max_dead_tuples, 0), 1) as memory_percent,
-           pg_catalog.round(extract(epoch from
-               pg_catalog.clock_timestamp() - a.xact_start), 3) as seconds,
-           a.wait_event_type || ': ' || a.wait_event as wait_event,
-           a.query like '%(to prevent wraparound)' as prevents_wraparound
-    from pg_catalog.pg_stat_activity a
-    left join pg_catalog.pg_stat_progress_vacuum p on p.pid = a.pid
-    where a.backend_type = 'autovacuum worker' or p.pid is not null
-    order by a.xact_start nulls last
-    limit $1::int)sql"};
-
+           pg_catalog.round(100.0 * )sql";
 // Version 17 keeps dead rows in a tree and counts its bytes.
-constexpr db::Sql workers_17{"vacuum_workers_17", R"sql(
-    select a.pid, a.backend_type, coalesce(p.datname, a.datname) as database,
-           case when p.datid = (select d.oid from pg_catalog.pg_database d
-                                where d.datname = pg_catalog.current_database())
-                then (select pg_catalog.format('%I.%I', n.nspname, c.relname)
-                      from pg_catalog.pg_class c
-                      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-                      where c.oid = p.relid) end as relation,
-           p.phase,
-           pg_catalog.round(100.0 * p.heap_blks_scanned / nullif(p.heap_blks_total, 0), 1)
-               as scanned_percent,
-           p.heap_blks_total * pg_catalog.current_setting('block_size')::bigint as bytes,
-           p.index_vacuum_count as index_passes,
-           pg_catalog.round(100.0 * p.dead_tuple_bytes
-                            / nullif(p.max_dead_tuple_bytes, 0), 1) as memory_percent,
+constexpr std::string_view workers_memory_14 = R"sql(p.num_dead_tuples
+                            / nullif(p.max_dead_tuples, 0))sql";
+constexpr std::string_view workers_memory_17 = R"sql(p.dead_tuple_bytes
+                            / nullif(p.max_dead_tuple_bytes, 0))sql";
+constexpr std::string_view workers_tail = R"sql(, 1) as memory_percent,
            pg_catalog.round(extract(epoch from
                pg_catalog.clock_timestamp() - a.xact_start), 3) as seconds,
            a.wait_event_type || ': ' || a.wait_event as wait_event,
@@ -251,7 +231,11 @@ constexpr db::Sql workers_17{"vacuum_workers_17", R"sql(
     left join pg_catalog.pg_stat_progress_vacuum p on p.pid = a.pid
     where a.backend_type = 'autovacuum worker' or p.pid is not null
     order by a.xact_start nulls last
-    limit $1::int)sql"};
+    limit $1::int)sql";
+constexpr db::Sql workers_14{
+    "vacuum_workers_14", joined<workers_head, workers_memory_14, workers_tail>};
+constexpr db::Sql workers_17{
+    "vacuum_workers_17", joined<workers_head, workers_memory_17, workers_tail>};
 
 constexpr db::Sql throttle_sql{"vacuum_throttle", R"sql(
     with set_to as materialized (
