@@ -36,7 +36,8 @@ export function judge(figures, widths, heldConnections) {
     return marks;
 }
 
-const rows = (lines) => {
+/** A Markdown table, its first line the head. */
+export const rows = (lines) => {
     const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
     const text = (line) => '| ' + line.map((cell, i) => cell.padEnd(widths[i])).join(' | ') + ' |';
     const rule = '|' + widths.map((width) => '-'.repeat(width + 2)).join('|') + '|';
