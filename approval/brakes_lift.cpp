@@ -1,6 +1,7 @@
 #include "approval/brakes_lift.hpp"
 
 #include "approval/brake_rows.hpp"
+#include "approval/spending.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
 
@@ -41,7 +42,9 @@ base::Status remove(
         "delete from brakes where kind = $1 and name = $2 and issuer = $3",
         {name(brake.kind), brake.name, brake.issuer}
     ));
-    return base::done;
+    return brake.kind == BrakeKind::identity
+               ? forget_spending(transaction, brake.name, brake.issuer)
+               : base::done;
 }
 
 } // namespace
@@ -59,6 +62,7 @@ lift_brakes(db::Store& store, base::Random& random, const Lift& lift) {
     std::vector<Brake> lifted;
     const auto status = store.transact([&](db::StoreTransaction& transaction) -> base::Status {
         INTERLOCK_CHECK(create_brake_tables(transaction));
+        INTERLOCK_CHECK(create_spending_table(transaction));
         INTERLOCK_TRY(lifted, named(transaction, by));
         if (lifted.empty()) {
             return Error{

@@ -1,5 +1,6 @@
 #include "approval/brakes.hpp"
 #include "approval/queue_rows.hpp"
+#include "approval/spending.hpp"
 #include "base/digest.hpp"
 #include "base/limits.hpp"
 #include "telemetry/audit_log.hpp"
@@ -50,6 +51,7 @@ base::Status Queue::create_tables() {
     return store_.transact([&](db::StoreTransaction& transaction) -> base::Status {
         INTERLOCK_CHECK(telemetry::create_audit_tables(transaction, random_));
         INTERLOCK_CHECK(create_brake_tables(transaction));
+        INTERLOCK_CHECK(create_spending_table(transaction));
         return rows::create_tables(transaction);
     });
 }

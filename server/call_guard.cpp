@@ -119,6 +119,9 @@ std::optional<Barred> CallGuard::Passage::begin() {
         return stopped;
     }
     const telemetry::Identity& identity = job_.access.identity;
+    if (guard_.parts_.spending != nullptr) {
+        guard_.parts_.spending->introduce(identity);
+    }
     const auto begun =
         guard_.parts_.supervisor.begin(session_owner(identity), guard_.parts_.clock.ticks());
     if (!begun) {
@@ -245,9 +248,6 @@ void CallGuard::suspend(const telemetry::Identity& identity, const Breach& breac
     );
     parts_.metrics.count(telemetry::Counter::suspensions, {breach.cause});
     parts_.brakes.suspend(brake, render_transcript(breach.transcript));
-    if (parts_.on_breach) {
-        parts_.on_breach(brake, breach);
-    }
 }
 
 } // namespace interlock::server

@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "server/brakes_watch.hpp"
 #include "server/protocol.hpp"
+#include "server/spending_watch.hpp"
 #include "server/supervisor.hpp"
 #include "telemetry/metrics.hpp"
 
@@ -41,8 +42,7 @@ struct CallGuardParts {
     Supervisor& supervisor;
     telemetry::Metrics& metrics;
     base::Clock& clock;
-    /// Told of a suspension besides the log and the metric; may be empty. Any thread.
-    std::function<void(const approval::Brake&, const Breach&)> on_breach = {};
+    SpendingWatch* spending = nullptr; // null: budgets are this server's alone
 };
 
 /// Thread-safe.
@@ -82,12 +82,13 @@ public:
     /// goes on calling must not fill the disk that everybody's calls need. Counts it.
     bool records_barred();
     bool judges() const { return parts_.supervisor.watches(); }
+    /// From now on it is stopped, and people find out why.
+    void suspend(const telemetry::Identity& identity, const Breach& breach);
 
 private:
     static std::optional<Barred> why(const BrakesInForce& brakes, const Job& job);
     static std::optional<Barred>
     why(const BrakesInForce& brakes, const telemetry::Identity& identity);
-    void suspend(const telemetry::Identity& identity, const Breach& breach);
 
     CallGuardParts parts_;
     std::mutex mutex_;

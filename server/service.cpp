@@ -14,6 +14,7 @@
 #include "server/diagnostic_offer.hpp"
 #include "server/plan_watcher.hpp"
 #include "server/queue_monitor.hpp"
+#include "server/spending_watch.hpp"
 #include "telemetry/audit_log.hpp"
 #include "telemetry/span_file.hpp"
 #include "tools/catalog.hpp"
@@ -28,6 +29,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -37,6 +39,18 @@ namespace {
 
 constexpr const char* program = "interlock-server";
 constexpr std::size_t checks_at_once = 8; // a start must not wait for dead targets one by one
+
+/// The roles that rules map callers to, each once.
+std::vector<std::string> mapped_roles(const Options& options) {
+    std::set<std::string> roles;
+    if (options.authorization) {
+        for (const IdentityRule& rule : options.authorization->rules) {
+            roles.insert(rule.database_role);
+        }
+    }
+    roles.erase("");
+    return {roles.begin(), roles.end()};
+}
 
 /// done: narrow, or not to be told now. An Error: this credential must not be used.
 base::Status check_one(const db::TargetAddress& address) {
@@ -91,7 +105,7 @@ struct Service::State {
           tracer(*spans, clock, random),
           targets(chosen.targets, clock, metrics),
           context{targets, *evidence, metrics, tracer, clock, random, tools::AnswerChecks::sampled},
-          drift({targets, tools::catalog(), clock, metrics}),
+          drift({targets, tools::catalog(), clock, metrics, mapped_roles(chosen)}),
           sampler({targets, clock}) {
         context.drift = &drift;
         context.sampler = &sampler;
@@ -125,7 +139,8 @@ struct Service::State {
     std::vector<std::string> toolsets{options.toolsets};
     BrakesWatch brakes{{*brakes_store, *store, random, metrics}};
     Supervisor supervisor{options.supervisor};
-    CallGuard guard{{brakes, supervisor, metrics, clock}};
+    SpendingWatch spending{{*brakes_store, *store, supervisor, clock}};
+    CallGuard guard{{brakes, supervisor, metrics, clock, &spending}};
     TurnedAway turned_away{metrics, clock};
     std::optional<Catalogue> catalogue;
     Sessions sessions{clock, random, &metrics};
@@ -273,6 +288,9 @@ Service::open(const Options& options, base::Clock& clock, base::Random& random) 
         [hub = &state->hub] { return hub->watched(); },
         [hub = &state->hub](const std::string& uri) { hub->resource_updated(uri); }});
     state->monitor.emplace(state->queue, state->metrics);
+    state->spending.start([guard = &state->guard](
+                              const telemetry::Identity& identity, const Breach& breach
+                          ) { guard->suspend(identity, breach); });
     // The last: what it tells of a change has to stand. Calls are not let in before.
     INTERLOCK_CHECK(state->brakes.start([at = state.get()](
                                             const BrakesInForce& before, const BrakesInForce& now
@@ -325,6 +343,7 @@ TurnedAway& Service::turned_away() {
 base::Status Service::reload(const Options& options) {
     INTERLOCK_CHECK(state_->offer_again(options.toolsets));
     state_->supervisor.use(options.supervisor);
+    state_->drift.use_roles(mapped_roles(options));
     return base::done;
 }
 
@@ -358,6 +377,7 @@ void Service::drain() {
     state_->monitor.reset();
     state_->hub.close();
     state_->dispatcher->drain(base::limits::drain_max);
+    state_->spending.stop(); // may suspend somebody yet
     state_->brakes.stop();
     state_->sessions.close(); // standing streams would hold the listener open
     state_->sessions.on_end({});

@@ -107,15 +107,9 @@ Supervisor::begin(const std::string& identity, base::Ticks now) {
     }
     roll_over(*watched, now);
     watched->last = now;
-    ++watched->calls;
-    if (watched->calls > limits_->calls) {
-        return std::optional(report(
-            identity,
-            {.cause = "calls",
-             .reason = std::to_string(limits_->calls) + " calls within " +
-                       seconds_text(limits_->window) + " are used up.",
-             .transcript = {}}
-        ));
+    spend(*watched, {.calls = 1});
+    if (auto breach = over_budget(*watched)) {
+        return std::optional(report(identity, std::move(*breach)));
     }
     ++watched->under_way;
     return std::optional<Breach>{};
@@ -131,8 +125,10 @@ std::optional<Breach> Supervisor::end(const FinishedCall& call, base::Ticks now)
     roll_over(watched, now);
     watched.last = now;
     watched.under_way = std::max(watched.under_way - 1, 0LL);
-    watched.result_bytes += static_cast<long long>(call.line.result_bytes);
-    watched.database += call.database;
+    spend(
+        watched,
+        {.result_bytes = static_cast<long long>(call.line.result_bytes), .database = call.database}
+    );
     watched.lines.push_back(call.line);
     if (watched.lines.size() > limits::transcript_calls) {
         watched.lines.pop_front();
@@ -162,6 +158,65 @@ std::size_t Supervisor::identities() const {
     return watched_.size();
 }
 
+base::Duration Supervisor::window() const {
+    const std::lock_guard lock(mutex_);
+    return limits_ ? limits_->window : base::Duration{};
+}
+
+bool Supervisor::knows(const std::string& identity) const {
+    const std::lock_guard lock(mutex_);
+    return watched_.contains(identity);
+}
+
+void Supervisor::introduce(
+    const std::string& identity, const approval::WindowSpending& elsewhere, base::Ticks now
+) {
+    const std::lock_guard lock(mutex_);
+    if (!limits_ || watched_.contains(identity)) {
+        return; // another call of it was quicker
+    }
+    if (Watched* const watched = find_or_add(identity, now)) {
+        watched->spent = elsewhere.total;
+        watched->window_began = now - elsewhere.age;
+    }
+}
+
+Supervisor::Counted Supervisor::take_untold() {
+    const std::lock_guard lock(mutex_);
+    Counted untold;
+    for (auto& [identity, watched] : watched_) {
+        if (watched.untold != approval::Spending{}) {
+            untold.emplace(identity, std::exchange(watched.untold, {}));
+        }
+    }
+    return untold;
+}
+
+void Supervisor::give_back(const Counted& untold) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [identity, spending] : untold) {
+        if (const auto found = watched_.find(identity); found != watched_.end()) {
+            found->second.untold = found->second.untold + spending;
+        }
+    }
+}
+
+/// Whoever is not watched any more was suspended meanwhile: nothing is to be said of it twice.
+std::optional<Breach> Supervisor::learn(
+    const std::string& identity, const approval::WindowSpending& all, base::Ticks now
+) {
+    const std::lock_guard lock(mutex_);
+    const auto found = watched_.find(identity);
+    if (!limits_ || found == watched_.end()) {
+        return std::nullopt;
+    }
+    Watched& watched = found->second;
+    watched.spent = all.total + watched.untold;
+    watched.window_began = now - all.age;
+    auto breach = over_budget(watched);
+    return breach ? std::optional(report(identity, std::move(*breach))) : std::nullopt;
+}
+
 /// nullptr: there is no room. Only who has been quiet for a whole window makes room: all that was
 /// counted has lapsed then, so that nobody gets rid of a counter by making others call.
 Supervisor::Watched* Supervisor::find_or_add(const std::string& identity, base::Ticks now) {
@@ -187,9 +242,7 @@ Supervisor::Watched* Supervisor::find_or_add(const std::string& identity, base::
 void Supervisor::roll_over(Watched& watched, base::Ticks now) const {
     if (now - watched.window_began >= limits_->window) {
         watched.window_began = now;
-        watched.calls = 0;
-        watched.result_bytes = 0;
-        watched.database = {};
+        watched.spent = {};
     }
 }
 
@@ -241,15 +294,27 @@ Supervisor::judge(Track& track, const FinishedCall& call, base::Ticks now) const
     return std::nullopt;
 }
 
+void Supervisor::spend(Watched& watched, const approval::Spending& more) const {
+    watched.spent = watched.spent + more;
+    watched.untold = watched.untold + more;
+}
+
 std::optional<Breach> Supervisor::over_budget(const Watched& watched) const {
-    if (watched.result_bytes > limits_->result_bytes) {
+    if (watched.spent.calls > limits_->calls) {
+        return Breach{
+            "calls",
+            std::to_string(limits_->calls) + " calls within " + seconds_text(limits_->window) +
+                " are used up.",
+            {}};
+    }
+    if (watched.spent.result_bytes > limits_->result_bytes) {
         return Breach{
             "result_bytes",
             "Results of more than " + std::to_string(limits_->result_bytes) + " bytes within " +
                 seconds_text(limits_->window) + " were read.",
             {}};
     }
-    if (watched.database > limits_->database_time) {
+    if (watched.spent.database > limits_->database_time) {
         return Breach{
             "database_time",
             "More than " + seconds_text(limits_->database_time) + " of database time within " +

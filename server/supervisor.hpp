@@ -4,11 +4,13 @@
 // asked it suspends the identity. No model takes part, and none can change a limit.
 //
 // Failures and repetitions are counted apart for each incident that calls name, budgets for the
-// identity as a whole. Time is passed in. Memory is bounded: an identity is forgotten only when a
+// identity as a whole; of budgets others tell what they have counted (server/spending_watch.hpp).
+// Time is passed in. Memory is bounded: an identity is forgotten only when a
 // whole window has passed since its last call, and then nothing of it counts any more; while there
 // are more than can be watched, calls of yet another one are refused.
 #pragma once
 
+#include "approval/spending.hpp"
 #include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "base/result.hpp"
@@ -82,6 +84,7 @@ public:
     /// Limits from now on; what was counted stays.
     void use(std::optional<SupervisorLimits> limits);
     bool watches() const;
+    base::Duration window() const;
 
     /// `identity`: session_owner. Before a call is made. A breach: it must not be.
     /// budget_exhausted: there are too many identities to watch.
@@ -91,6 +94,21 @@ public:
     /// A person has decided about this subject; issuer "": whoever issued it.
     void forget(const std::string& issuer, const std::string& subject);
     std::size_t identities() const;
+
+    /// Whether it counts for this identity already.
+    bool knows(const std::string& identity) const;
+    /// Before its first call here: what was counted elsewhere.
+    void introduce(
+        const std::string& identity, const approval::WindowSpending& elsewhere, base::Ticks now
+    );
+    using Counted = std::map<std::string, approval::Spending>;
+    /// What was counted here since the last time this was asked.
+    Counted take_untold();
+    /// Nobody could be told.
+    void give_back(const Counted& untold);
+    /// What all have counted, what was taken here included.
+    std::optional<Breach>
+    learn(const std::string& identity, const approval::WindowSpending& all, base::Ticks now);
 
 private:
     /// What is counted apart for each incident.
@@ -106,9 +124,8 @@ private:
         base::Ticks window_began{};
         base::Ticks last{};
         long long under_way = 0;
-        long long calls = 0;
-        long long result_bytes = 0;
-        base::Duration database{};
+        approval::Spending spent;  // by all, as far as known here
+        approval::Spending untold; // of it, what others do not know yet
         std::map<std::string, Track> tracks;
         std::deque<TranscriptLine> lines;
     };
@@ -117,6 +134,7 @@ private:
     void roll_over(Watched& watched, base::Ticks now) const;
     Track& track_of(Watched& watched, const std::string& incident, base::Ticks now) const;
     std::optional<Breach> judge(Track& track, const FinishedCall& call, base::Ticks now) const;
+    void spend(Watched& watched, const approval::Spending& more) const;
     std::optional<Breach> over_budget(const Watched& watched) const;
     Breach report(const std::string& identity, Breach breach);
 

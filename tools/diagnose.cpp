@@ -58,7 +58,8 @@ base::Result<Output> run(Context& context, const Call& call) {
     call.tell(2, sweep_steps, "weighing causes");
     Diagnosis diagnosis = conclude(facts, base::new_id(context.random, "ev"));
     if (context.drift != nullptr) {
-        for (NotExamined& gap : context.drift->gaps(tool_name, target)) {
+        for (NotExamined& gap :
+             context.drift->gaps(tool_name, target, call.identity.database_role)) {
             diagnosis.not_examined.push_back(std::move(gap));
         }
     }

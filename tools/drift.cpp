@@ -17,6 +17,7 @@ namespace limits = base::limits;
 
 constexpr std::chrono::seconds poll{5};      // how late a look that is due may be
 constexpr std::size_t logged_needs_max = 20; // a line each; the rest is counted
+constexpr std::size_t roles_max = 32;        // some 30 ms of a target for each, once a day
 
 // Through pg_class, not to_regclass: that raises an error where the schema may not be used.
 constexpr db::Sql target_needs{"target_needs", R"sql(
@@ -295,9 +296,11 @@ void log_found(const std::string& target, const std::vector<MissingNeed>& missin
 base::Result<db::ReadResults> read_all(
     db::ReaderConnection& connection,
     const std::vector<db::Query>& queries,
-    const std::stop_token& stop
+    const std::stop_token& stop,
+    const std::string& role
 ) {
     db::LaneSettings settings;
+    settings.role = role;
     settings.application_name = "interlock:drift";
     settings.statement_timeout = limits::drift_statement_timeout;
     db::ReadResults all;
@@ -311,10 +314,45 @@ base::Result<db::ReadResults> read_all(
     return all;
 }
 
+/// The target said so; it is there.
+bool is_refusal(const base::Error& error) {
+    return error.code == Errc::not_supported || error.code == Errc::permission_denied ||
+           error.code == Errc::invalid_input || error.code == Errc::refused ||
+           error.code == Errc::not_found;
+}
+
+/// Whoever is mapped to this role gets nothing from this target.
+MissingNeed no_such_role(const std::string& role, const base::Error& error) {
+    return {
+        .tool = "every tool",
+        .need = "role " + role,
+        .why = "callers are mapped to it, and it cannot be taken: " + error.what,
+        .would_tell = "anything, to these callers",
+        .remedy = "Create it on this target and grant it to the login role, or map them elsewhere.",
+        .told_by_tool = true};
+}
+
+/// What one role lacks as all do is one need.
+std::vector<MissingNeed> all_of(const std::map<std::string, std::vector<MissingNeed>>& missing) {
+    std::vector<MissingNeed> all;
+    std::set<std::string> told;
+    for (const auto& [role, needs] : missing) {
+        for (const MissingNeed& need : needs) {
+            if (told.insert(need.tool + '\n' + need.need + '\n' + need.why).second) {
+                all.push_back(need);
+            }
+        }
+    }
+    return all;
+}
+
 } // namespace
 
 base::Result<std::vector<MissingNeed>> check_drift(
-    db::ReaderConnection& connection, const std::vector<Tool>& tools, const std::stop_token& stop
+    db::ReaderConnection& connection,
+    const std::vector<Tool>& tools,
+    const std::stop_token& stop,
+    const std::string& role
 ) {
     const int version = connection.facts().version_number;
     const std::vector<Planned> planned = plan_statements(tools, version);
@@ -334,12 +372,14 @@ base::Result<std::vector<MissingNeed>> check_drift(
              .rows_max = 1}
         );
     }
-    INTERLOCK_TRY(const db::ReadResults results, read_all(connection, queries, stop));
+    INTERLOCK_TRY(const db::ReadResults results, read_all(connection, queries, stop, role));
     if (!results.front()) {
         return results.front().error();
     }
     Comparison comparison{
-        standings_of(results.front()->table), connection.facts().login_role, results};
+        standings_of(results.front()->table),
+        role.empty() ? connection.facts().login_role : role,
+        results};
     for (const Tool& tool : tools) {
         for (const ToolStatement& statement : tool.statements) {
             const auto found = std::find_if(planned.begin(), planned.end(), [&](const auto& each) {
@@ -385,58 +425,96 @@ void DriftWatch::look(const std::stop_token& stop) {
     }
 }
 
-void DriftWatch::look_at(const std::string& target, const std::stop_token& stop) {
-    auto loan = parts_.targets.borrow(target, Lane::ordinary, stop);
-    if (!loan) {
-        keep(target, loan.error());
+void DriftWatch::use_roles(std::vector<std::string> roles) {
+    const std::lock_guard lock(mutex_);
+    if (roles == parts_.roles) {
         return;
     }
-    keep(target, check_drift((*loan)->connection(), parts_.tools, (*loan)->stop()));
+    parts_.roles = std::move(roles);
+    for (auto& [target, entry] : entries_) {
+        entry.due = parts_.clock.ticks();
+    }
 }
 
-void DriftWatch::keep(const std::string& target, base::Result<std::vector<MissingNeed>> found) {
+void DriftWatch::look_at(const std::string& target, const std::stop_token& stop) {
+    keep(target, ask(target, stop));
+}
+
+base::Result<DriftWatch::Missing>
+DriftWatch::ask(const std::string& target, const std::stop_token& stop) {
+    std::vector<std::string> roles{""};
+    {
+        const std::lock_guard lock(mutex_);
+        const auto count = std::min(parts_.roles.size(), roles_max);
+        const auto end = parts_.roles.begin() + static_cast<std::ptrdiff_t>(count);
+        roles.insert(roles.end(), parts_.roles.begin(), end);
+        if (count < parts_.roles.size()) {
+            base::log_warning("drift.roles_left_out", {{"first", parts_.roles[count]}});
+        }
+    }
+    Missing found;
+    for (const std::string& role : roles) {
+        INTERLOCK_TRY(auto loan, parts_.targets.borrow(target, Lane::ordinary, stop));
+        auto missing = check_drift(loan->connection(), parts_.tools, loan->stop(), role);
+        if (!missing && !role.empty() && is_refusal(missing.error())) {
+            missing = std::vector{no_such_role(role, missing.error())};
+        }
+        if (!missing) {
+            return missing.error();
+        }
+        found.emplace(role, std::move(*missing));
+    }
+    return found;
+}
+
+void DriftWatch::keep(const std::string& target, base::Result<Missing> found) {
     const std::lock_guard lock(mutex_);
     Entry& entry = entries_[target];
     parts_.metrics.set(telemetry::Gauge::needs_known, {target}, found ? 1 : 0);
     if (!found) {
         entry.backoff = std::clamp(2 * entry.backoff, parts_.retry_min, parts_.retry_max);
         entry.due = parts_.clock.ticks() + entry.backoff;
-        entry.drift.unknown_why = base::to_text(found.error());
-        base::log_warning("drift.unknown", {{"target", target}, {"why", entry.drift.unknown_why}});
+        entry.unknown_why = base::to_text(found.error());
+        base::log_warning("drift.unknown", {{"target", target}, {"why", entry.unknown_why}});
         return;
     }
     entry.backoff = {};
     entry.due = parts_.clock.ticks() + parts_.interval;
-    entry.drift = {
-        .known = true,
-        .unknown_why = {},
-        .at = base::format_time(parts_.clock.now()),
-        .missing = std::move(found).value()};
-    parts_.metrics.set(
-        telemetry::Gauge::needs_missing, {target}, static_cast<double>(entry.drift.missing.size())
-    );
-    log_found(target, entry.drift.missing);
+    entry.known = true;
+    entry.unknown_why.clear();
+    entry.at = base::format_time(parts_.clock.now());
+    entry.missing = std::move(found).value();
+    const auto all = all_of(entry.missing);
+    parts_.metrics.set(telemetry::Gauge::needs_missing, {target}, static_cast<double>(all.size()));
+    log_found(target, all);
 }
 
-TargetDrift DriftWatch::seen(const std::string& target) const {
+/// A role that was not looked at is taken for the login's own.
+TargetDrift DriftWatch::seen(const std::string& target, const std::string& role) const {
     const std::lock_guard lock(mutex_);
-    const auto entry = entries_.find(target);
-    return entry == entries_.end() ? TargetDrift{} : entry->second.drift;
-}
-
-std::vector<NotExamined> DriftWatch::gaps(std::string_view tool, const std::string& target) const {
-    const std::lock_guard lock(mutex_);
-    std::vector<NotExamined> out;
     const auto entry = entries_.find(target);
     if (entry == entries_.end()) {
-        return out;
+        return {};
     }
-    for (const MissingNeed& missing : entry->second.drift.missing) {
+    TargetDrift drift{entry->second.known, entry->second.unknown_why, entry->second.at, {}};
+    const auto& missing = entry->second.missing;
+    const auto own = missing.contains(role) ? missing.find(role) : missing.find("");
+    if (own != missing.end()) {
+        drift.missing = own->second;
+    }
+    return drift;
+}
+
+std::vector<NotExamined>
+DriftWatch::gaps(std::string_view tool, const std::string& target, const std::string& role) const {
+    const TargetDrift drift = seen(target, role);
+    std::vector<NotExamined> out;
+    for (const MissingNeed& missing : drift.missing) {
         if (missing.tool == tool && !missing.told_by_tool) {
             out.push_back(
                 {.what = missing.need,
-                 .why = "missing on this target at " + entry->second.drift.at + ": " + missing.why +
-                        ". " + missing.remedy,
+                 .why = "missing on this target at " + drift.at + ": " + missing.why + ". " +
+                        missing.remedy,
                  .would_tell = missing.would_tell}
             );
         }

@@ -32,9 +32,13 @@ struct MissingNeed {
     bool told_by_tool = false; // the tool says so itself in every answer
 };
 
-/// Looks once, as the login role. An Error: the target could not be asked, nothing is known.
+/// Looks once, as the login role or as one that callers are mapped to. An Error: the target could
+/// not be asked, nothing is known; or that role may not be taken.
 base::Result<std::vector<MissingNeed>> check_drift(
-    db::ReaderConnection& connection, const std::vector<Tool>& tools, const std::stop_token& stop
+    db::ReaderConnection& connection,
+    const std::vector<Tool>& tools,
+    const std::stop_token& stop,
+    const std::string& role = {}
 );
 
 struct TargetDrift {
@@ -49,6 +53,7 @@ struct DriftParts {
     const std::vector<Tool>& tools;
     base::Clock& clock;
     telemetry::Metrics& metrics;
+    std::vector<std::string> roles = {}; // that callers are mapped to, besides the login's own
     base::Duration interval = base::limits::drift_interval;
     base::Duration retry_min = base::limits::drift_retry_min;
     base::Duration retry_max = base::limits::drift_retry_max;
@@ -63,21 +68,31 @@ public:
     void start();
     /// Looks at every target that is due now.
     void look(const std::stop_token& stop = {});
-    TargetDrift seen(const std::string& target) const;
-    /// For an answer of `tool`: what it could not examine on this target, and why.
-    std::vector<NotExamined> gaps(std::string_view tool, const std::string& target) const;
+    /// Roles from now on; if they are others, all targets are due.
+    void use_roles(std::vector<std::string> roles);
+    /// As a caller meets it who is mapped to `role`; "" = to the login's own.
+    TargetDrift seen(const std::string& target, const std::string& role = {}) const;
+    /// For an answer of `tool` to such a caller: what it could not examine, and why.
+    std::vector<NotExamined>
+    gaps(std::string_view tool, const std::string& target, const std::string& role = {}) const;
 
 private:
+    /// By role; "" is the login's own.
+    using Missing = std::map<std::string, std::vector<MissingNeed>>;
     struct Entry {
-        TargetDrift drift;
+        bool known = false;
+        std::string unknown_why;
+        std::string at;
+        Missing missing;
         base::Ticks due{};
         base::Duration backoff{};
     };
     void look_at(const std::string& target, const std::stop_token& stop);
-    void keep(const std::string& target, base::Result<std::vector<MissingNeed>> found);
+    base::Result<Missing> ask(const std::string& target, const std::stop_token& stop);
+    void keep(const std::string& target, base::Result<Missing> found);
 
     DriftParts parts_;
-    mutable std::mutex mutex_; // guards entries_
+    mutable std::mutex mutex_; // guards entries_ and parts_.roles
     std::map<std::string, Entry> entries_;
     std::jthread thread_; // last: it ends first
 };

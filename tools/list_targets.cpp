@@ -211,7 +211,8 @@ base::Result<Output> run(Context& context, const Call& call) {
         rows.cells.push_back(row_of(names[i], probes[i]));
         judge(names[i], probes[i], evidence);
         if (context.drift != nullptr && probes[i].reachable) {
-            judge_drift(names[i], context.drift->seen(names[i]), evidence);
+            const auto drift = context.drift->seen(names[i], call.identity.database_role);
+            judge_drift(names[i], drift, evidence);
         }
         reachable += probes[i].reachable ? 1 : 0;
     }

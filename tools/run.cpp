@@ -184,7 +184,9 @@ Output publish(Context& context, const Call& call, Evidence evidence) {
         evidence.source.at = base::format_time(context.clock.now());
     }
     if (context.drift != nullptr) {
-        for (NotExamined& gap : context.drift->gaps(evidence.tool, evidence.source.target)) {
+        for (NotExamined& gap : context.drift->gaps(
+                 evidence.tool, evidence.source.target, call.identity.database_role
+             )) {
             evidence.not_examined.push_back(std::move(gap));
         }
     }

@@ -29,6 +29,7 @@ public:
         const db::LaneSettings& settings, const std::vector<db::Query>& queries, std::stop_token
     ) override {
         asked = queries.size();
+        role = settings.role;
         application_name = settings.application_name;
         texts.clear();
         for (const db::Query& query : queries) {
@@ -63,6 +64,7 @@ public:
     std::optional<base::Error> failure;
     std::size_t asked = 0;
     std::string application_name;
+    std::string role;
     std::vector<std::string> texts;
 };
 
@@ -140,6 +142,20 @@ TEST_CASE("what is missing and what is forbidden are told apart, with the remedy
     CHECK(missing[2].remedy == "CREATE EXTENSION pg_stat_statements;");
     CHECK(missing[3].remedy == "GRANT pg_monitor TO \"diag\";");
     CHECK(missing[3].told_by_tool);
+}
+
+TEST_CASE("a look as another role says what that role may not use", "[tools]") {
+    FakeConnection connection;
+    connection.standings = all_there();
+    connection.standings[0] = {"relation", "app.t", "t", "f"};
+    const auto missing = tools::check_drift(connection, {sample()}, {}, "narrow");
+    REQUIRE(missing.ok());
+    CHECK(connection.role == "narrow");
+    REQUIRE(missing->size() == 1);
+    CHECK((*missing)[0].why == "role narrow may not use it");
+    CHECK_THAT((*missing)[0].remedy, Catch::Contains("TO \"narrow\""));
+    CHECK(found(connection)[0].why == "role diag may not use it");
+    CHECK(connection.role.empty());
 }
 
 TEST_CASE("a statement that cannot be planned is told with the server's reason", "[tools]") {
@@ -330,6 +346,51 @@ TEST_CASE("what drifted is told by list_targets, metrics and the tool itself", "
         told = told || finding["value"] == missing + " needs are missing";
     }
     CHECK(told);
+}
+
+TEST_CASE("roles that callers are mapped to are looked at one by one", "[tools][live]") {
+    test::Shop shop;
+    shop.database().sql("drop role if exists narrow_caller; create role narrow_caller; "
+                        "grant narrow_caller to interlock_diag; "
+                        "create view app.v as select 1 as a, 2 as b; grant usage on schema app to "
+                        "interlock_diag; grant select on app.v to interlock_diag");
+    test::ManualClock clock;
+    telemetry::Metrics metrics;
+    tools::Targets targets{{shop.database().address("interlock_diag", "shop")}, clock, metrics};
+    std::vector<tools::Tool> watched{sample()};
+    watched[0].statements = {{{"of_view", "select a, b from app.v"}, "how v is", &declared}};
+    watched[0].needs = {
+        {.kind = tools::NeedKind::extension,
+         .name = "interlock_no_such_extension",
+         .would_tell = "what it would tell"}};
+    tools::DriftWatch watch{
+        {targets, watched, clock, metrics, {"narrow_caller", "role_that_is_not"}}};
+    watch.look();
+    // What all lack is one need; the view and the role that is not are one each.
+    const auto lacks = [&](const std::string& count) {
+        return Catch::Contains("interlock_target_needs_missing{target=\"shop\"} " + count + "\n");
+    };
+    CHECK_THAT(metrics.render(), lacks("3"));
+    CHECK(watch.seen("shop").missing.size() == 1);
+    CHECK(watch.gaps("sample", "shop").size() == 1);
+    const auto narrow = watch.seen("shop", "narrow_caller").missing;
+    CHECK(find(narrow, "sample", "extension interlock_no_such_extension") != nullptr);
+    const auto* view = find(narrow, "sample", "relation app.v");
+    REQUIRE(view != nullptr);
+    CHECK(view->why == "role narrow_caller may not use it");
+    CHECK(watch.gaps("sample", "shop", "narrow_caller").size() == 2);
+    const auto none = watch.seen("shop", "role_that_is_not").missing;
+    REQUIRE(none.size() == 1);
+    CHECK(none[0].need == "role role_that_is_not");
+    CHECK(watch.seen("shop", "never_looked_at").missing.size() == 1); // as the login role
+
+    watch.use_roles({"narrow_caller"});
+    shop.database().sql("grant usage on schema app to narrow_caller; "
+                        "grant select on app.v to narrow_caller");
+    watch.look(); // roles have changed: not only after a day
+    CHECK_THAT(metrics.render(), lacks("1"));
+    CHECK(watch.gaps("sample", "shop", "narrow_caller").size() == 1);
+    shop.database().sql("drop owned by narrow_caller; drop role narrow_caller");
 }
 
 TEST_CASE("a look is taken again after a day, not before", "[tools][live]") {
