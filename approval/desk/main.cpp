@@ -1,5 +1,6 @@
 // interlock-desk: shows people the queue. It holds no credential of any target.
 #include "approval/desk/log_watch.hpp"
+#include "approval/desk/notifier.hpp"
 #include "approval/desk/options.hpp"
 #include "approval/desk/plan_source.hpp"
 #include "approval/desk/site.hpp"
@@ -14,6 +15,7 @@
 #include <atomic>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 
@@ -58,6 +60,14 @@ base::Status run(const desk::Options& options) {
     INTERLOCK_TRY(std::string token, desk::load_or_create_token(options.token_file, random));
     const base::StateDirectory state{options.state};
     INTERLOCK_TRY(const auto watch, desk::LogWatch::open(state, clock, random));
+    std::optional<desk::Notifier> notifier;
+    if (!options.notify_url_file.empty()) {
+        INTERLOCK_TRY(
+            auto receiver, desk::read_receiver(options.notify_url_file, options.notify_secret_file)
+        );
+        notifier.emplace(desk::NotifierParts{
+            options.queue, options.state + "/notified", std::move(receiver), clock});
+    }
     const desk::PlanSource plans(options.queue, *watch, clock, random);
     const desk::Site site(plans, std::move(token));
     desk::Worker worker(site);
@@ -65,6 +75,8 @@ base::Status run(const desk::Options& options) {
     const std::string port = std::to_string(server->port());
     if (!options.port_file.empty())
         INTERLOCK_CHECK(base::write_file_atomically(options.port_file, port + "\n", 0644));
+    if (notifier)
+        notifier->start();
     base::log_info("desk.listening", {{"address", options.address}, {"port", port}});
     while (!base::wait_for_stop(std::chrono::hours{1})) {
     }

@@ -22,6 +22,8 @@ struct Configuration {
     std::string token_file;
     std::vector<std::string> allowed_hosts;
     std::string log_level = "info";
+    std::string notify_url_file;
+    std::string notify_secret_file;
 };
 
 std::string beside(const std::string& file, const std::string& path) {
@@ -42,6 +44,12 @@ base::Result<Configuration> read_configuration(const std::string& file) {
     configuration.allowed_hosts = root.texts("allowed_hosts");
     if (root.has("log_level"))
         configuration.log_level = root.choice("log_level", base::log_level_names());
+    if (root.has("notify")) {
+        base::Decoder notify = root.mapping("notify");
+        configuration.notify_url_file = beside(file, notify.text("url_file"));
+        configuration.notify_secret_file = beside(file, notify.text_or("secret_file", ""));
+        INTERLOCK_CHECK(notify.finish());
+    }
     INTERLOCK_CHECK(root.finish());
     return configuration;
 }
@@ -94,6 +102,8 @@ base::Result<Options> make_options(const Flags& flags) {
         options.allowed_hosts.end(), flags.allowed_hosts.begin(), flags.allowed_hosts.end()
     );
     options.log_level = level_of(configuration.log_level);
+    options.notify_url_file = configuration.notify_url_file;
+    options.notify_secret_file = configuration.notify_secret_file;
     return options;
 }
 

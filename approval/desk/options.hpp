@@ -20,6 +20,8 @@ struct Options {
     std::string port_file;  // "" = none; else the port is written there once it listens
     std::vector<std::string> allowed_hosts; // Host headers besides loopback: a TLS proxy's name
     base::LogLevel log_level = base::LogLevel::info;
+    std::string notify_url_file;    // a chat's incoming webhook; "" = nobody is told
+    std::string notify_secret_file; // "" = what is told is not signed
 };
 
 /// The flags as given; "" = not given.

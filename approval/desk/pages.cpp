@@ -134,10 +134,53 @@ std::string alarm(const PlanView& view) {
            "</code>). Do not approve this plan; tell whoever runs the queue.</p>\n";
 }
 
+std::string transcript(const BrakeView& view) {
+    if (view.transcript.empty())
+        return "";
+    std::string out = "<h3>Its last calls</h3>\n<table>\n<tr><th>at</th><th>tool</th>"
+                      "<th>arguments, masked</th><th>outcome</th></tr>\n";
+    for (const TranscriptEntry& line : view.transcript)
+        out += "<tr><td>" + text(line.at) + "</td><td>" + text(line.tool) + "</td><td><code>" +
+               text(line.arguments) + "</code></td><td>" + text(line.outcome) + "</td></tr>\n";
+    return out + "</table>\n";
+}
+
+std::string section(const BrakeView& view) {
+    const approval::Brake& brake = view.brake;
+    std::string out = "<section>\n<h2>" + std::string(approval::name(brake.kind)) + " " +
+                      text(brake.name) + "</h2>\n<table class=\"facts\">\n";
+    if (!brake.issuer.empty())
+        out += row("issuer", text(brake.issuer));
+    out +=
+        row("stopped by", text(brake.who) + (brake.cause.empty() ? "" : ", " + text(brake.cause)));
+    out += row("because", text(brake.reason));
+    out += row("at", text(brake.at));
+    out += row("audit leaf", std::to_string(brake.leaf));
+    return out + "</table>\n" + transcript(view) +
+           "<p>Only a person lifts it, at a shell:</p>\n<pre>" + text(lift_command(brake)) +
+           "</pre>\n</section>\n";
+}
+
 } // namespace
 
-std::string queue_page(const std::vector<PlanView>& plans, std::size_t not_shown) {
-    std::string body = "<h1>Plans</h1>\n";
+std::string brakes_page(const std::vector<BrakeView>& brakes) {
+    std::string body = "<h1>Stopped</h1>\n";
+    if (brakes.empty())
+        body += "<p>Nothing is stopped.</p>\n";
+    for (auto view = brakes.rbegin(); view != brakes.rend(); ++view) // the latest first
+        body += section(*view);
+    return page("Stopped", body);
+}
+
+std::string
+queue_page(const std::vector<PlanView>& plans, std::size_t not_shown, std::size_t brakes) {
+    std::string body;
+    if (brakes > 0)
+        body += "<p class=\"alarm\"><a href=\"/brakes\">" + std::to_string(brakes) +
+                (brakes == 1 ? " identity, tool or target is stopped"
+                             : " identities, tools or targets are stopped") +
+                "</a></p>\n";
+    body += "<h1>Plans</h1>\n";
     if (plans.empty())
         return page("Plans", body + "<p>The queue is empty.</p>\n");
     body += "<table>\n<tr><th>state</th><th>plan</th><th>risk</th><th>requested by</th>"

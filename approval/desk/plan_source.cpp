@@ -44,4 +44,9 @@ base::Result<approval::StoredPlan> PlanSource::get(const std::string& plan_id) c
     return approval::Queue(*store, random_).get(plan_id);
 }
 
+base::Result<std::vector<BrakeView>> PlanSource::brakes() const {
+    INTERLOCK_TRY(const auto store, open());
+    return brakes_from(*store, 0, base::limits::brakes_max);
+}
+
 } // namespace interlock::desk

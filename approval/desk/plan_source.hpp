@@ -3,6 +3,7 @@
 // is shown of a queue whose audit log does not continue what the desk saw of it before.
 #pragma once
 
+#include "approval/desk/brake_view.hpp"
 #include "approval/desk/log_watch.hpp"
 #include "approval/queue.hpp"
 #include "base/clock.hpp"
@@ -23,6 +24,8 @@ public:
     /// All plans of the queue.
     base::Result<std::size_t> count() const;
     base::Result<approval::StoredPlan> get(const std::string& plan_id) const;
+    /// What is stopped.
+    base::Result<std::vector<BrakeView>> brakes() const;
 
 private:
     base::Result<std::unique_ptr<db::Store>> open() const;

@@ -12,27 +12,6 @@ namespace {
 
 using base::Json;
 
-std::string safe_json(const Json& document) {
-    std::string text;
-    for (const char c : document.dump(-1, ' ', true, Json::error_handler_t::replace)) {
-        // These stand only inside strings, where the escape means the same.
-        switch (c) {
-        case '<':
-            text += "\\u003c";
-            break;
-        case '>':
-            text += "\\u003e";
-            break;
-        case '&':
-            text += "\\u0026";
-            break;
-        default:
-            text += c;
-        }
-    }
-    return text;
-}
-
 Json summary(const PlanView& view) {
     const approval::StoredPlan& stored = view.stored;
     Json out{
@@ -71,6 +50,27 @@ Json decision_json(const approval::StoredDecision& decision) {
 }
 
 } // namespace
+
+std::string safe_json(const base::Json& document) {
+    std::string text;
+    for (const char c : document.dump(-1, ' ', true, Json::error_handler_t::replace)) {
+        // These stand only inside strings, where the escape means the same.
+        switch (c) {
+        case '<':
+            text += "\\u003c";
+            break;
+        case '>':
+            text += "\\u003e";
+            break;
+        case '&':
+            text += "\\u0026";
+            break;
+        default:
+            text += c;
+        }
+    }
+    return text;
+}
 
 PlanView view_of(approval::StoredPlan stored) {
     PlanView view;

@@ -23,8 +23,9 @@ struct PlanView {
 };
 PlanView view_of(approval::StoredPlan stored);
 
-/// For /api/plans: ASCII JSON in which < > & are escaped too, so that it is harmless wherever it is
-/// pasted.
+/// ASCII JSON in which < > & are escaped too, so that it is harmless wherever it is pasted.
+std::string safe_json(const base::Json& document);
+/// For /api/plans.
 std::string list_json(const std::vector<PlanView>& plans);
 std::string plan_json(const PlanView& plan);
 std::string error_json(const base::Error& error);

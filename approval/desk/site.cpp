@@ -81,6 +81,8 @@ base::HttpResponse Site::route(const std::string& path) const {
         return show(path.substr(page_prefix.size()), /*as_json=*/false);
     if (path.starts_with(api_prefix))
         return show(path.substr(api_prefix.size()), /*as_json=*/true);
+    if (path == "/brakes" || path == "/api/brakes")
+        return show_brakes(path == "/api/brakes");
     const bool as_json = path == "/api/plans";
     if (path != "/" && !as_json)
         return fail(404, no_such_page(), path.starts_with("/api/"));
@@ -95,8 +97,19 @@ base::HttpResponse Site::route(const std::string& path) const {
     const auto all = plans_.count();
     if (!all.ok())
         return fail(status_of(all.error().code), all.error(), as_json);
+    const auto brakes = plans_.brakes();
+    if (!brakes.ok())
+        return fail(status_of(brakes.error().code), brakes.error(), as_json);
     const std::size_t not_shown = std::max(all.value(), views.size()) - views.size();
-    return respond(200, html, queue_page(views, not_shown));
+    return respond(200, html, queue_page(views, not_shown, brakes->size()));
+}
+
+base::HttpResponse Site::show_brakes(bool as_json) const {
+    const auto brakes = plans_.brakes();
+    if (!brakes.ok())
+        return fail(status_of(brakes.error().code), brakes.error(), as_json);
+    return as_json ? respond(200, json, brakes_json(*brakes))
+                   : respond(200, html, brakes_page(*brakes));
 }
 
 base::HttpResponse Site::show(const std::string& plan_id, bool as_json) const {

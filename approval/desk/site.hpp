@@ -17,6 +17,7 @@ public:
 
 private:
     base::HttpResponse route(const std::string& path) const;
+    base::HttpResponse show_brakes(bool as_json) const;
     base::HttpResponse show(const std::string& plan_id, bool as_json) const;
     const PlanSource& plans_;
     std::string token_;

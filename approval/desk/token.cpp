@@ -24,8 +24,8 @@ base::Status check_private(const std::string& path) {
         return base::done;
     return base::Error{
         base::Errc::permission_denied,
-        "The token file " + path + " can be read by others than its owner.",
-        "Make it private: chmod 600 " + path + "; then replace the token."};
+        "The secret in " + path + " can be read by others than its owner.",
+        "Make it private: chmod 600 " + path + "; then replace the secret."};
 }
 
 /// The secret a request offers, in either form.
@@ -53,6 +53,18 @@ std::optional<std::string> offered_token(const base::HttpRequest& request) {
 }
 
 } // namespace
+
+base::Result<std::string> read_private_line(const std::string& path) {
+    INTERLOCK_TRY(const std::string content, base::read_file(path, token_file_bytes_max));
+    INTERLOCK_CHECK(check_private(path));
+    std::string line(base::trim(std::string_view(content).substr(0, content.find('\n'))));
+    if (line.empty())
+        return base::Error{
+            base::Errc::invalid_input,
+            "There is no secret in " + path + ".",
+            "Write it into the first line."};
+    return line;
+}
 
 base::Result<std::string> load_or_create_token(const std::string& path, base::Random& random) {
     auto content = base::read_file(path, token_file_bytes_max);

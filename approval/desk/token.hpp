@@ -10,6 +10,10 @@
 
 namespace interlock::desk {
 
+/// The first line of a file that holds a secret. permission_denied when others than its owner may
+/// read it, invalid_input when there is nothing in it.
+base::Result<std::string> read_private_line(const std::string& path);
+
 /// Reads the token file, or makes it (0600) with a random token when it is absent.
 /// permission_denied when others may read it, invalid_input when it is too short to be a secret.
 base::Result<std::string> load_or_create_token(const std::string& path, base::Random& random);

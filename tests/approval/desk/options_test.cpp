@@ -68,6 +68,14 @@ TEST_CASE("a configuration file says the same, with paths beside it") {
     must(base::write_file_atomically(file, "state: /s\nstore: /q/other.db\n"));
     CHECK(must(make_options(flags)).queue == "/q/other.db");
 
+    must(base::write_file_atomically(
+        file, "state: /s\nnotify:\n  url_file: hook\n  secret_file: /s/secret\n"
+    ));
+    CHECK(must(make_options(flags)).notify_url_file == directory.file("hook"));
+    CHECK(must(make_options(flags)).notify_secret_file == "/s/secret");
+    must(base::write_file_atomically(file, "state: /s\nnotify:\n  secret_file: /s/secret\n"));
+    CHECK(fails(make_options(flags), base::Errc::invalid_input, "url_file"));
+
     must(base::write_file_atomically(file, "state: /s\nlissen: 127.0.0.1:1\n"));
     CHECK(fails(make_options(flags), base::Errc::invalid_input, "lissen"));
     must(base::write_file_atomically(file, "listen: 127.0.0.1:1\n"));

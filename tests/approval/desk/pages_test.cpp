@@ -171,6 +171,23 @@ TEST_CASE("no payload in any field adds, changes or ends an element of a page") 
     }
 }
 
+TEST_CASE("no text of a brake becomes markup", "[approval]") {
+    BrakeView plain;
+    plain.brake.kind = approval::BrakeKind::identity;
+    plain.brake.issuer = "plain";
+    plain.brake.name = plain.brake.cause = plain.brake.who = plain.brake.reason = "plain";
+    plain.transcript = {{"plain", "plain", "plain", "plain"}};
+    const auto expected = elements(brakes_page({plain}));
+    for (const auto& payload : payloads()) {
+        INFO(payload);
+        BrakeView view = plain;
+        view.brake.issuer = view.brake.name = view.brake.cause = payload;
+        view.brake.who = view.brake.reason = payload;
+        view.transcript = {{payload, payload, payload, payload}};
+        CHECK(elements(brakes_page({view})) == expected);
+    }
+}
+
 TEST_CASE("the page shows the script from the bytes, and the agent's words in a box that says so") {
     approval::StoredPlan stored = sample();
     runbooks::Presentation words;

@@ -1,3 +1,4 @@
+#include "approval/brakes.hpp"
 #include "approval/desk/site.hpp"
 #include "base/digest.hpp"
 #include "base/json.hpp"
@@ -56,6 +57,8 @@ TEST_CASE("every path but health takes the token, in every form of its absence")
         "/plans/nowhere",
         "/api/plans",
         "/api/plans/" + desk.id,
+        "/brakes",
+        "/api/brakes",
         "/style.css",
         "/nowhere",
         "/healthz/x",
@@ -102,6 +105,31 @@ TEST_CASE("pages and JSON are where they are said to be") {
     CHECK(must(base::parse_json(list.body))["plans"][0]["id"] == desk.id);
     const auto one = desk.ask("/api/plans/" + desk.id);
     CHECK(must(base::parse_json(one.body))["id"] == desk.id);
+}
+
+TEST_CASE("what is stopped is told on the first page, and shown on its own") {
+    Desk desk;
+    CHECK(desk.ask("/").body.find("/brakes") == std::string::npos);
+    CHECK(desk.ask("/brakes").body.find("Nothing is stopped.") != std::string::npos);
+    approval::Brake brake;
+    brake.kind = approval::BrakeKind::identity;
+    brake.name = "os:alice";
+    brake.origin = approval::BrakeOrigin::supervisor;
+    brake.cause = "loop";
+    brake.who = "interlock-server";
+    brake.reason = "the same again and again";
+    must(set_brake(
+        *desk.office.store, desk.office.random, brake, R"([{"tool":"get_blocking","outcome":"ok"}])"
+    ));
+    CHECK(desk.ask("/").body.find("<a href=\"/brakes\">1 identity") != std::string::npos);
+    const auto page = desk.ask("/brakes");
+    CHECK(header(page, "Content-Type") == "text/html; charset=utf-8");
+    CHECK(page.body.find("get_blocking") != std::string::npos);
+    CHECK(page.body.find("interlock kill lift identity") != std::string::npos);
+    CHECK(page.body.find("<form") == std::string::npos); // it cannot lift
+    const auto listed = must(base::parse_json(desk.ask("/api/brakes").body));
+    CHECK(listed["brakes"][0]["name"] == "os:alice");
+    CHECK(listed["brakes"][0]["transcript"][0]["tool"] == "get_blocking");
 }
 
 TEST_CASE("what is not there is 404, what cannot be read now is 503") {
