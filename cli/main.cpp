@@ -320,6 +320,7 @@ void add_demo(CLI::App& app, interlock::cli::DemoOptions& options, Run& run) {
     demo->add_flag(
         "--keep", options.keep, "Leave everything running and say how to connect a client"
     );
+    demo->add_option("--bundle", options.bundle, "Leave the audit bundle of the change here");
     demo->callback([&] { run = [&] { return interlock::cli::run_demo(options); }; });
 }
 

@@ -6,10 +6,12 @@
 #include "base/db/store.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
+#include "base/limits.hpp"
 #include "base/signals.hpp"
 #include "base/state_directory.hpp"
 #include "base/text.hpp"
 #include "cli/audit.hpp"
+#include "cli/audit_export.hpp"
 #include "cli/demo/agent.hpp"
 #include "cli/demo/cluster.hpp"
 #include "cli/demo/incident.hpp"
@@ -323,6 +325,33 @@ Status verify_audit(Stage& stage) {
     return base::done;
 }
 
+/// What an auditor would do, with nothing of this demo but the bundle and two keys.
+Status verify_bundle(Stage& stage, const ProposedPlan& plan, const DemoOptions& options) {
+    print_line(coloured(Colour::bold, "10 interlock audit export, and verify, which needs no store")
+    );
+    ExportOptions exported;
+    exported.state_directory = stage.programs->state_directory();
+    exported.plan_id = plan.plan_id;
+    exported.out = options.bundle.empty() ? stage.directory + "/change.tar" : options.bundle;
+    print("   ");
+    if (export_audit(exported) != Exit::ok) {
+        return Error{Errc::internal, "The change cannot be exported.", ""};
+    }
+    const base::StateDirectory state{exported.state_directory};
+    INTERLOCK_TRY(
+        const std::string key,
+        base::read_file(state.checkpoints() + "/executor.vkey", base::limits::yaml_bytes_max)
+    );
+    AuditOptions verified;
+    verified.bundle = exported.out;
+    verified.executor_key = base::trim(key);
+    verified.allowed_signers = stage.approver.allowed_signers;
+    if (verify_audit_log(verified) != Exit::ok) {
+        return Error{Errc::corrupt, "The bundle of the change does not verify.", ""};
+    }
+    return base::done;
+}
+
 void keep_running(Stage& stage) {
     print_line("");
     print_line("Everything keeps running until Ctrl-C. Connect an MCP client:");
@@ -361,6 +390,7 @@ Status play(const DemoOptions& options) {
     }
     INTERLOCK_CHECK(verify_audit(stage));
     if (approved) {
+        INTERLOCK_CHECK(verify_bundle(stage, plan, options));
         print_line(coloured(Colour::green, "recovered"));
     }
     if (options.keep) {

@@ -4,11 +4,14 @@
 
 #include "cli/output.hpp"
 
+#include <string>
+
 namespace interlock::cli {
 
 struct DemoOptions {
-    bool yes = false;  // approve with the demo approver's key without asking
-    bool keep = false; // leave everything running until Ctrl-C
+    bool yes = false;   // approve with the demo approver's key without asking
+    bool keep = false;  // leave everything running until Ctrl-C
+    std::string bundle; // also leave the audit bundle of the change here; "" = nowhere
 };
 
 Exit run_demo(const DemoOptions& options);

@@ -1,4 +1,5 @@
 // The demo as a newcomer runs it: the built programs, a real PostgreSQL, a real incident.
+#include "base/file.hpp"
 #include "base/process.hpp"
 #include "cli/demo/demo.hpp"
 #include "tests/support/fakes.hpp"
@@ -48,7 +49,11 @@ bool has_processes_of(const std::string& directory) {
 TEST_CASE("the demo ends with the workload recovered and leaves nothing behind", "[cli][live]") {
     test::TemporaryDirectory directory;
     open_to_all(directory.path());
-    const auto output = base::run(demo_command(directory.path(), "--yes"), {}, demo_deadline);
+    const test::TemporaryDirectory kept;
+    const auto bundle = kept.file("change.tar");
+    auto command = demo_command(directory.path(), "--yes");
+    command.arguments.push_back("--bundle=" + bundle);
+    const auto output = base::run(command, {}, demo_deadline);
     REQUIRE(output.ok());
     INFO(output->out);
     INFO(output->err);
@@ -56,6 +61,27 @@ TEST_CASE("the demo ends with the workload recovered and leaves nothing behind",
     CHECK(output->out.find("SUCCEEDED") != std::string::npos);
     CHECK(output->out.ends_with("recovered\n"));
     CHECK(std::filesystem::is_empty(directory.path()));
+
+    // All that made it is gone: the bundle speaks for itself, and not after a change of one byte.
+    const auto verify = [&] {
+        base::Command checked;
+        checked.arguments = {
+            std::string(INTERLOCK_BIN) + "/interlock", "audit", "verify", bundle, "--json"};
+        return base::run(checked, {}, demo_deadline);
+    };
+    const auto whole = verify();
+    REQUIRE(whole.ok());
+    INFO(whole->out);
+    CHECK(whole->exit_code == 0);
+    CHECK(whole->out.find("demo-approver") != std::string::npos);
+    auto bytes = base::read_file(bundle, std::size_t{64} << 20).value();
+    const auto at = bytes.find("demo-approver");
+    REQUIRE(at != std::string::npos);
+    bytes[at] = 'D';
+    REQUIRE(base::write_file_atomically(bundle, bytes).ok());
+    const auto forged = verify();
+    REQUIRE(forged.ok());
+    CHECK(forged->exit_code == 7);
 }
 
 TEST_CASE("a refusal at the terminal runs nothing", "[cli][live]") {
