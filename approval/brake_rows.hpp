@@ -33,4 +33,10 @@ struct BrakedBy {
 base::Result<std::optional<Brake>>
 brake_on(db::StoreTransaction& transaction, const BrakedBy& what);
 
+/// Whoever is lifted by a person has a whole budget again. `issuer` "": of that subject whoever
+/// issued it.
+base::Status forget_spending(
+    db::StoreTransaction& transaction, const std::string& subject, const std::string& issuer
+);
+
 } // namespace interlock::approval::rows

@@ -43,7 +43,7 @@ base::Status remove(
         {name(brake.kind), brake.name, brake.issuer}
     ));
     return brake.kind == BrakeKind::identity
-               ? forget_spending(transaction, brake.name, brake.issuer)
+               ? rows::forget_spending(transaction, brake.name, brake.issuer)
                : base::done;
 }
 

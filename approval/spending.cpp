@@ -1,5 +1,7 @@
 #include "approval/spending.hpp"
 
+#include "approval/brake_rows.hpp"
+
 #include <algorithm>
 #include <chrono>
 
@@ -119,6 +121,8 @@ base::Result<WindowSpending> spent_so_far(db::Store& store, const Spender& who, 
     return found;
 }
 
+namespace rows {
+
 base::Status forget_spending(
     db::StoreTransaction& transaction, const std::string& subject, const std::string& issuer
 ) {
@@ -128,4 +132,5 @@ base::Status forget_spending(
     return base::done;
 }
 
+} // namespace rows
 } // namespace interlock::approval

@@ -42,9 +42,5 @@ add_spending(db::Store& store, const std::vector<SpentBy>& spent, base::Duration
 /// What there is, of a window that has not ended.
 base::Result<WindowSpending>
 spent_so_far(db::Store& store, const Spender& who, base::Duration window);
-/// Whoever is lifted by a person starts anew. `issuer` "": of that subject whoever issued it.
-base::Status forget_spending(
-    db::StoreTransaction& transaction, const std::string& subject, const std::string& issuer
-);
 
 } // namespace interlock::approval

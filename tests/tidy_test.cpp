@@ -74,6 +74,7 @@ const std::map<std::string, std::vector<std::string>>& arrows() {
           "runbooks/",
           "approval/brakes.hpp",
           "approval/queue.hpp",
+          "approval/spending.hpp",
           "approval/state.hpp"}},
         {"cli", {"base/", "telemetry/", "tools/", "runbooks/", "approval/"}},
     };

@@ -21,7 +21,7 @@ approval::Brake suspension(const std::string& subject) {
 }
 
 constexpr const char* transcript =
-    R"([{"at":"2026-11-22T01:00:00Z","tool":"get_blocking","arguments":"{\"target\":\"[4]\"}","outcome":"ok"}])";
+    R"([{"at":"2026-11-22T01:00:00Z","tool":"get_blocking","arguments":"{}","outcome":"ok"}])";
 
 } // namespace
 
