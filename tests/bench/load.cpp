@@ -3,6 +3,8 @@
 // its request once and looks at answers only as far as telling right from wrong needs.
 //
 //   interlock-load run  --port P --seconds S --connections N REQUEST   requests/s and latencies
+//                  --rate R: so many a second in all, whether answers come or not; a request that
+//                  had to wait for its connection is late from when it was due
 //   interlock-load hold --port P --connections N REQUEST               opens, asks once each, waits
 //   interlock-load start-http  --port P REQUEST -- COMMAND...          exec to first right answer
 //   interlock-load start-stdio --body FILE --expect TEXT -- COMMAND... the same over stdio
@@ -53,6 +55,7 @@ struct Options {
     int port = 0;
     int connections = 1;
     double seconds = 1;
+    double rate = 0; // 0: as fast as answers come
     std::string path = "/mcp";
     std::string body;
     std::string expect;
@@ -92,6 +95,8 @@ Options read_options(int argc, char** argv) {
             options.connections = std::stoi(value);
         } else if (name == "--seconds") {
             options.seconds = std::stod(value);
+        } else if (name == "--rate") {
+            options.rate = std::stod(value);
         } else if (name == "--path") {
             options.path = value;
         } else if (name == "--body") {
@@ -310,6 +315,55 @@ void print(Found& found, double seconds) {
 }
 
 /// Every connection asks again as soon as it is answered, until the time is up.
+/// When each connection asks. Without a rate: as soon as it was answered.
+class Pace {
+public:
+    Pace(const Options& options, std::size_t connections, Clock::time_point began)
+        : paced_(options.rate > 0), due_(connections, began), idle_(connections, true) {
+        if (paced_) {
+            const auto between = 1 / options.rate;
+            step_ = duration_of(between * static_cast<double>(connections));
+            for (std::size_t i = 0; i < connections; ++i) {
+                due_[i] += duration_of(between * static_cast<double>(i));
+            }
+        }
+    }
+    void answered(std::size_t connection) { idle_[connection] = true; }
+    /// Asks on every connection that is idle and due.
+    void ask_due(std::vector<Connection>& connections, std::string_view request) {
+        const auto now = Clock::now();
+        for (std::size_t i = 0; i < connections.size(); ++i) {
+            if (!idle_[i] || (paced_ && due_[i] > now)) {
+                continue;
+            }
+            idle_[i] = false;
+            ask(connections[i], request);
+            if (paced_) {
+                connections[i].asked = due_[i];
+                due_[i] += step_;
+            }
+        }
+    }
+    /// Until the next is due; at most so long.
+    timespec patience() const {
+        auto soonest = Clock::now() + std::chrono::milliseconds{100};
+        for (std::size_t i = 0; paced_ && i < due_.size(); ++i) {
+            soonest = idle_[i] ? std::min(soonest, due_[i]) : soonest;
+        }
+        const auto left = std::max(soonest - Clock::now(), Clock::duration::zero());
+        return {0, static_cast<long>(std::chrono::nanoseconds{left}.count())};
+    }
+
+private:
+    static Clock::duration duration_of(double seconds) {
+        return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    }
+    const bool paced_;
+    Clock::duration step_{};
+    std::vector<Clock::time_point> due_;
+    std::vector<bool> idle_;
+};
+
 void run(const Options& options) {
     const std::string request = request_bytes(options);
     auto connections = connect_all(options);
@@ -326,17 +380,18 @@ void run(const Options& options) {
     const auto end =
         began +
         std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.seconds));
-    for (Connection& connection : connections) {
-        ask(connection, request);
-    }
+    Pace pace(options, connections.size(), began);
     std::vector<epoll_event> events(connections.size());
     auto now = began;
     while (now < end) {
-        const int ready = ::epoll_wait(queue, events.data(), static_cast<int>(events.size()), 100);
+        pace.ask_due(connections, request);
+        const timespec wait = pace.patience();
+        const int ready =
+            ::epoll_pwait2(queue, events.data(), static_cast<int>(events.size()), &wait, nullptr);
         for (int i = 0; i < ready; ++i) {
-            Connection& connection = connections[events[static_cast<std::size_t>(i)].data.u64];
-            if (receive(connection, options, found)) {
-                ask(connection, request);
+            const auto at = static_cast<std::size_t>(events[static_cast<std::size_t>(i)].data.u64);
+            if (receive(connections[at], options, found)) {
+                pace.answered(at);
             }
         }
         now = Clock::now();

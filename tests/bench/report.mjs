@@ -6,7 +6,7 @@ export function median(values) {
     return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-const round = (value, digits = 2) => Number(value.toFixed(digits));
+export const round = (value, digits = 2) => Number(value.toFixed(digits));
 
 /** What Interlock must reach, and whether this run did. */
 export function judge(figures, widths, heldConnections) {
@@ -44,6 +44,15 @@ export const rows = (lines) => {
     return [text(lines[0]), rule, ...lines.slice(1).map(text)].join('\n');
 };
 
+/** The marks and their verdicts. */
+export function judged(marks) {
+    const lines = [['mark', 'reached', 'wanted', 'verdict']];
+    for (const { name, value, wanted, holds } of marks) {
+        lines.push([name, String(value), wanted, holds ? 'PASS' : 'FAIL']);
+    }
+    return rows(lines);
+}
+
 /** Markdown, as docs/performance.md shows it. */
 export function table(machine, figures, widths, marks) {
     const figure = (name, digits = 0) =>
@@ -80,10 +89,6 @@ export function table(machine, figures, widths, marks) {
     lines.push(line('exec to first tools/list, stdio: ms', 'start_stdio_ms', 1));
     lines.push(line('tools/list p99 us, 16 connections, before the database stops', 'blocked.idle_p99_us'));
     lines.push(line('tools/list p99 us, 16 connections, every database connection stuck', 'blocked.p99_us'));
-    const judged = [['mark', 'reached', 'wanted', 'verdict']];
-    for (const { name, value, wanted, holds } of marks) {
-        judged.push([name, String(value), wanted, holds ? 'PASS' : 'FAIL']);
-    }
     const where = Object.entries(machine).map(([name, value]) => `${name}: ${value}`).join('\n');
-    return [where, rows(lines), rows(judged)].join('\n\n');
+    return [where, rows(lines), judged(marks)].join('\n\n');
 }

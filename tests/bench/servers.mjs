@@ -52,12 +52,14 @@ class Server {
         ];
     }
 
-    async run(operation, connections, seconds) {
+    /** `rate`: requests a second in all; without it each connection asks as soon as it is answered. */
+    async run(operation, connections, seconds, rate) {
         const found = JSON.parse(
             await output(this.load, [
                 'run',
                 ...['--port', String(this.port), '--connections', String(connections)],
                 ...['--seconds', String(seconds)],
+                ...(rate ? ['--rate', String(rate)] : []),
                 ...this.request(operation),
             ]),
         );
