@@ -124,7 +124,7 @@ const std::vector<Column>& limit_columns() {
         {.name = "used", .type = ColumnType::integer},
         {.name = "allowed",
          .type = ColumnType::integer,
-         .about = "To ordinary roles; null: no limit of its own"},
+         .about = "To ordinary roles; absent: no limit of its own"},
         {.name = "used_percent", .type = ColumnType::real, .unit = "%"},
         {.name = "active", .type = ColumnType::integer},
         {.name = "idle", .type = ColumnType::integer},

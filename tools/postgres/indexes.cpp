@@ -456,7 +456,7 @@ const std::vector<Column>& total_columns() {
         {.name = "indexes", .type = ColumnType::integer},
         {.name = "since",
          .type = ColumnType::timestamp,
-         .about = "Start of the counters; null: never reset"},
+         .about = "Start of the counters; absent: never reset"},
         {.name = "days_counted",
          .type = ColumnType::real,
          .unit = "d",

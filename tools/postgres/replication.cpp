@@ -269,7 +269,7 @@ const std::vector<Column>& standby_columns() {
         {.name = "replay_lag_seconds",
          .type = ColumnType::real,
          .unit = "s",
-         .about = "Null: all is confirmed"},
+         .about = "Absent: all is confirmed"},
         {.name = "xmin_age",
          .type = ColumnType::integer,
          .about = "Transactions that its queries hold vacuum back by"},
@@ -295,7 +295,7 @@ const std::vector<Column>& slot_columns() {
         {.name = "safe_bytes",
          .type = ColumnType::integer,
          .unit = "B",
-         .about = "Before it is lost; null: unbounded"},
+         .about = "Before it is lost; absent: unbounded"},
         {.name = "xmin_age", .type = ColumnType::integer},
         {.name = "invalid", .about = "Why it cannot be used any more"},
         {.name = "failover", .type = ColumnType::boolean},
@@ -344,7 +344,7 @@ const std::vector<Column>& subscription_columns() {
         {.name = "database", .untrusted = true},
         {.name = "enabled", .type = ColumnType::boolean},
         {.name = "slot_name", .untrusted = true},
-        {.name = "pid", .type = ColumnType::integer, .about = "Null: no apply worker runs"},
+        {.name = "pid", .type = ColumnType::integer, .about = "Absent: no apply worker runs"},
         {.name = "unapplied_bytes", .type = ColumnType::integer, .unit = "B"},
         {.name = "silent_seconds", .type = ColumnType::real, .unit = "s"},
         {.name = "apply_errors", .type = ColumnType::integer, .about = "From version 15 on"},
@@ -352,7 +352,7 @@ const std::vector<Column>& subscription_columns() {
         {.name = "conflicts", .type = ColumnType::integer, .about = "From version 18 on"},
         {.name = "tables_not_ready",
          .type = ColumnType::integer,
-         .about = "Null: of another database"},
+         .about = "Absent: of another database"},
     };
     return declared;
 }

@@ -299,7 +299,7 @@ const std::vector<Column>& table_columns() {
         {.name = "updated", .type = ColumnType::integer, .unit = "rows"},
         {.name = "heap_bytes",
          .type = ColumnType::integer,
-         .about = "Null where is_locked: not looked at"},
+         .about = "Absent where is_locked: not looked at"},
         {.name = "index_bytes", .type = ColumnType::integer},
         {.name = "toast_bytes", .type = ColumnType::integer},
         {.name = "toast_dead", .type = ColumnType::integer, .unit = "rows"},
@@ -350,7 +350,7 @@ const std::vector<Column>& total_columns() {
         {.name = "bytes", .type = ColumnType::integer, .about = "As of the last vacuum or analyze"},
         {.name = "since",
          .type = ColumnType::timestamp,
-         .about = "Start of the counters; null: never reset"},
+         .about = "Start of the counters; absent: never reset"},
     };
     return declared;
 }

@@ -334,8 +334,8 @@ const std::vector<Column>& table_columns() {
 const std::vector<Column>& worker_columns() {
     static const std::vector<Column> declared{
         {.name = "pid", .type = ColumnType::integer},
-        {.name = "relation", .about = "Null: of another database", .untrusted = true},
-        {.name = "phase", .about = "Null: between tables, or analyzing"},
+        {.name = "relation", .about = "Absent: of another database", .untrusted = true},
+        {.name = "phase", .about = "Absent: between tables, or analyzing"},
         {.name = "scanned_percent", .type = ColumnType::real, .unit = "%"},
         {.name = "bytes", .type = ColumnType::integer},
         {.name = "index_passes", .type = ColumnType::integer},
@@ -363,7 +363,7 @@ const std::vector<Column>& throttle_columns() {
         {.name = "dirty_mb_per_second",
          .type = ColumnType::real,
          .unit = "MB/s",
-         .about = "Most that all workers together may dirty; null: no limit"},
+         .about = "Most that all workers together may dirty; absent: no limit"},
         {.name = "threshold", .type = ColumnType::integer},
         {.name = "scale_factor", .type = ColumnType::real},
         {.name = "memory_kb", .type = ColumnType::integer, .unit = "kB"},
