@@ -15,6 +15,7 @@ namespace {
 using base::Errc;
 namespace limits = base::limits;
 
+constexpr std::chrono::seconds settle{1};    // before the first look: a start has better to do
 constexpr std::chrono::seconds poll{5};      // how late a look that is due may be
 constexpr std::size_t logged_needs_max = 20; // a line each; the rest is counted
 constexpr std::size_t roles_max = 32;        // some 30 ms of a target for each, once a day
@@ -404,9 +405,9 @@ DriftWatch::DriftWatch(DriftParts parts) : parts_{parts} {
 
 void DriftWatch::start() {
     thread_ = std::jthread{[this](const std::stop_token& ended) {
-        do {
+        for (auto wait = settle; base::pause(ended, wait); wait = poll) {
             look(ended);
-        } while (base::pause(ended, poll));
+        }
     }};
 }
 

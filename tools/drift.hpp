@@ -64,7 +64,8 @@ struct DriftParts {
 class DriftWatch {
 public:
     explicit DriftWatch(DriftParts parts);
-    /// Looks at once and then whenever a target is due, until destruction.
+    /// Looks a second later and then whenever a target is due, until destruction: reading what all
+    /// tools need takes longer than the whole start.
     void start();
     /// Looks at every target that is due now.
     void look(const std::stop_token& stop = {});
