@@ -97,6 +97,7 @@ BrakesWatch::~BrakesWatch() {
 
 base::Status BrakesWatch::start(BrakesChanged changed) {
     changed_ = std::move(changed);
+    count(*current());
     INTERLOCK_CHECK(look());
     watcher_ = std::jthread([this](const std::stop_token& ended) { watch(ended); });
     writer_ = std::jthread([this](const std::stop_token& ended) { write(ended); });
@@ -155,6 +156,19 @@ base::Status BrakesWatch::look() {
     return base::done;
 }
 
+/// Kinds of which there are none are told as 0.
+void BrakesWatch::count(const BrakesInForce& brakes) {
+    constexpr std::array kinds{
+        BrakeKind::tool, BrakeKind::identity, BrakeKind::target, BrakeKind::all};
+    for (const BrakeKind kind : kinds) {
+        parts_.metrics.set(
+            telemetry::Gauge::brakes,
+            {approval::name(kind)},
+            static_cast<double>(brakes.names(kind).size())
+        );
+    }
+}
+
 /// Under `telling_`. What is not written yet is in force all the same.
 void BrakesWatch::put_in_force(std::vector<Brake> stored) {
     std::shared_ptr<const BrakesInForce> before;
@@ -176,15 +190,7 @@ void BrakesWatch::put_in_force(std::vector<Brake> stored) {
         now = std::make_shared<const BrakesInForce>(std::move(stored));
         before = std::exchange(current_, now);
     }
-    constexpr std::array kinds{
-        BrakeKind::tool, BrakeKind::identity, BrakeKind::target, BrakeKind::all};
-    for (const BrakeKind kind : kinds) {
-        parts_.metrics.set(
-            telemetry::Gauge::brakes,
-            {approval::name(kind)},
-            static_cast<double>(now->names(kind).size())
-        );
-    }
+    count(*now);
     log_changes(*before, *now);
     if (changed_) {
         changed_(*before, *now);

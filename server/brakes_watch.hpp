@@ -81,6 +81,7 @@ private:
     void watch(const std::stop_token& ended);
     void write(const std::stop_token& ended);
     bool write_one();
+    void count(const BrakesInForce& brakes);
     void put_in_force(std::vector<approval::Brake> stored);
 
     BrakesWatchParts parts_;

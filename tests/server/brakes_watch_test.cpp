@@ -87,6 +87,7 @@ TEST_CASE("what stood in the store is in force from the start", "[server]") {
     CHECK(room.watch.current()->tool("get_plan") != nullptr);
     CHECK(room.changes == "0>1 ");
     CHECK(room.shows("interlock_brakes{kind=\"tool\"} 1"));
+    CHECK(room.shows("interlock_brakes{kind=\"identity\"} 0")); // a rule needs a series
 }
 
 TEST_CASE("a kill and its lifting arrive without being asked for", "[server]") {

@@ -15,6 +15,13 @@ import { brief, Report } from '../support/report.mjs';
 import { serverArguments } from '../support/server.mjs';
 
 const packaging = fileURLToPath(new URL('../../../packaging/', import.meta.url));
+const docs = fileURLToPath(new URL('../../../docs/metrics.md', import.meta.url));
+// Series that begin with a decision, an execution, a caller without proof, or a cut. That their
+// names are those of the program is held by tests/telemetry/metrics_test.cpp.
+const needsPeople = new Set([
+    'interlock_decision_seconds', 'interlock_plan_execution_seconds', 'interlock_turned_away_total',
+    'interlock_execution_step_seconds', 'interlock_plan_transitions_total', 'interlock_cut_bytes_total',
+]);
 const dashboard = JSON.parse(readFileSync(join(packaging, 'grafana', 'interlock.json'), 'utf8'));
 
 function freePort() {
@@ -113,6 +120,31 @@ async function work(url) {
     await call(url, 'diagnose', { target: 'shop' });
 }
 
+/** A session of the older revisions that ends, and a method that there is not. */
+async function workOfOld(url) {
+    const send = (body, headers = {}, method = 'POST') =>
+        fetch(`${url}/mcp`, {
+            method,
+            headers: {
+                'Content-Type': 'application/json',
+                Accept: 'application/json, text/event-stream',
+                ...headers,
+            },
+            body: body && JSON.stringify({ jsonrpc: '2.0', id: ++id, ...body }),
+        });
+    const protocolVersion = '2025-11-25';
+    const clientInfo = { name: 'interlock-e2e', version: '1' };
+    const params = { protocolVersion, capabilities: {}, clientInfo };
+    const begun = await send({ method: 'initialize', params });
+    const session = {
+        'Mcp-Session-Id': begun.headers.get('mcp-session-id'),
+        'MCP-Protocol-Version': protocolVersion,
+    };
+    await begun.text();
+    await (await send({ method: 'no/such/method' }, session)).text();
+    await (await send(undefined, session, 'DELETE')).text();
+}
+
 async function checkRules(report, prometheus) {
     const { data } = await prometheus.ask('rules');
     const rules = data.groups.flatMap((group) => group.rules);
@@ -144,6 +176,30 @@ async function checkDashboard(report, prometheus) {
     report.check('every panel that has something to show shows it', missing.length === 0, missing.join());
 }
 
+/** Names of series in what packaging/ and the documentation speak of; recorded ones have a colon. */
+function spokenOf() {
+    const files = ['prometheus/alerts.yml', 'prometheus/recording.yml', 'grafana/interlock.json'];
+    const text = [...files.map((file) => join(packaging, file)), docs]
+        .map((file) => readFileSync(file, 'utf8')).join('\n');
+    const found = text.match(/\b(?:interlock_|mcp_server_|interlock:)[a-z0-9_:]+[a-z0-9]/g);
+    const family = (name) => name.replace(/_(bucket|sum|count)$/, '');
+    return [...new Set(found.map(family))].sort();
+}
+
+async function checkNames(report, prometheus) {
+    const there = async (name) => {
+        const series = `{__name__=~"${name}(_bucket)?"}`;
+        return (await prometheus.query(`count(${series})`)).length > 0;
+    };
+    const missing = [];
+    for (const name of spokenOf()) {
+        if (!(await there(name)) && !needsPeople.has(name)) {
+            missing.push(name);
+        }
+    }
+    report.check('every metric spoken of is on a live /metrics', missing.length === 0, missing.join());
+}
+
 const report = new Report();
 const scratch = mkdtempSync(join(tmpdir(), 'interlock-metrics-'));
 let postgres, server, prometheus;
@@ -152,6 +208,7 @@ try {
     const targets = { shop: postgres.target(program('interlock'), 'shop') };
     server = await Listening.start(program('interlock-server'), serverArguments(targets, scratch), scratch);
     await work(server.url);
+    await workOfOld(server.url);
     prometheus = await Prometheus.start(scratch, `127.0.0.1:${server.port}`);
     const up = () => prometheus.query('up{job="interlock-server"} == 1');
     await until(async () => (await up()).length === 1, 'a scrape that Prometheus understands');
@@ -164,6 +221,7 @@ try {
             && (await prometheus.query('interlock:discovery_duration_seconds:p99 > 0')).length > 0;
     }, 'the recorded series', 90_000);
     report.check('the recorded series have values', true);
+    await checkNames(report, prometheus);
     await checkRules(report, prometheus);
     await checkDashboard(report, prometheus);
 } catch (problem) {
