@@ -89,12 +89,11 @@ Digest hmac_sha256(std::string_view key, std::string_view data) {
 
 std::string hex(std::string_view bytes) {
     static constexpr char digits[] = "0123456789abcdef";
-    std::string out;
-    out.reserve(bytes.size() * 2);
-    for (const char byte : bytes) {
-        const auto value = static_cast<unsigned char>(byte);
-        out += digits[value >> 4U];
-        out += digits[value & 15U];
+    std::string out(bytes.size() * 2, '0');
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        const auto value = static_cast<unsigned char>(bytes[i]);
+        out[2 * i] = digits[value >> 4U];
+        out[2 * i + 1] = digits[value & 15U];
     }
     return out;
 }
@@ -104,29 +103,25 @@ std::string hex(const Digest& digest) {
 }
 
 Result<std::string> from_hex(std::string_view text) {
-    const Error malformed{
-        Errc::invalid_input,
-        "The text is not an even number of lower-case hexadecimal digits.",
-        ""};
-    if (text.size() % 2 != 0) {
-        return malformed;
+    constexpr int no_digit = -1;
+    const auto value_of = [](char digit) {
+        return digit >= '0' && digit <= '9'   ? digit - '0'
+               : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
+                                              : no_digit;
+    };
+    std::string out(text.size() / 2, '\0');
+    bool well_formed = text.size() % 2 == 0;
+    for (std::size_t i = 0; well_formed && i < out.size(); ++i) {
+        const int high = value_of(text[2 * i]);
+        const int low = value_of(text[2 * i + 1]);
+        well_formed = high != no_digit && low != no_digit;
+        out[i] = static_cast<char>(high * 16 + low);
     }
-    std::string out;
-    out.reserve(text.size() / 2);
-    unsigned value = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char digit = text[i];
-        if (digit >= '0' && digit <= '9') {
-            value = value * 16 + static_cast<unsigned>(digit - '0');
-        } else if (digit >= 'a' && digit <= 'f') {
-            value = value * 16 + static_cast<unsigned>(digit - 'a' + 10);
-        } else {
-            return malformed;
-        }
-        if (i % 2 == 1) {
-            out += static_cast<char>(value);
-            value = 0;
-        }
+    if (!well_formed) {
+        return Error{
+            Errc::invalid_input,
+            "The text is not an even number of lower-case hexadecimal digits.",
+            ""};
     }
     return out;
 }

@@ -1,26 +1,31 @@
 #include "server/audit_calls.hpp"
 
 #include "base/digest.hpp"
-#include "base/json.hpp"
+#include "base/json_object.hpp"
+#include "base/json_string.hpp"
 #include "base/text.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace interlock::server {
 namespace {
 
-using base::Json;
-
 constexpr std::size_t name_chars_max = 128; // of a tool that may not exist
 
-Json identity_json(const telemetry::Identity& identity) {
-    return Json{
-        {"subject", identity.subject},
-        {"issuer", identity.issuer},
-        {"proof", identity.proof},
-        {"client", identity.client},
-        {"database_role", identity.database_role},
-        {"claims", identity.claims}};
+std::string identity_json(const telemetry::Identity& identity) {
+    std::string claims = "{";
+    for (const auto& [name, value] : identity.claims) {
+        claims += claims.size() == 1 ? "" : ",";
+        base::append_json_string(claims, name);
+        claims += ':';
+        base::append_json_string(claims, value);
+    }
+    return base::JsonObject()
+        .json("claims", claims + "}")
+        .text("client", identity.client)
+        .text("database_role", identity.database_role)
+        .text("issuer", identity.issuer)
+        .text("proof", identity.proof)
+        .text("subject", identity.subject)
+        .take();
 }
 
 std::string safe_name(const std::string& name) {
@@ -38,18 +43,18 @@ base::Status kept(const Recording& recording) {
 CallAudit::CallAudit(telemetry::AuditWriter& writer) : writer_(writer) {}
 
 Recording CallAudit::begin(const Job& call, const std::string& call_id) {
-    const auto arguments = base::parse_json(call.arguments);
-    const Json payload{
-        {"call", call_id},
-        {"tool", safe_name(call.name)},
-        {"arguments", arguments ? arguments.value() : Json(call.arguments)},
-        {"identity", identity_json(call.access.identity)},
-        {"transport", call.transport == Transport::http ? "http" : "stdio"},
-        {"protocol_version", call.version},
-        {"session", call.session ? call.session->id() : std::string{}},
-        {"request_id", call.id},
-        {"trace", telemetry::format_traceparent(call.span.context())}};
-    return enqueue("tool.begin", call, base::render_json(payload));
+    auto payload = base::JsonObject()
+                       .json("arguments", call.arguments)
+                       .text("call", call_id)
+                       .json("identity", identity_json(call.access.identity))
+                       .text("protocol_version", call.version)
+                       .text("request_id", call.id)
+                       .text("session", call.session ? call.session->id() : std::string{})
+                       .text("tool", safe_name(call.name))
+                       .text("trace", telemetry::format_traceparent(call.span.context()))
+                       .text("transport", call.transport == Transport::http ? "http" : "stdio")
+                       .take();
+    return enqueue("tool.begin", call, std::move(payload));
 }
 
 Recording CallAudit::end(
@@ -60,16 +65,16 @@ Recording CallAudit::end(
     const Recording& begun
 ) {
     INTERLOCK_TRY(const auto after, begun);
-    Json payload{
-        {"call", call_id},
-        {"tool", safe_name(call.name)},
-        {"outcome", outcome.outcome},
-        {"elapsed_us", elapsed.count()},
-        {"result_bytes", outcome.result.size()}};
+    base::JsonObject payload;
+    payload.text("call", call_id)
+        .number("elapsed_us", elapsed.count())
+        .text("outcome", outcome.outcome)
+        .number("result_bytes", static_cast<long long>(outcome.result.size()));
     if (!outcome.result.empty()) {
-        payload["result_digest"] = base::hex(base::sha256(outcome.result));
+        payload.text("result_digest", base::hex(base::sha256(outcome.result)));
     }
-    return enqueue("tool.end", call, base::render_json(payload), after);
+    payload.text("tool", safe_name(call.name));
+    return enqueue("tool.end", call, payload.take(), after);
 }
 
 Recording CallAudit::enqueue(

@@ -1,14 +1,12 @@
 #include "telemetry/audit_log.hpp"
 
-#include "base/json.hpp"
+#include "base/json_object.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "telemetry/audit_format.hpp"
 #include "telemetry/merkle.hpp"
 
 #include <algorithm>
-
-#include <nlohmann/json.hpp>
 
 namespace interlock::telemetry {
 
@@ -58,14 +56,14 @@ base::Status insert_leaf(
     INTERLOCK_CHECK(check_audit_entry(entry));
     const auto index = frontier.size();
     const auto salt = random.bytes(audit_salt_bytes);
-    const auto header = base::render_json({
-        {"seq", index},
-        {"time", time},
-        {"type", entry.type},
-        {"actor", entry.actor},
-        {"plan_digest", entry.plan_digest},
-        {"payload_hash", base::hex(payload_hash(salt, entry.payload))},
-    });
+    const auto header = base::JsonObject()
+                            .text("actor", entry.actor)
+                            .text("payload_hash", base::hex(payload_hash(salt, entry.payload)))
+                            .text("plan_digest", entry.plan_digest)
+                            .number("seq", static_cast<long long>(index))
+                            .text("time", time)
+                            .text("type", entry.type)
+                            .take();
     const auto leaf = leaf_hash(header);
     frontier.append(leaf);
 
@@ -103,8 +101,9 @@ base::Status check_audit_entry(const AuditEntry& entry) {
 }
 
 base::Digest payload_hash(std::string_view salt, std::string_view payload) {
-    std::string input(salt);
-    input.append(payload);
+    std::string input;
+    input.reserve(salt.size() + payload.size());
+    input.append(salt).append(payload);
     return base::sha256(input);
 }
 

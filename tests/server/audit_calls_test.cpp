@@ -48,6 +48,20 @@ TEST_CASE("failed and unknown calls are recorded too", "[server]") {
     CHECK(json(entries[5].payload)["outcome"] == "internal");
 }
 
+TEST_CASE("whatever a caller calls itself, its record is whole", "[server]") {
+    Core core;
+    auto arrival = core.stdio();
+    arrival.access.identity.subject = "a \"quoted\" one\n\\";
+    arrival.access.identity.claims = {{"groups\"", "dba\t\xff"}, {"sub", "x"}};
+    core.ask(call_text("echo", R"({"text":"\"}{"})"), arrival);
+    const Json begin = json(core.audit.entries().at(0).payload);
+    CHECK(begin["identity"]["subject"] == "a \"quoted\" one\n\\");
+    CHECK(begin["identity"]["claims"].size() == 2);
+    CHECK(begin["identity"]["claims"]["groups\""] == "dba\t\xef\xbf\xbd");
+    CHECK(begin["arguments"]["text"] == "\"}{");
+    CHECK(begin["identity"]["issuer"] == arrival.access.identity.issuer);
+}
+
 TEST_CASE("a call in a session is recorded with it", "[server]") {
     Core core;
     const auto opened = core.ask(
