@@ -154,11 +154,6 @@ ViewReader::ViewReader(std::string view, Evidence& evidence)
 
 void ViewReader::want(bool asked, SectionRequest section, std::optional<db::Table>& place) {
     if (!asked) {
-        evidence_.rows.push_back(
-            {.name = std::string{section.section.name},
-             .columns = &section.section.columns(),
-             .cells = {}}
-        );
         left_out_ += (left_out_.empty() ? "" : ", ") + std::string{section.section.name};
         return;
     }

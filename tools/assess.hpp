@@ -61,8 +61,8 @@ base::Result<std::vector<std::optional<db::Table>>> read_sections(
     Evidence& evidence
 );
 
-/// The sections of a view: what it asks for is read in one transaction. The rest is left out, which
-/// the packet says once.
+/// The sections of a view: what it asks for is read in one transaction. The rest is left out of the
+/// packet, which says so once: no rows would read as nothing found.
 class ViewReader {
 public:
     ViewReader(std::string view, Evidence& evidence);

@@ -58,16 +58,6 @@ std::string names_text(const std::vector<std::string>& names) {
     return "[" + joined(quoted) + "]";
 }
 
-/// An object with these members and no others, all of them always there.
-std::string closed_object(const Members& members) {
-    std::vector<std::string> names;
-    for (const auto& [name, schema] : members) {
-        names.push_back(name);
-    }
-    return R"({"additionalProperties":false,"properties":)" + properties_text(members) +
-           R"(,"required":)" + names_text(names) + R"(,"type":"object"})";
-}
-
 std::string array_of(std::string_view items) {
     return R"({"items":)" + std::string{items} + R"(,"type":"array"})";
 }
@@ -120,6 +110,7 @@ std::string row_schema(const std::vector<Column>& columns) {
     return R"({"properties":)" + properties_text(members) + R"(,"type":"object"})";
 }
 
+/// A section that a view leaves out is absent, so that none is required.
 std::string rows_schema(const std::vector<RowsShape>& rows) {
     Members sections;
     for (const RowsShape& shape : rows) {
@@ -130,7 +121,8 @@ std::string rows_schema(const std::vector<RowsShape>& rows) {
             )
         );
     }
-    return closed_object(sections);
+    return R"({"additionalProperties":false,"properties":)" + properties_text(sections) +
+           R"(,"type":"object"})";
 }
 
 using Compiled = std::shared_ptr<const valijson::Schema>;

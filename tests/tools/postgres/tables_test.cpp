@@ -96,8 +96,8 @@ TEST_CASE("a large table that is read whole by habit is found", "[tools][live]")
     const json packet = ask_until(shop, R"({"view":"scans"})", [](const json& seen) {
         return found(seen, "table app.scanned", "sequential scans of 20000 rows each");
     });
-    CHECK(packet["rows"]["bloat"].empty());
-    CHECK(not_examined(packet, "bloat")); // nobody takes the empty list for health
+    CHECK_FALSE(packet["rows"].contains("bloat")); // an empty list might be taken for health
+    CHECK(not_examined(packet, "bloat"));
 }
 
 TEST_CASE("bloat is estimated, told where it cannot be, and measured", "[tools][live]") {
