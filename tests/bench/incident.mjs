@@ -2,14 +2,13 @@
 // decisive facts are on the screen. Each server is asked as somebody would who knows it and knows
 // PostgreSQL: the peers' own tools first, SQL by an expert where they have none. Started by
 // tests/bench/incident, which says how.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Cluster } from '../e2e/support/cluster.mjs';
+import { Lines, Unanswered } from './lines.mjs';
 import { freePort, until } from './processes.mjs';
 import { rows } from './report.mjs';
 
@@ -22,8 +21,6 @@ const { values: options } = parseArgs({
 });
 const here = dirname(fileURLToPath(import.meta.url));
 const say = (text) => process.stderr.write(`${text}\n`);
-const patience = 15_000; // an agent's own time-out, about
-
 
 /**
  * An orders table. A session updated a row and went idle in its transaction; a migration waits for
@@ -71,65 +68,6 @@ class IncidentCluster extends Cluster {
         await until(waiting(7), 'the shop waiting');
         this.migration = this.sql(`select pid from pg_locks where not granted and mode = 'AccessExclusiveLock'`);
         this.modified = this.sql(`select n_mod_since_analyze from pg_stat_user_tables where relname = 'orders'`);
-    }
-}
-
-class Unanswered extends Error {}
-
-/** Messages as lines to a server's standard input, answers by id. */
-class Lines {
-    constructor([program, ...args], environment = {}) {
-        this.child = spawn(program, args, {
-            env: { ...process.env, ...environment },
-            stdio: ['pipe', 'pipe', 'ignore'],
-        });
-        this.waiting = new Map();
-        this.last = 0;
-        createInterface({ input: this.child.stdout }).on('line', (line) => this.#take(line));
-    }
-
-    #take(line) {
-        if (!line.startsWith('{')) {
-            return; // a banner
-        }
-        const answer = JSON.parse(line);
-        this.waiting.get(answer.id)?.(answer);
-        this.waiting.delete(answer.id);
-    }
-
-    ask(method, params) {
-        const id = ++this.last;
-        const answer = new Promise((resolve, reject) => {
-            const late = setTimeout(() => reject(new Unanswered(method)), patience);
-            this.waiting.set(id, (found) => {
-                clearTimeout(late);
-                found.error ? reject(new Error(JSON.stringify(found.error))) : resolve(found.result);
-            });
-        });
-        this.tell({ jsonrpc: '2.0', id, method, params });
-        return answer;
-    }
-
-    tell(message) {
-        this.child.stdin.write(JSON.stringify(message) + '\n');
-    }
-
-    async start() {
-        await this.ask('initialize', {
-            protocolVersion: '2025-11-25',
-            capabilities: {},
-            clientInfo: { name: 'interlock-bench', version: '1' },
-        });
-        this.tell({ jsonrpc: '2.0', method: 'notifications/initialized' });
-        return this.ask('tools/list', {});
-    }
-
-    async stop() {
-        const ended = new Promise((resolve) => this.child.once('exit', resolve));
-        this.child.kill('SIGTERM');
-        const late = setTimeout(() => this.child.kill('SIGKILL'), 10_000);
-        await ended;
-        clearTimeout(late);
     }
 }
 

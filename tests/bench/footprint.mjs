@@ -1,0 +1,181 @@
+// What Interlock's tools cost the PostgreSQL that they look at: processor time of its backends, tool by
+// tool, on a server with many tables and sessions. Started by tests/bench/footprint, which says how.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Cluster } from '../e2e/support/cluster.mjs';
+import { Lines } from './lines.mjs';
+import { freePort, until } from './processes.mjs';
+import { rows } from './report.mjs';
+
+const { values: options } = parseArgs({
+    options: {
+        server: { type: 'string' }, // interlock-server
+        tables: { type: 'string', default: '10000' },
+        sessions: { type: 'string', default: '500' },
+        json: { type: 'string' },
+    },
+});
+const tables = Number(options.tables);
+const sessions = Number(options.sessions);
+const say = (text) => process.stderr.write(`${text}\n`);
+const allowed_ms = 1000; // for all tools together
+
+/** What each tool is asked. A tool that is not here stops the measurement. */
+const calls = {
+    diagnose: {},
+    get_activity: {},
+    get_blocking: {},
+    get_connections: {},
+    get_io: {},
+    get_replication: {},
+    get_settings: {},
+    get_statements: {},
+    get_tables: {},
+    get_vacuum: {},
+    get_indexes: {},
+    describe_schema: { search: 'table_77' },
+    explain_query: { query: 'select * from public.table_7 t join public.table_8 u using (id) where t.id = $1' },
+    run_query: { sql: 'select count(*) from pg_catalog.pg_stat_activity' },
+};
+const elsewhere = ['find_tools', 'list_targets', 'read_logs', 'list_runbooks', 'propose_plan', 'get_plan'];
+
+/** Many small tables with two indexes, and sessions that work, wait and idle. */
+class BusyCluster extends Cluster {
+    async settings() {
+        this.port = await freePort();
+        return {
+            listen_addresses: '127.0.0.1',
+            port: String(this.port),
+            fsync: 'off',
+            autovacuum: 'off',
+            max_connections: String(sessions + 30),
+            max_locks_per_transaction: '1000',
+        };
+    }
+
+    conninfo(user, database = 'postgres') {
+        return `host=127.0.0.1 port=${this.port} user=${user} dbname=${database}`;
+    }
+
+    async prepare() {
+        this.sql('create role agent login; grant pg_monitor to agent; create role app login superuser');
+        const chunk = 500;
+        for (let first = 1; first <= tables; first += chunk) {
+            const last = Math.min(first + chunk - 1, tables);
+            this.sql(`do $$ begin for i in ${first}..${last} loop
+                execute format('create table table_%s (id int primary key, other int, note text)', i);
+                execute format('create index on table_%s (other)', i);
+                execute format('insert into table_%s select n, n, n from generate_series(1, 20) n', i);
+            end loop; end $$`);
+        }
+        this.sql('vacuum analyze');
+        this.sql('grant select on table_7, table_8 to agent');
+        this.session('begin; update table_1 set other = 0 where id = 1;', 'postgres', 'app');
+        for (let i = 1; i < sessions; ++i) {
+            const waits = 'update table_1 set other = 1 where id = 1;';
+            this.session(i % 25 === 0 ? waits : 'select count(*) from table_2;', 'postgres', 'app');
+        }
+        const count = () => this.sql("select count(*) from pg_stat_activity where usename = 'app'");
+        await until(() => count() === String(sessions), 'the sessions');
+        this.sql('select pg_stat_reset()');
+    }
+
+    /** Nanoseconds of processor time by backend of the agent's. */
+    spent() {
+        const pids = this.sql("select pid from pg_stat_activity where usename = 'agent'");
+        const each = pids.split('\n').filter(Boolean);
+        return new Map(
+            each.map((pid) => [pid, Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0])]),
+        );
+    }
+
+    /** How often tables of users were read, but for the two that the sessions use. */
+    reads() {
+        return Number(
+            this.sql(`select coalesce(sum(seq_scan + coalesce(idx_scan, 0)), 0) from pg_stat_user_tables
+                      where relname not in ('table_1', 'table_2')`),
+        );
+    }
+}
+
+/** Milliseconds that the agent's backends spent between two looks. */
+function between(before, after) {
+    let sum = 0;
+    for (const [pid, spent] of after) {
+        sum += spent - (before.get(pid) ?? 0);
+    }
+    return sum / 1e6;
+}
+
+/** What the server's own start cost: the check that every statement can be planned. Waits for its end. */
+async function settled(cluster) {
+    let last = -1;
+    const quiet = () => {
+        const spent = between(new Map(), cluster.spent());
+        const same = spent === last && spent > 0;
+        last = spent;
+        return same;
+    };
+    let times = 0;
+    await until(() => (quiet() ? ++times : (times = 0)) >= 10, 'the end of the check at the start');
+    return last;
+}
+
+async function measure(cluster, lines) {
+    const { tools } = await lines.start();
+    const unknown = tools.map(({ name }) => name).filter((name) => !(name in calls) && !elsewhere.includes(name));
+    if (unknown.length > 0) {
+        throw new Error(`tests/bench/footprint does not know what to ask: ${unknown.join(', ')}`);
+    }
+    const found = [{ name: 'start: drift check', ms: await settled(cluster), characters: 0 }];
+    for (const [name, args] of Object.entries(calls)) {
+        const before = cluster.spent();
+        const result = await lines.ask('tools/call', { name, arguments: args });
+        const text = (result.content ?? []).map((part) => part.text ?? '').join('\n');
+        if (result.isError) {
+            throw new Error(`${name}: ${text}`);
+        }
+        found.push({ name, ms: between(before, cluster.spent()), characters: text.length });
+    }
+    return found;
+}
+
+function report(found, reads) {
+    const sum = found.slice(1).reduce((all, { ms }) => all + ms, 0);
+    const lines = [['tool', "ms of PostgreSQL's processor time", 'characters read']];
+    for (const { name, ms, characters } of found) {
+        lines.push([name, ms.toFixed(1), String(characters)]);
+    }
+    lines.push(['all tools', sum.toFixed(1), '']);
+    const marks = [
+        ['mark', 'reached', 'wanted', 'verdict'],
+        ['ms of all tools together', sum.toFixed(0), `<= ${allowed_ms}`, sum <= allowed_ms ? 'PASS' : 'FAIL'],
+        ['reads of tables of users', String(reads), '0', reads === 0 ? 'PASS' : 'FAIL'],
+    ];
+    return rows(lines) + '\n\n' + rows(marks);
+}
+
+const state = mkdtempSync(join(tmpdir(), 'interlock-bench-'));
+say(`PostgreSQL with ${tables} tables and ${sessions} sessions …`);
+const cluster = await BusyCluster.start();
+try {
+    const lines = new Lines([
+        ...[options.server, '--stdio', '--state', join(state, 'state')],
+        ...['--toolsets', 'orientation,triage,postgres', '--target', `bench=${cluster.conninfo('agent')}`],
+    ]);
+    try {
+        const found = await measure(cluster, lines);
+        const reads = cluster.reads();
+        console.log(report(found, reads));
+        if (options.json) {
+            writeFileSync(options.json, JSON.stringify({ tables, sessions, reads, found }, null, 2) + '\n');
+        }
+    } finally {
+        await lines.stop();
+    }
+} finally {
+    await cluster.stop();
+    rmSync(state, { recursive: true, force: true });
+}
