@@ -55,6 +55,25 @@ TEST_CASE("a client that does not read cannot fill our memory", "[base]") {
     }));
 }
 
+TEST_CASE("answers reach a slow reader byte for byte, one behind the other", "[base]") {
+    std::string large;
+    while (large.size() < (2U << 20U)) {
+        large += std::to_string(large.size()) + ' ';
+    }
+    const auto server = serve(options_for([&](const std::shared_ptr<HttpExchange>& exchange) {
+        exchange->respond({200, {}, exchange->request().path == "/large" ? large : "small"});
+    }));
+    RawClient slow(server->port(), {.receive_buffer = 4096});
+    slow.say("GET /large HTTP/1.1\r\nHost: a\r\n\r\nHEAD /large HTTP/1.1\r\nHost: a\r\n\r\n");
+    slow.say("GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    const std::string size = "Content-Length: " + std::to_string(large.size()) + "\r\n\r\n";
+    CHECK(slow.read_until("\r\n\r\n").ends_with(size));
+    const std::string rest = slow.read_to_end();
+    CHECK((rest.starts_with(large + "HTTP/1.1 200 OK\r\n")));
+    CHECK(rest.find(size, large.size()) != std::string::npos);
+    CHECK(rest.ends_with("Content-Length: 5\r\n\r\nsmall"));
+}
+
 TEST_CASE("answers that nobody reads take a bounded part of the memory together", "[base]") {
     const std::string large(8 << 20, 'x');
     auto options = options_for([&large](const std::shared_ptr<HttpExchange>& exchange) {

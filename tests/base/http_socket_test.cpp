@@ -44,6 +44,16 @@ TEST_CASE("a plain socket moves what is there and never waits", "[base]") {
     CHECK(::read(pair.ends[1], pair.room.data(), pair.room.size()) == 2);
 }
 
+TEST_CASE("what lies in two places leaves in one go", "[base]") {
+    Pair pair;
+    HttpSocket socket(pair.loop, pair.ends[0], nullptr);
+    CHECK(socket.write_some("head, ", "body").count == 10);
+    CHECK(socket.write_some("", "!").count == 1);
+    const ssize_t count = ::read(pair.ends[1], pair.room.data(), pair.room.size());
+    REQUIRE(count == 11);
+    CHECK(std::string(pair.room.data(), 11) == "head, body!");
+}
+
 TEST_CASE("a socket that takes no more says so, and takes the rest later", "[base]") {
     Pair pair;
     HttpSocket socket(pair.loop, pair.ends[0], nullptr);

@@ -170,6 +170,16 @@ TEST_CASE("what a model reads of the default list stays under 8,000 characters",
     CHECK(listed <= characters_max);
 }
 
+TEST_CASE("what a client fetches of the default list stays under 40,000 bytes", "[server]") {
+    // Most of it is output schemas: who adds to one pays for it with every list.
+    OfferBench bench;
+    const auto compiled = server::CompiledOffer::compile(bench.offer);
+    REQUIRE(compiled.ok());
+    const std::string listed = *(*compiled)->list_tools(server::Era::modern, {}, {});
+    std::cout << "tools/list: " << listed.size() << " bytes\n";
+    CHECK(listed.size() <= 40'000);
+}
+
 TEST_CASE("no description changes unseen", "[server]") {
     // A description is what a model obeys: whoever changes one changes its line here, and a
     // reviewer reads both. Nothing of a run goes into one, so that the hash is the same anywhere.
