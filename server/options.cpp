@@ -29,14 +29,16 @@ constexpr const char* about =
     "  interlock-server --config /etc/interlock/server.yaml";
 
 constexpr const char* footer =
-    "Keep passwords out of the command line: use a passfile, a service file, or password_file in\n"
-    "the configuration. HTTP answers /mcp, /healthz, /readyz and /metrics; without authorization\n"
+    "A password on the command line is refused: use a passfile, a service file, or password_file,\n"
+    "password_env or password_command in the configuration. HTTP answers /mcp, /healthz, /readyz "
+    "and /metrics; without authorization\n"
     "in the configuration it listens on loopback only. With --stdio, stdout carries the protocol\n"
     "and nothing else; the log is on stderr. SIGHUP reads configuration, keys and certificates\n"
     "again.\n\n"
     "Configuration (YAML): state, listen, admin_listen, stdio, desk_url, toolsets: [..], "
     "log_level,\n"
-    "targets: [{name, conninfo, password_file, logs}], tls: {certificate, key}, behind_proxy,\n"
+    "targets: [{name, conninfo, password_file | password_env | password_command: [..], logs}],\n"
+    "tls: {certificate, key}, behind_proxy,\n"
     "allowed_hosts: [..], allowed_origins: [..], authorization: {resource, clock_skew_seconds,\n"
     "issuers: [{issuer, jwks, algorithms}], rules: [{claims, database_role, toolsets}]},\n"
     "supervisor: {failing_calls, identical_calls, window, calls, result_bytes, database_time}.\n\n"
@@ -399,13 +401,6 @@ std::variant<Options, Printed> read_options(int argc, const char* const* argv) {
 }
 
 std::vector<std::string> waiting_for_restart(const Options& running, const Options& fresh) {
-    const auto targets = [](const Options& options) {
-        std::vector<std::vector<std::string>> all;
-        for (const db::TargetAddress& target : options.targets) {
-            all.push_back({target.name, target.conninfo, target.password_file, target.logs});
-        }
-        return all;
-    };
     const auto tls = [](const Options& options) {
         return options.tls ? std::vector{options.tls->certificate_file, options.tls->key_file}
                            : std::vector<std::string>{};
@@ -417,7 +412,7 @@ std::vector<std::string> waiting_for_restart(const Options& running, const Optio
              {"stdio", same(&Options::stdio)},
              {"listen", same(&Options::listen) && same(&Options::port)},
              {"admin_listen", same(&Options::admin_listen) && same(&Options::admin_port)},
-             {"targets", targets(running) == targets(fresh)},
+             {"targets", same(&Options::targets)},
              {"desk_url", same(&Options::desk_url)},
              {"tls", tls(running) == tls(fresh)},
              {"allowed_hosts", same(&Options::allowed_hosts)},

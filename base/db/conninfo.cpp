@@ -1,5 +1,6 @@
 #include "base/db/conninfo.hpp"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -11,6 +12,11 @@ namespace {
 
 using base::Errc;
 using base::Error;
+
+constexpr std::size_t servers_max = 8; // each may take its share of one connect's time
+
+constexpr std::array<std::string_view, 6> rules{
+    "any", "primary", "standby", "prefer-standby", "read-write", "read-only"};
 
 using Options = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
 
@@ -49,50 +55,183 @@ bool is_target_name(std::string_view name) {
 
 constexpr std::string_view name_rule =
     "a target's name is 1 to 63 of a-z, 0-9, _ and -, and starts with a letter or digit";
+constexpr std::string_view secret_remedy =
+    "keep it in a file of mode 0600 (password_file), in a variable (password_env), in what a "
+    "command prints (password_command), or in libpq's passfile or service file";
 constexpr std::string_view conninfo_remedy =
     "Write key=value pairs, as in host=db1 port=5432 dbname=app user=interlock_diag, with values "
     "that hold a space in single quotes, or a postgresql:// URI.";
 
+/// Why `conninfo` is not to be used, if it is not.
+std::optional<Error> refuse(const TargetAddress& address) {
+    const auto problem = [](std::string what, std::string_view remedy) {
+        return Error{Errc::invalid_input, std::move(what), std::string{remedy}};
+    };
+    const auto options = parse(address.conninfo);
+    if (!options) {
+        return problem("does not parse", conninfo_remedy);
+    }
+    for (const auto* secret : {"password", "sslpassword"}) {
+        if (option(options, secret)) {
+            return problem("holds a password", secret_remedy);
+        }
+    }
+    const auto rule = option(options, "target_session_attrs").value_or("any");
+    if (std::find(rules.begin(), rules.end(), rule) == rules.end()) {
+        return problem(
+            "has a target_session_attrs that is none",
+            "Write any, primary, standby, prefer-standby, read-write or read-only."
+        );
+    }
+    if (const auto servers = servers_of(address); !servers) {
+        return servers.error();
+    }
+    return std::nullopt;
+}
+
+std::vector<std::string> split(std::string_view list) {
+    std::vector<std::string> parts;
+    for (;;) {
+        const auto end = list.find(',');
+        parts.emplace_back(list.substr(0, end));
+        if (end == std::string_view::npos) {
+            return parts;
+        }
+        list.remove_prefix(end + 1);
+    }
+}
+
+void read_password_source(base::Decoder& entry, TargetAddress& address) {
+    address.password_file = entry.text_or("password_file", "");
+    address.password_variable = entry.text_or("password_env", "");
+    address.password_command = entry.texts("password_command");
+    for (const auto* key : {"password_file", "password_env", "password_command"}) {
+        entry.refuse_empty(key);
+    }
+    const int sources = int{!address.password_file.empty()} +
+                        int{!address.password_variable.empty()} +
+                        int{!address.password_command.empty()};
+    if (sources > 1) {
+        entry.fail(
+            "password_file",
+            "a target has one password: give one of password_file, password_env and "
+            "password_command"
+        );
+    }
+}
+
 } // namespace
+
+base::Result<std::vector<ServerAddress>> servers_of(const TargetAddress& address) {
+    const auto options = parse(address.conninfo);
+    const auto listed = [&](std::string_view keyword) {
+        const auto value = option(options, keyword);
+        return value && !value->empty() ? split(*value) : std::vector<std::string>{};
+    };
+    const auto hosts = listed("host");
+    const auto addresses = listed("hostaddr");
+    const auto ports = listed("port");
+    const std::size_t count = std::max({hosts.size(), addresses.size(), std::size_t{1}});
+    const auto fits = [&](const std::vector<std::string>& list) {
+        return list.empty() || list.size() == count;
+    };
+    if (!fits(hosts) || !fits(addresses) || !(fits(ports) || ports.size() == 1)) {
+        return Error{
+            Errc::invalid_input,
+            "names " + std::to_string(count) +
+                " servers and another number of hosts, addresses or "
+                "ports",
+            "Give one port for all servers, or a port and an address for each."};
+    }
+    if (count > servers_max) {
+        return Error{
+            Errc::invalid_input,
+            "names more than " + std::to_string(servers_max) + " servers",
+            "Make several targets of them."};
+    }
+    std::vector<ServerAddress> servers;
+    for (std::size_t i = 0; i < count; ++i) {
+        ServerAddress server;
+        server.host = hosts.empty() ? "" : hosts[i];
+        server.hostaddr = addresses.empty() ? "" : addresses[i];
+        server.port = ports.empty() ? "" : ports[ports.size() == 1 ? 0 : i];
+        if (count > 1 && server.host.empty() && server.hostaddr.empty()) {
+            return Error{
+                Errc::invalid_input, "names a server without a host", "Name a host for each."};
+        }
+        if (ports.size() > 1 && server.port.empty()) {
+            server.port = "5432"; // an empty one would take that of all
+        }
+        const auto& shown = server.host.empty() ? server.hostaddr : server.host;
+        server.name = shown + (shown.empty() || server.port.empty() ? "" : ":" + server.port);
+        servers.push_back(std::move(server));
+    }
+    return servers;
+}
+
+const char* name(Role role) {
+    return role == Role::primary ? "primary" : role == Role::standby ? "standby" : "any";
+}
+
+Choice choice_of(const TargetAddress& address, Looks looks) {
+    const auto rule = option(parse(address.conninfo), "target_session_attrs").value_or("");
+    if (rule == "primary" || rule == "read-write") {
+        return {Role::primary, /*strict=*/true};
+    }
+    if (rule == "standby" || rule == "read-only") {
+        return {Role::standby, /*strict=*/true};
+    }
+    if (rule == "prefer-standby") {
+        return {looks == Looks::at_data ? Role::standby : Role::primary, /*strict=*/false};
+    }
+    const auto servers = servers_of(address);
+    if (rule == "any" || !servers || servers->size() == 1) {
+        return {};
+    }
+    return {Role::primary, /*strict=*/false};
+}
+
+Choice choice_to_write(const TargetAddress& address) {
+    const auto servers = servers_of(address);
+    return servers && servers->size() > 1 ? Choice{Role::primary, /*strict=*/true} : Choice{};
+}
 
 TargetAddress read_target_address(base::Decoder& entry) {
     TargetAddress address;
     address.name = entry.text("name");
     address.conninfo = entry.text("conninfo");
-    address.password_file = entry.text_or("password_file", "");
+    read_password_source(entry, address);
     if (!address.name.empty() && !is_target_name(address.name)) {
         entry.fail("name", std::string{name_rule});
     }
-    if (!address.conninfo.empty()) {
-        const auto options = parse(address.conninfo);
-        if (!options) {
-            entry.fail("conninfo", "does not parse; " + std::string{conninfo_remedy});
-        } else if (option(options, "password")) {
-            entry.fail(
-                "conninfo",
-                "holds a password; keep it in a file of mode 0600 and name that in password_file"
-            );
-        }
+    if (const auto refused = refuse(address); refused && !address.conninfo.empty()) {
+        entry.fail("conninfo", refused->what + "; " + refused->remedy);
     }
     return address;
 }
 
 base::Result<TargetAddress> parse_target_argument(std::string_view text) {
-    const auto split = text.find('=');
-    const auto name = text.substr(0, split);
-    if (split == std::string_view::npos || !is_target_name(name)) {
+    const auto split_at = text.find('=');
+    const auto name = text.substr(0, split_at);
+    if (split_at == std::string_view::npos || !is_target_name(name)) {
         return Error{
             Errc::invalid_input,
             "A target is written NAME=CONNINFO: " + std::string{name_rule} + ".",
             "For example --target shop='host=/var/run/postgresql dbname=shop "
             "user=interlock_diag'."};
     }
-    TargetAddress address{std::string{name}, std::string{text.substr(split + 1)}, {}};
-    if (address.conninfo.empty() || !parse(address.conninfo)) {
+    TargetAddress address{std::string{name}, std::string{text.substr(split_at + 1)}, {}};
+    if (address.conninfo.empty()) {
         return Error{
             Errc::invalid_input,
-            "The connection string of target " + address.name + " does not parse.",
+            "The connection string of target " + address.name + " is empty.",
             std::string{conninfo_remedy}};
+    }
+    if (const auto refused = refuse(address)) {
+        return Error{
+            Errc::invalid_input,
+            "The connection string of target " + address.name + " " + refused->what + ".",
+            refused->remedy};
     }
     return address;
 }

@@ -98,13 +98,15 @@ public:
         const LaneSettings& settings,
         const std::vector<const Query*>& queries,
         const std::stop_token& stop,
-        base::Clock& clock
+        base::Clock& clock,
+        bool pooled
     )
         : connection_(connection),
           statements_(statements),
           settings_(settings),
           queries_(queries),
           clock_(clock),
+          pooled_(pooled),
           wait_(connection, stop, clock, time_allowed()) {}
 
     base::Status send();
@@ -141,6 +143,7 @@ private:
     const LaneSettings& settings_;
     const std::vector<const Query*>& queries_;
     base::Clock& clock_;
+    bool pooled_;
     PqWait wait_;
     std::vector<Sent> sent_;
     std::size_t received_ = 0;     // of sent_
@@ -204,14 +207,15 @@ bool Lane::send_generic(const Query& query) {
 }
 
 base::Status Lane::send() {
-    forgets_ = statements_.make_room();
+    // Behind a pooler nothing was prepared, and what others prepared is theirs.
+    forgets_ = statements_.make_room() && !pooled_;
     for (const auto* query : queries_) {
         segmented_ = segmented_ || statements_[query->sql.text].failed;
     }
     bool sent = PQenterPipelineMode(connection_) == 1 &&
                 (!forgets_ || (send_one(forget) && send_sync())) && send_one(begin) &&
-                send_one(first) && send_one(settle, setting_values(settings_)) &&
-                send_one(savepoint);
+                send_one(first) && (!pooled_ || send_one(traces)) &&
+                send_one(settle, setting_values(settings_)) && send_one(savepoint);
     for (std::size_t i = 0; i < queries_.size(); ++i) {
         const Query& query = *queries_[i];
         sent =
@@ -352,7 +356,10 @@ base::Status Lane::receive_head(LaneOutcome& outcome, std::optional<Error>& fail
         INTERLOCK_CHECK(reply(forget, 1));
         INTERLOCK_CHECK(sync());
     }
-    for (const auto* sql : {&begin, &first, &settle, &savepoint}) {
+    for (const auto* sql : {&begin, &first, &traces, &settle, &savepoint}) {
+        if (sql == &traces && !pooled_) {
+            continue;
+        }
         INTERLOCK_TRY(auto reply, this->reply(*sql, 1));
         if (reply.error && !failed) {
             failed = std::move(reply.error);
@@ -361,6 +368,9 @@ base::Status Lane::receive_head(LaneOutcome& outcome, std::optional<Error>& fail
             const auto& row = reply.rows.table.rows[0];
             outcome.backend_pid = std::atoi(row[0].value_or("0").c_str());
             outcome.in_recovery = row[1] == "t";
+        }
+        if (sql == &traces && !reply.rows.table.empty()) {
+            outcome.traces_before = reply.rows.table.rows[0][0];
         }
     }
     return base::done;
@@ -470,9 +480,10 @@ base::Result<LaneOutcome> run_lane(
     const std::vector<const Query*>& queries,
     const std::stop_token& stop,
     base::Clock& clock,
+    bool pooled,
     bool& broken
 ) {
-    Lane lane{connection, statements, settings, queries, stop, clock};
+    Lane lane{connection, statements, settings, queries, stop, clock, pooled};
     broken = true;
     INTERLOCK_CHECK(lane.send());
     auto outcome = lane.receive();

@@ -40,10 +40,13 @@ struct LaneOutcome {
     /// What the read could have left in the session, as lane_traces of lane.cpp tells it; nothing
     /// when it was not told, or when the transaction that ended is not proven to be the lane's own.
     std::optional<std::string> traces;
+    /// The same at the beginning of the transaction; only behind a pooler.
+    std::optional<std::string> traces_before;
 };
 
 /// Runs `queries` (their texts already proven to be reads). On an Error, `broken` says whether the
-/// connection can still be used.
+/// connection can still be used. `pooled`: the server's session may hold what other clients left in
+/// it, and may be theirs again after this.
 base::Result<LaneOutcome> run_lane(
     pg_conn* connection,
     Statements& statements,
@@ -51,6 +54,7 @@ base::Result<LaneOutcome> run_lane(
     const std::vector<const Query*>& queries,
     const std::stop_token& stop,
     base::Clock& clock,
+    bool pooled,
     bool& broken
 );
 

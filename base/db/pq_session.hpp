@@ -1,10 +1,9 @@
-// What the two kinds of connection share of libpq: connecting within a deadline, waiting with a way
-// to stop, and turning results into cells and errors. Prefer reader_connection.hpp and
+// What the two kinds of connection share of libpq: waiting with a way to stop, and turning results
+// into cells and errors (connect.hpp makes the connections). Prefer reader_connection.hpp and
 // writer_connection.hpp; nothing else needs this.
 #pragma once
 
 #include "base/clock.hpp"
-#include "base/db/conninfo.hpp"
 #include "base/db/table.hpp"
 #include "base/result.hpp"
 
@@ -12,6 +11,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 struct pg_conn;
@@ -28,10 +28,11 @@ struct ClearResult {
 using PqConnection = std::unique_ptr<pg_conn, CloseConnection>;
 using PqResult = std::unique_ptr<pg_result, ClearResult>;
 
-/// Connects within limits::connect_timeout, in UTF-8, with libpq's notices dropped (they are
-/// hostile text and would go to stderr).
-base::Result<PqConnection>
-connect(const TargetAddress& address, const std::string& application_name, base::Clock& clock);
+/// libpq's text for people: without the source location and its indented hints, on one line, its
+/// head where it is long.
+std::string readable_message(std::string_view message);
+/// For poll(): until `deadline`, and at least 0.
+int milliseconds_until(base::Clock& clock, base::Ticks deadline);
 
 /// libpq takes C strings: a NUL would silently end one. invalid_input if there is any.
 base::Status refuse_nul(const Sql& sql, const std::vector<Cell>& parameters);

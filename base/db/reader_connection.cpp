@@ -1,5 +1,6 @@
 #include "base/db/reader_connection.hpp"
 
+#include "base/db/connect.hpp"
 #include "base/db/lane.hpp"
 #include "base/db/pq_session.hpp"
 #include "base/db/sql_text.hpp"
@@ -28,6 +29,12 @@ select pg_catalog.current_setting('server_version_num') as version_number,
 constexpr Sql identifier_sql{
     "system_identifier", "select system_identifier from pg_catalog.pg_control_system()"};
 
+// Of a primary alone: a standby cannot tell where it would begin to write.
+constexpr Sql timeline_sql{"server_timeline", R"sql(
+select case when not pg_catalog.pg_is_in_recovery()
+            then pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8)
+       end as timeline)sql"};
+
 // Nothing of a read may outlive it: no setting made by SET, no statement prepared by SQL, no open
 // cursor, no channel listened to, no advisory lock, no other role. A lane tells all of it but the
 // settings, which are slow to read, in its own round trip; this is asked where that does not
@@ -43,7 +50,11 @@ select (select count(*) from pg_catalog.pg_settings where source = 'session')
 
 class Reader final : public ReaderConnection {
 public:
-    explicit Reader(PqConnection connection) : connection_(std::move(connection)) {}
+    explicit Reader(Connected connected) : connection_(std::move(connected.connection)) {
+        facts_.server = std::move(connected.server);
+        facts_.transport = std::move(connected.transport);
+        facts_.verified = connected.verified;
+    }
 
     base::Status learn_facts();
     const ServerFacts& facts() const override { return facts_; }
@@ -56,7 +67,13 @@ public:
 
 private:
     base::Status prove_read(const Query& query);
+    base::Result<Rows> ask(const Sql& sql);
+    void learn_timeline();
+    bool pooled() const { return facts_.pooler != Pooler::none; }
+    void follow(const LaneOutcome& outcome);
+    std::optional<std::string> exchange(const std::string& text);
     std::optional<std::string> traces();
+    base::Status require_transactions();
     bool silent() const;
     base::Status
     run(const LaneSettings& settings,
@@ -71,7 +88,8 @@ private:
     bool broken_ = false;
     std::optional<std::string> traces_at_connect_;
     std::optional<std::string> lane_traces_at_connect_;
-    std::optional<std::string> lane_traces_; // of the last lane; nothing: ask
+    std::optional<std::string> lane_traces_;        // of the last lane; nothing: ask
+    std::optional<std::string> lane_traces_before_; // of the last lane behind a pooler
     Statements statements_;
 };
 
@@ -79,6 +97,14 @@ private:
 /// kinds that return rows and leave transactions alone.
 base::Status Reader::prove_read(const Query& query) {
     INTERLOCK_CHECK(refuse_nul(query.sql, query.parameters));
+    if (query.explain_generic && pooled()) {
+        return Error{
+            Errc::not_supported,
+            "Statement " + std::string{query.sql.name} +
+                " would have to be prepared, and a connection pooler gives the session to others.",
+            "Give values for its parameters, or let the target name an address of PostgreSQL "
+            "itself."};
+    }
     Statements::Known& known = statements_[query.sql.text];
     if (known.proven) {
         return base::done;
@@ -108,11 +134,13 @@ base::Status Reader::run(
         lane_traces_.reset();
         INTERLOCK_TRY(
             auto outcome,
-            run_lane(connection_.get(), statements_, settings, rest, stop, clock_, broken_)
+            run_lane(
+                connection_.get(), statements_, settings, rest, stop, clock_, pooled(), broken_
+            )
         );
-        facts_.in_recovery = outcome.in_recovery;
-        backend_pid_ = outcome.backend_pid;
+        follow(outcome);
         lane_traces_ = std::move(outcome.traces);
+        lane_traces_before_ = std::move(outcome.traces_before);
         for (auto& result : outcome.results) {
             results.push_back(std::move(result));
         }
@@ -143,8 +171,12 @@ base::Result<ReadResults> Reader::read(
             proven.push_back(&query);
         }
     }
+    const bool was_standby = facts_.in_recovery;
     ReadResults ran;
     INTERLOCK_CHECK(run(settings, proven, stop, ran));
+    if (was_standby && !facts_.in_recovery) {
+        learn_timeline(); // it was promoted
+    }
 
     ReadResults results;
     auto next = ran.begin();
@@ -158,14 +190,10 @@ base::Result<ReadResults> Reader::read(
     return results;
 }
 
-/// What the session carries beyond its login; nothing when it could not be asked.
-std::optional<std::string> Reader::traces() {
+/// Outside a lane, and without parameters: the first cell that comes back, "" for none. Nothing
+/// when the statement failed.
+std::optional<std::string> Reader::exchange(const std::string& text) {
     auto* connection = connection_.get();
-    if (broken_ || PQstatus(connection) != CONNECTION_OK ||
-        PQtransactionStatus(connection) != PQTRANS_IDLE) {
-        return std::nullopt;
-    }
-    const std::string text{traces_sql.text};
     PqWait wait{connection, {}, clock_, limits::statement_timeout};
     if (PQsendQueryParams(connection, text.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) !=
         1) {
@@ -180,10 +208,35 @@ std::optional<std::string> Reader::traces() {
         if (!result) {
             return found;
         }
-        if (PQresultStatus(result.get()) == PGRES_TUPLES_OK && PQntuples(result.get()) == 1) {
+        if (PQresultStatus(result.get()) == PGRES_COMMAND_OK) {
+            found = "";
+        } else if (PQresultStatus(result.get()) == PGRES_TUPLES_OK && PQntuples(result.get()) == 1) {
             found = PQgetvalue(result.get(), 0, 0);
         }
     }
+}
+
+/// What the session carries beyond its login; nothing when it could not be asked.
+std::optional<std::string> Reader::traces() {
+    auto* connection = connection_.get();
+    if (broken_ || PQstatus(connection) != CONNECTION_OK ||
+        PQtransactionStatus(connection) != PQTRANS_IDLE) {
+        return std::nullopt;
+    }
+    return exchange(std::string{traces_sql.text});
+}
+
+/// A lane is one exchange, or several where a statement is known to fail: a pooler in statement
+/// mode would take the session away between them.
+base::Status Reader::require_transactions() {
+    if (exchange("begin read only") && exchange("rollback")) {
+        return base::done;
+    }
+    return Error{
+        Errc::not_supported,
+        "A connection pooler in statement mode stands between: no read can be one transaction.",
+        "Let the pooler use transaction or session mode for this user, or let the target name an "
+        "address of PostgreSQL itself."};
 }
 
 /// Nothing came since the last answer: an end of the session or a message would lie there.
@@ -192,7 +245,12 @@ bool Reader::silent() const {
     return ::poll(&item, 1, 0) == 0;
 }
 
+/// A pooler's sessions hold what other clients left in them: what a read finds it must leave.
 bool Reader::clean() {
+    if (pooled()) {
+        broken_ = broken_ || !lane_traces_ || lane_traces_ != lane_traces_before_ || !silent();
+        return !broken_;
+    }
     if (!broken_ && lane_traces_ && lane_traces_ == lane_traces_at_connect_ && silent()) {
         return true;
     }
@@ -200,6 +258,32 @@ bool Reader::clean() {
     // What is not clean is not used again: the caller closes it.
     broken_ = !found || found != traces_at_connect_;
     return !broken_;
+}
+
+/// What a lane says about where it ran. Without a pooler that can change in one way only: a standby
+/// is promoted under its sessions.
+void Reader::follow(const LaneOutcome& outcome) {
+    const bool moved = backend_pid_ != 0 && backend_pid_ != outcome.backend_pid;
+    facts_.in_recovery = outcome.in_recovery;
+    backend_pid_ = outcome.backend_pid;
+    if (moved) {
+        facts_.pooler = Pooler::transaction;
+    } else if (facts_.pooler == Pooler::none && backend_pid_ != PQbackendPID(connection_.get())) {
+        facts_.pooler = Pooler::session;
+    }
+}
+
+base::Result<Rows> Reader::ask(const Sql& sql) {
+    LaneSettings settings;
+    settings.application_name = "interlock";
+    INTERLOCK_TRY(auto results, read(settings, {{sql, {}}}, {}));
+    return std::move(results[0]);
+}
+
+/// A role that may not ask it does without.
+void Reader::learn_timeline() {
+    const auto rows = ask(timeline_sql);
+    facts_.timeline = rows && !rows->table.empty() ? rows->table.text(0, "timeline") : "";
 }
 
 base::Status Reader::learn_facts() {
@@ -210,16 +294,25 @@ base::Status Reader::learn_facts() {
     LaneSettings settings;
     settings.application_name = "interlock";
     // What may fail comes first: the last lane then tells the traces of a session as it should be.
-    INTERLOCK_TRY(auto results, read(settings, {{identifier_sql, {}}, {facts_sql, {}}}, {}));
+    INTERLOCK_TRY(
+        auto results,
+        read(settings, {{identifier_sql, {}}, {timeline_sql, {}}, {facts_sql, {}}}, {})
+    );
     lane_traces_at_connect_ = lane_traces_;
-    statements_.allow_preparing(backend_pid_ == PQbackendPID(connection_.get()));
-    INTERLOCK_TRY(const auto facts, std::move(results[1]));
+    statements_.allow_preparing(!pooled());
+    if (pooled()) {
+        INTERLOCK_CHECK(require_transactions());
+    }
+    INTERLOCK_TRY(const auto facts, std::move(results[2]));
     facts_.version_number = static_cast<int>(facts.table.integer(0, "version_number").value_or(0));
     facts_.version = facts.table.text(0, "version");
     facts_.database = facts.table.text(0, "database");
     facts_.login_role = facts.table.text(0, "login_role");
     if (results[0] && !results[0]->table.empty()) {
         facts_.system_identifier = results[0]->table.text(0, "system_identifier");
+    }
+    if (results[1] && !results[1]->table.empty()) {
+        facts_.timeline = results[1]->table.text(0, "timeline");
     }
     return base::done;
 }
@@ -228,9 +321,14 @@ base::Status Reader::learn_facts() {
 
 base::Result<std::unique_ptr<ReaderConnection>> ReaderConnection::open(const TargetAddress& address
 ) {
+    return open(address, choice_of(address, Looks::at_server));
+}
+
+base::Result<std::unique_ptr<ReaderConnection>>
+ReaderConnection::open(const TargetAddress& address, const Choice& choice) {
     base::SystemClock clock;
-    INTERLOCK_TRY(auto connection, connect(address, "interlock", clock));
-    const int version = PQserverVersion(connection.get());
+    INTERLOCK_TRY(auto connected, connect(address, "interlock", choice, clock));
+    const int version = PQserverVersion(connected.connection.get());
     if (version < version_min) {
         return Error{
             Errc::not_supported,
@@ -238,7 +336,7 @@ base::Result<std::unique_ptr<ReaderConnection>> ReaderConnection::open(const Tar
                 "; the oldest supported is 14.",
             "Upgrade the server."};
     }
-    auto reader = std::make_unique<Reader>(std::move(connection));
+    auto reader = std::make_unique<Reader>(std::move(connected));
     INTERLOCK_CHECK(reader->learn_facts());
     return std::unique_ptr<ReaderConnection>{std::move(reader)};
 }

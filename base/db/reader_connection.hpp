@@ -48,6 +48,13 @@ struct Rows {
 /// savepoint).
 using ReadResults = std::vector<base::Result<Rows>>;
 
+/// Whether a connection pooler stands between, and what is known of it.
+enum class Pooler {
+    none,
+    session,     // the server's session has stayed ours so far
+    transaction, // the server's session changed between reads, or is another client's too
+};
+
 /// Facts about the server behind a connection, read once at connect.
 struct ServerFacts {
     int version_number = 0;        // server_version_num: 150018
@@ -56,13 +63,21 @@ struct ServerFacts {
     std::string system_identifier; // of the cluster; "" if it may not be read
     std::string database;
     std::string login_role;
+    std::string timeline = {};  // of a primary, as WAL files name it; re-read with a new role
+    std::string server = {};    // host:port, as the target names it; "" where only libpq knows
+    std::string transport = {}; // "local", "TLSv1.3, sslmode=verify-full", ...
+    bool verified = false;      // nobody else can have answered
+    Pooler pooler = Pooler::none;
 };
 
 class ReaderConnection {
 public:
     /// Connects within limits::connect_timeout. target_unreachable says host, reason, remedy;
-    /// permission_denied is for refused credentials.
+    /// permission_denied is for refused credentials. Without a choice: the target's rule for reads
+    /// that look at a server.
     static base::Result<std::unique_ptr<ReaderConnection>> open(const TargetAddress& address);
+    static base::Result<std::unique_ptr<ReaderConnection>>
+    open(const TargetAddress& address, const Choice& choice);
     virtual ~ReaderConnection() = default;
 
     virtual const ServerFacts& facts() const = 0;

@@ -1,6 +1,7 @@
 #include "base/db/writer_connection.hpp"
 
 #include "base/clock.hpp"
+#include "base/db/connect.hpp"
 #include "base/db/pq_session.hpp"
 #include "base/db/writer_deadline.hpp"
 #include "base/limits.hpp"
@@ -184,7 +185,10 @@ base::Result<std::unique_ptr<WriterConnection>> open_writer(
     const TargetAddress& address, const std::string& application_name, base::Duration deadline
 ) {
     base::SystemClock clock;
-    INTERLOCK_TRY(auto connection, connect(address, application_name, clock));
+    INTERLOCK_TRY(
+        auto connected, connect(address, application_name, choice_to_write(address), clock)
+    );
+    PqConnection connection = std::move(connected.connection);
     if (PQserverVersion(connection.get()) < version_min) {
         return Error{
             Errc::not_supported,

@@ -135,6 +135,36 @@ targets:
     }
 }
 
+TEST_CASE("every example of the page on targets is a configuration", "[server]") {
+    const auto page = interlock::base::read_file("docs/targets.md", 100'000).value();
+    int examples = 0;
+    const std::string open = "```yaml\n";
+    for (auto at = page.find(open); at != std::string::npos; at = page.find(open, at)) {
+        at += open.size();
+        const auto options = parse_configuration(page.substr(at, page.find("```", at) - at));
+        INFO((options.ok() ? "" : interlock::base::to_text(options.error())));
+        CHECK(options.ok());
+        ++examples;
+    }
+    CHECK(examples == 3);
+}
+
+TEST_CASE("a password in the configuration is refused", "[server]") {
+    for (const auto* conninfo :
+         {"host=db1 password=hunter2",
+          "postgresql://u:hunter2@db1/shop",
+          "host=a sslpassword=hunter2"}) {
+        const auto options =
+            parse_configuration(std::string{"targets: [{name: a, conninfo: '"} + conninfo + "'}]");
+        REQUIRE_FALSE(options.ok());
+        const auto text = interlock::base::to_text(options.error());
+        CHECK(names(text, "targets[0].conninfo"));
+        CHECK(names(text, "holds a password"));
+        CHECK(names(text, "password_command"));
+        CHECK_FALSE(names(text, "hunter2"));
+    }
+}
+
 TEST_CASE("the supervisor's limits are the operator's", "[server]") {
     const interlock::server::SupervisorLimits defaults;
     CHECK(parse_configuration("stdio: true").value().supervisor == defaults);

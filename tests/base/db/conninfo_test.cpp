@@ -72,6 +72,88 @@ TEST_CASE("a configured target must not hold a password in the open", "[db]") {
     }
 }
 
+TEST_CASE("a password on the command line, or of a client's key, is refused too", "[db]") {
+    for (const auto* conninfo :
+         {"host=x password=secret", "postgresql://u:secret@h/d", "host=x sslpassword=secret"}) {
+        CAPTURE(conninfo);
+        const auto address = parse_target_argument(std::string{"shop="} + conninfo);
+        REQUIRE_FALSE(address.ok());
+        const auto text = base::to_text(address.error());
+        CHECK_THAT(text, Catch::Contains("holds a password") && Catch::Contains("password_file"));
+        CHECK_THAT(text, !Catch::Contains("secret"));
+    }
+}
+
+TEST_CASE("a configured target has one source of its password", "[db]") {
+    const base::Json command = {"vault", "read"};
+    const auto address =
+        read({{"name", "shop"}, {"conninfo", "host=x"}, {"password_command", command}});
+    REQUIRE(address.ok());
+    CHECK(address->password_command == std::vector<std::string>{"vault", "read"});
+    const auto named =
+        read({{"name", "shop"}, {"conninfo", "host=x"}, {"password_env", "SHOP_PASSWORD"}});
+    REQUIRE(named.ok());
+    CHECK(named->password_variable == "SHOP_PASSWORD");
+    CHECK_FALSE(read({{"name", "shop"},
+                      {"conninfo", "host=x"},
+                      {"password_env", "SHOP_PASSWORD"},
+                      {"password_file", "/run/secret"}}
+    ).ok());
+    CHECK_FALSE(read({{"name", "shop"}, {"conninfo", "host=x"}, {"password_env", nullptr}}).ok());
+}
+
+std::vector<std::string> names_of(const std::string& conninfo) {
+    std::vector<std::string> names;
+    const auto servers = servers_of({"shop", conninfo, {}});
+    for (const auto& server : servers.value()) {
+        names.push_back(server.name);
+    }
+    return names;
+}
+
+TEST_CASE("a target names one server or several", "[db]") {
+    using Names = std::vector<std::string>;
+    CHECK(names_of("service=shop") == Names{""});
+    CHECK(names_of("host=db1 port=5433") == Names{"db1:5433"});
+    CHECK(names_of("host=db1,db2") == Names{"db1", "db2"});
+    CHECK(names_of("host=db1,db2 port=5433") == Names{"db1:5433", "db2:5433"});
+    CHECK(names_of("host=db1,db2 port=5433,") == Names{"db1:5433", "db2:5432"});
+    CHECK(names_of("postgresql://u@db1:1,db2:2/d") == Names{"db1:1", "db2:2"});
+    CHECK(names_of("hostaddr=10.0.0.1,10.0.0.2") == Names{"10.0.0.1", "10.0.0.2"});
+    for (const auto* conninfo :
+         {"host=a,b port=1,2,3",
+          "host=a,b hostaddr=10.0.0.1",
+          "host=a,,b",
+          "host=a,b,c,d,e,f,g,h,i",
+          "host=a target_session_attrs=secondary"}) {
+        CAPTURE(conninfo);
+        const auto address = parse_target_argument(std::string{"shop="} + conninfo);
+        REQUIRE_FALSE(address.ok());
+        CHECK_FALSE(address.error().remedy.empty());
+    }
+}
+
+TEST_CASE("the target's rule says which server is read", "[db]") {
+    const auto rule = [](const std::string& conninfo, Looks looks) {
+        const auto choice = choice_of({"shop", conninfo, {}}, looks);
+        return std::string{choice.strict ? "only " : "first "} + name(choice.role);
+    };
+    const std::string two = "host=a,b target_session_attrs=";
+    for (const auto looks : {Looks::at_server, Looks::at_data}) {
+        CHECK(rule("host=a", looks) == "first any");
+        CHECK(rule("host=a,b", looks) == "first primary");
+        CHECK(rule(two + "any", looks) == "first any");
+        CHECK(rule(two + "primary", looks) == "only primary");
+        CHECK(rule(two + "read-write", looks) == "only primary");
+        CHECK(rule(two + "standby", looks) == "only standby");
+        CHECK(rule("host=a target_session_attrs=standby", looks) == "only standby");
+    }
+    CHECK(rule(two + "prefer-standby", Looks::at_server) == "first primary");
+    CHECK(rule(two + "prefer-standby", Looks::at_data) == "first standby");
+    CHECK(choice_to_write({"shop", two + "prefer-standby", {}}).strict);
+    CHECK(choice_to_write({"shop", "host=a", {}}).role == Role::any);
+}
+
 TEST_CASE("a configured target with a wrong name or connection string is refused", "[db]") {
     CHECK_FALSE(read({{"name", "Shop!"}, {"conninfo", "host=x"}}).ok());
     CHECK_FALSE(read({{"name", "shop"}, {"conninfo", "nonsense"}}).ok());

@@ -1,4 +1,5 @@
 // The second fence, without the first: what happens when a text that is no read gets into a lane.
+#include "base/db/connect.hpp"
 #include "base/db/lane.hpp"
 #include "base/db/pq_session.hpp"
 #include "base/limits.hpp"
@@ -20,9 +21,9 @@ public:
         connect_again();
     }
     void connect_again() {
-        auto made = connect(database.address(), "interlock", clock);
+        auto made = connect(database.address(), "interlock", {}, clock);
         REQUIRE(made.ok());
-        connection = std::move(*made);
+        connection = std::move(made->connection);
         statements = {};
     }
     base::Result<LaneOutcome>
@@ -37,8 +38,9 @@ public:
         }
         LaneOutcome all;
         do {
-            auto outcome =
-                run_lane(connection.get(), statements, settings, pointers, {}, clock, broken);
+            auto outcome = run_lane(
+                connection.get(), statements, settings, pointers, {}, clock, false, broken
+            );
             if (!outcome) {
                 return outcome;
             }
@@ -220,6 +222,7 @@ TEST_CASE("a text that comes again is prepared, where that is allowed", "[db][li
             {&queries[0]},
             {},
             fixture.clock,
+            false,
             fixture.broken
         );
         REQUIRE(outcome.ok());

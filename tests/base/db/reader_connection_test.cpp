@@ -1,5 +1,6 @@
 #include "base/clock.hpp"
 #include "base/db/reader_connection.hpp"
+#include "tests/lab/bouncer.hpp"
 #include "tests/lab/lab.hpp"
 #include "tests/lab/majors.hpp"
 #include "tests/lab/session.hpp"
@@ -562,6 +563,196 @@ TEST_CASE("a standby is seen to be one, and seen when it no longer is", "[db][li
     lab::run_sql(replica.cluster(), "postgres", "select pg_promote(true, 30)");
     CHECK(scalar(*connection, "select 1") == "1");
     CHECK_FALSE(connection->facts().in_recovery);
+}
+
+/// A database that interlock_diag reads through a pooler.
+struct Pooled {
+    explicit Pooled(const std::string& mode, int size = 2)
+        : bouncer{(lab::apply_lane(database), database.cluster()), mode, size} {}
+    TargetAddress address(const std::string& more = "") const {
+        return {"lab", bouncer.conninfo("interlock_diag", database.name()) + more, {}};
+    }
+
+    lab::Database database;
+    lab::Bouncer bouncer;
+};
+
+TEST_CASE("a pooler in session mode is recognised, and reads stay clean", "[db][live]") {
+    const Pooled pooled{"session"};
+    const auto connection = open(pooled.address());
+    CHECK(connection->facts().pooler == Pooler::session);
+    for (int time = 0; time < 3; ++time) {
+        CHECK(scalar(*connection, "select 41 + 1") == "42");
+        CHECK(connection->clean());
+    }
+    CHECK(connection->facts().pooler == Pooler::session);
+    CHECK(
+        scalar(*connection, "select pg_backend_pid()") == std::to_string(connection->backend_pid())
+    );
+    const auto direct = open(pooled.database.address("interlock_diag"));
+    CHECK(direct->facts().pooler == Pooler::none);
+}
+
+TEST_CASE("a pooler that changes the server's session is recognised by it", "[db][live]") {
+    const Pooled pooled{"transaction", 1};
+    const auto connection = open(pooled.address());
+    CHECK(connection->facts().pooler == Pooler::session); // nothing else was seen yet
+    const int first = connection->backend_pid();
+    pooled.database.sql("select pg_terminate_backend(" + std::to_string(first) + ")");
+    REQUIRE(lab::wait_until([&] {
+        return pooled.database.scalar(
+                   "select count(*) from pg_stat_activity where pid = " + std::to_string(first)
+               ) == "0";
+    }));
+    CHECK(scalar(*connection, "select 1") == "1");
+    CHECK(connection->backend_pid() != first);
+    CHECK(connection->facts().pooler == Pooler::transaction);
+    CHECK(connection->clean());
+}
+
+TEST_CASE("behind a pooler other clients' state is neither used nor harmed", "[db][live]") {
+    const Pooled pooled{"transaction", 1};
+    lab::Session other{pooled.bouncer.conninfo("interlock_diag", pooled.database.name())};
+    other.run("prepare theirs as select 7; listen them; set work_mem = '2MB';"
+              "set search_path = public; set statement_timeout = 1; set role none");
+    other.run("set statement_timeout = 0; select pg_advisory_lock(4)");
+    const auto connection = open(pooled.address());
+    for (int time = 0; time < 3; ++time) {
+        CHECK(scalar(*connection, "show search_path") == "pg_catalog");
+        CHECK(scalar(*connection, "show statement_timeout") == "5s");
+        CHECK(connection->clean());
+    }
+    // More texts than a connection remembers: what others prepared is not forgotten with them.
+    for (int i = 0; i < 300; ++i) {
+        (void)scalar(*connection, "select " + std::to_string(i));
+    }
+    CHECK(connection->clean());
+    CHECK(other.run("execute theirs").rows.at(0).at(0) == "7");
+    CHECK(other.run("show work_mem").rows.at(0).at(0) == "2MB");
+    CHECK(
+        other.run("select count(*) from pg_prepared_statements where not from_sql")
+            .rows.at(0)
+            .at(0) == "0"
+    );
+    // What a read itself would leave is still seen.
+    (void)read(*connection, {query("select pg_advisory_lock(5)")});
+    CHECK_FALSE(connection->clean());
+}
+
+TEST_CASE("behind a pooler a stop reaches the statement, and time-outs hold", "[db][live]") {
+    for (const auto* mode : {"session", "transaction"}) {
+        CAPTURE(mode);
+        const Pooled pooled{mode};
+        const auto connection = open(pooled.address());
+        std::stop_source stop;
+        base::Result<ReadResults> answer = base::Error{};
+        {
+            const std::jthread reader{[&] {
+                answer = connection->read({}, {query("select pg_sleep(600)")}, stop.get_token());
+            }};
+            CHECK(lab::wait_until([&] {
+                return pooled.database.scalar("select count(*) from pg_stat_activity where state = "
+                                              "'active' and query like 'select pg_sleep(600)%'"
+                       ) == "1";
+            }));
+            stop.request_stop();
+        }
+        REQUIRE_FALSE(answer.ok());
+        CHECK(answer.error().code == Errc::cancelled);
+        LaneSettings hasty;
+        hasty.statement_timeout = milliseconds{200};
+        const auto after = open(pooled.address());
+        const auto results =
+            read(*after, {query("select pg_sleep(600)"), query("select 1")}, hasty);
+        REQUIRE_FALSE(results[0]);
+        CHECK(results[0].error().code == Errc::timeout);
+        CHECK(results[1]);
+        CHECK(after->clean());
+    }
+}
+
+TEST_CASE("behind a pooler nothing is prepared for parameters that nobody knows", "[db][live]") {
+    const Pooled pooled{"transaction", 1};
+    const auto connection = open(pooled.address());
+    auto generic = query("select * from pg_class where oid = $1");
+    generic.explain_generic = 1;
+    const auto results = read(*connection, {generic, query("select 1")});
+    REQUIRE_FALSE(results[0]);
+    CHECK(results[0].error().code == Errc::not_supported);
+    CHECK_THAT(results[0].error().remedy, Catch::Contains("PostgreSQL itself"));
+    CHECK(results[1]);
+}
+
+TEST_CASE("what a pooler does not pass on is refused with its remedy", "[db][live]") {
+    const Pooled pooled{"transaction"};
+    const auto options =
+        ReaderConnection::open(pooled.address(" options='-c statement_timeout=1'"));
+    REQUIRE_FALSE(options.ok());
+    CHECK_THAT(options.error().remedy, Catch::Contains("ignore_startup_parameters"));
+
+    const lab::Bouncer statements{pooled.database.cluster(), "statement", 2};
+    const auto refused = ReaderConnection::open(
+        {"lab", statements.conninfo("interlock_diag", pooled.database.name()), {}}
+    );
+    REQUIRE_FALSE(refused.ok());
+    CAPTURE(refused.error().what);
+    CHECK_THAT(refused.error().what, Catch::Contains("statement mode"));
+}
+
+TEST_CASE("a target of several servers gives the one with the wanted role", "[db][live]") {
+    cli::ClusterOptions options;
+    options.settings = {{"wal_level", "replica"}};
+    const auto cluster = cli::Cluster::start(options);
+    REQUIRE(cluster.ok());
+    lab::Replica replica{**cluster};
+    REQUIRE(replica.catch_up());
+    const auto& standby = replica.cluster();
+    const auto both = [&](const std::string& rule) {
+        return TargetAddress{
+            "shop",
+            "host=/nonexistent," + standby.directory() + "," + (*cluster)->directory() +
+                " port=1," + std::to_string(standby.port()) + "," +
+                std::to_string((*cluster)->port()) + " user=postgres dbname=postgres" + rule,
+            {}};
+    };
+    const auto role = [&](const std::string& rule, Looks looks) {
+        const auto address = both(rule);
+        const auto connection = ReaderConnection::open(address, choice_of(address, looks));
+        if (!connection) {
+            return base::to_text(connection.error());
+        }
+        const auto& facts = (*connection)->facts();
+        CHECK(facts.server.starts_with(
+            facts.in_recovery ? standby.directory() : (*cluster)->directory()
+        ));
+        CHECK(facts.timeline == (facts.in_recovery ? "" : "00000001"));
+        return std::string{facts.in_recovery ? "standby" : "primary"};
+    };
+    for (const auto looks : {Looks::at_server, Looks::at_data}) {
+        CHECK(role("", looks) == "primary");
+        CHECK(role(" target_session_attrs=any", looks) == "standby"); // the first that answers
+        CHECK(role(" target_session_attrs=primary", looks) == "primary");
+        CHECK(role(" target_session_attrs=standby", looks) == "standby");
+    }
+    CHECK(role(" target_session_attrs=prefer-standby", Looks::at_server) == "primary");
+    CHECK(role(" target_session_attrs=prefer-standby", Looks::at_data) == "standby");
+
+    // A session sees that its server was promoted.
+    const auto held = open({"shop", standby.conninfo("postgres", "postgres"), {}});
+    CHECK(held->facts().in_recovery);
+    (*cluster)->stop();
+    CHECK(role("", Looks::at_server) == "standby"); // better than nothing
+    const auto none = role(" target_session_attrs=primary", Looks::at_server);
+    CHECK_THAT(
+        none, Catch::Contains("No primary of target shop") && Catch::Contains("is a standby")
+    );
+    lab::run_sql(standby, "postgres", "select pg_promote()");
+    CHECK(scalar(*held, "select pg_is_in_recovery()") == "f");
+    CHECK_FALSE(held->facts().in_recovery);
+    CHECK(held->facts().timeline == "00000002");
+    CHECK(held->clean());
+    const auto only_standby = role(" target_session_attrs=standby", Looks::at_server);
+    CHECK_THAT(only_standby, Catch::Contains("is a primary"));
 }
 
 } // namespace
