@@ -74,7 +74,10 @@ Completion relations(
         .id = conversation.call_id(),
         .cost = &cost};
     const tools::LaneRequest request{
-        .target = *target, .tool = "complete", .statement_timeout = wait_max};
+        .target = *target,
+        .tool = "complete",
+        .looks = db::Looks::at_data,
+        .statement_timeout = wait_max};
     auto read = tools::read_lane(
         parts.context,
         call,

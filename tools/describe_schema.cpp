@@ -489,7 +489,7 @@ describe(Context& context, const Call& call, const std::string& target, Evidence
         read_sections(
             context,
             call,
-            {.target = target, .tool = tool_name},
+            {.target = target, .tool = tool_name, .looks = db::Looks::at_data},
             {{.section = relation_section,
               .parameters = {call.arguments.text("relation")},
               .rows_max = 10}},
@@ -514,7 +514,7 @@ describe(Context& context, const Call& call, const std::string& target, Evidence
         read_sections(
             context,
             call,
-            {.target = target, .tool = tool_name},
+            {.target = target, .tool = tool_name, .looks = db::Looks::at_data},
             {{.section = columns_section, .parameters = {oid}, .rows_max = columns_max},
              {.section = keys_section, .parameters = {oid}, .rows_max = definitions_max},
              {.section = indexes_section, .parameters = {oid}, .rows_max = definitions_max},
@@ -559,7 +559,13 @@ search(Context& context, const Call& call, const std::string& target, Evidence& 
                   .section = search_section, .parameters = {part, most}, .rows_max = limit};
     INTERLOCK_TRY(
         const auto tables,
-        read_sections(context, call, {.target = target, .tool = tool_name}, {wanted}, evidence)
+        read_sections(
+            context,
+            call,
+            {.target = target, .tool = tool_name, .looks = db::Looks::at_data},
+            {wanted},
+            evidence
+        )
     );
     const auto count = tables[0] ? static_cast<long long>(tables[0]->rows.size()) : 0;
     evidence.summary = !tables[0] ? "The catalog could not be read; see not examined."

@@ -9,6 +9,8 @@
 #include "tools/run.hpp"
 #include "tools/targets.hpp"
 
+#include <utility>
+
 namespace interlock::tools {
 namespace {
 
@@ -57,6 +59,16 @@ base::Result<Output> run(Context& context, const Call& call) {
     INTERLOCK_TRY(const Facts facts, sweep(context, call, target));
     call.tell(2, sweep_steps, "weighing causes");
     Diagnosis diagnosis = conclude(facts, base::new_id(context.random, "ev"));
+    for (NotExamined& gap : std::exchange(diagnosis.source.gaps, {})) {
+        diagnosis.not_examined.push_back(std::move(gap));
+    }
+    for (const Finding& change : std::exchange(diagnosis.source.findings, {})) {
+        diagnosis.not_examined.push_back(
+            {"what " + change.object + " did before its servers changed roles",
+             change.meaning,
+             "waits and rates from before"}
+        );
+    }
     if (context.drift != nullptr) {
         for (NotExamined& gap :
              context.drift->gaps(tool_name, target, call.identity.database_role)) {

@@ -47,6 +47,11 @@ struct Source {
     bool in_recovery = false;
     std::optional<double> replay_lag_seconds; // on a standby
     std::string at;                           // RFC 3339
+    std::string server = {};                  // host:port that answered, in a target of several
+    std::string pooler = {};                  // "session" or "transaction" mode; "" = none
+    /// What the connection itself has to tell; told with the evidence by publish().
+    std::vector<NotExamined> gaps = {};
+    std::vector<Finding> findings = {};
 };
 
 enum class ColumnType { text, integer, real, boolean, timestamp };

@@ -47,6 +47,32 @@ Source source_of(
     return source;
 }
 
+/// What the pool knows of the server that answered.
+void tell_standing(Source& source, const Standing& standing) {
+    source.server = standing.server;
+    source.pooler = standing.pooler == db::Pooler::none      ? ""
+                    : standing.pooler == db::Pooler::session ? "session"
+                                                             : "transaction";
+    if (standing.no_primary) {
+        source.gaps.push_back(
+            {"the primary of target " + source.target,
+             *standing.no_primary,
+             "what only a primary has: its sessions and locks, replication slots and senders, "
+             "prepared transactions, vacuum and changes to tables"}
+        );
+    }
+    if (standing.changed) {
+        source.findings.push_back(
+            {.severity = Severity::notice,
+             .object = "target " + source.target,
+             .value = source.in_recovery ? "standby" : "primary",
+             .threshold = "",
+             .meaning =
+                 *standing.changed + " Rates and totals from before may be another server's."}
+        );
+    }
+}
+
 void tell_statement(
     telemetry::Span& span,
     const LaneRequest& request,
@@ -143,12 +169,22 @@ base::Result<LaneRead> read_on(
     if (!results) {
         return std::move(results).error();
     }
+    const Standing standing = loan.standing();
+    if (!standing.suits) {
+        return base::Error{
+            base::Errc::target_unreachable,
+            "Server " + connection.facts().server + " of target " + request.target + " is a " +
+                (connection.facts().in_recovery ? "standby" : "primary") +
+                " by now, which the target's rule does not take.",
+            "Ask again; another of its servers is looked for."};
+    }
     LaneRead out;
     out.facts = connection.facts();
     out.results = std::move(results).value();
     out.source = source_of(
         request, settings.role, out.facts, standby ? &out.results.back() : nullptr, context.clock
     );
+    tell_standing(out.source, standing);
     if (standby) {
         out.results.pop_back();
     }
@@ -159,7 +195,7 @@ base::Result<LaneRead> read_on(
 base::Result<std::unique_ptr<BorrowedConnection>>
 borrow(Context& context, const Call& call, const LaneRequest& request) {
     const auto began = context.clock.ticks();
-    auto loan = context.targets.borrow(request.target, request.lane, call.stop);
+    auto loan = context.targets.borrow(request.target, request.lane, call.stop, request.looks);
     if (call.span.recording()) {
         auto span = context.tracer.past(
             "borrow_connection",
@@ -198,13 +234,13 @@ std::string short_version(const std::string& version) {
 base::Result<LaneRead> read_lane(
     Context& context, const Call& call, const LaneRequest& request, const QueriesFor& queries_for
 ) {
-    // A connection may have died while it lay idle (a restarted server): such a read is safe to do
-    // again, once, on a new one.
+    // A connection may have died while it lay idle (a restarted server), or its server may have
+    // another role by now: a read is safe to do again, once, on a new one.
     for (bool again = false;; again = true) {
         INTERLOCK_TRY(const auto loan, borrow(context, call, request));
         auto read = read_on(*loan, context, call, request, queries_for);
-        if (read || again || !loan->connection().broken() ||
-            read.error().code != base::Errc::target_unreachable) {
+        const bool of_no_use = loan->connection().broken() || !loan->standing().suits;
+        if (read || again || !of_no_use || read.error().code != base::Errc::target_unreachable) {
             return read;
         }
     }

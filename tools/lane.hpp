@@ -18,6 +18,7 @@ struct LaneRequest {
     std::string target; // resolved name
     std::string_view tool;
     Lane lane = Lane::ordinary;
+    db::Looks looks = db::Looks::at_server; // in a target of several servers: the primary
     std::chrono::milliseconds statement_timeout = base::limits::statement_timeout;
 };
 

@@ -40,6 +40,9 @@ const std::vector<Column>& columns() {
         {.name = "database_role", .about = "Role this identity reads with"},
         {.name = "in_recovery", .type = ColumnType::boolean, .about = "True on a standby"},
         {.name = "replay_lag_seconds", .type = ColumnType::real, .unit = "s"},
+        {.name = "server", .about = "Which of the target's servers answered"},
+        {.name = "connection", .about = "How the connection is protected"},
+        {.name = "pooler", .about = "Mode of the connection pooler between, if there is one"},
         {.name = "sees_all_sessions",
          .type = ColumnType::boolean,
          .about = "False: sessions of other roles are hidden (pg_read_all_stats is missing)"},
@@ -58,35 +61,26 @@ struct Probe {
     base::Error error; // when not reachable
     bool reachable = false;
     db::ServerFacts facts;
+    Source source;
     base::Result<db::Rows> said{base::Error{}};
 };
 
 Probe probe(Context& context, const Call& call, const std::string& target) {
     Probe out;
-    auto loan = context.targets.borrow(target, Lane::ordinary, call.stop);
-    if (!loan) {
-        out.error = loan.error();
-        return out;
-    }
-    db::ReaderConnection& connection = (*loan)->connection();
-    db::LaneSettings settings;
-    settings.role = call.identity.database_role;
-    settings.application_name = lane_name(tool_name, call.identity.subject, call.id);
-    const base::Ticks began = context.clock.ticks();
-    auto results = connection.read(
-        settings, {{.sql = target_facts, .parameters = {}, .rows_max = 1}}, (*loan)->stop()
+    auto read = read_lane(
+        context,
+        call,
+        {.target = target, .tool = tool_name},
+        {{.sql = target_facts, .parameters = {}, .rows_max = 1}}
     );
-    call.spend(began, context.clock.ticks());
-    if (auto off = (*loan)->switched_off()) {
-        results = std::move(*off);
-    }
-    if (!results) {
-        out.error = results.error();
+    if (!read) {
+        out.error = read.error();
         return out;
     }
     out.reachable = true;
-    out.facts = connection.facts();
-    out.said = std::move(results->front());
+    out.facts = std::move(read->facts);
+    out.source = std::move(read->source);
+    out.said = std::move(read->results.front());
     return out;
 }
 
@@ -110,6 +104,14 @@ probe_all(Context& context, const Call& call, const std::vector<std::string>& na
     return probes;
 }
 
+void describe_connection(const Probe& probe, std::vector<db::Cell>& row) {
+    row.push_back(
+        probe.source.server.empty() ? db::Cell{} : db::Cell{base::sanitize(probe.source.server)}
+    );
+    row.emplace_back(base::sanitize(probe.facts.transport));
+    row.push_back(probe.source.pooler.empty() ? db::Cell{} : db::Cell{probe.source.pooler});
+}
+
 std::vector<db::Cell> row_of(const std::string& name, const Probe& probe) {
     const auto boolean = [](bool value) { return std::string{value ? "t" : "f"}; };
     std::vector<db::Cell> row{name, boolean(probe.reachable)};
@@ -125,11 +127,14 @@ std::vector<db::Cell> row_of(const std::string& name, const Probe& probe) {
         row.emplace_back(base::sanitize(said.text(0, "database_role")));
         row.push_back(said.at(0, "in_recovery"));
         row.push_back(said.at(0, "replay_lag_seconds"));
+        describe_connection(probe, row);
         row.push_back(said.at(0, "sees_all_sessions"));
         row.emplace_back(std::nullopt);
     } else {
         row.emplace_back(base::sanitize(probe.facts.login_role));
         row.emplace_back(boolean(probe.facts.in_recovery));
+        row.emplace_back(std::nullopt);
+        describe_connection(probe, row);
         row.resize(columns().size() - 1);
         row.emplace_back(base::sanitize(base::to_text(probe.said.error())));
     }
@@ -149,6 +154,33 @@ void judge(const std::string& name, const Probe& probe, Evidence& evidence) {
             {"target " + name, base::name(probe.error.code), "its version, role and freshness"}
         );
         return;
+    }
+    for (const Finding& finding : probe.source.findings) {
+        evidence.findings.push_back(finding);
+    }
+    for (const NotExamined& gap : probe.source.gaps) {
+        evidence.not_examined.push_back(gap);
+    }
+    if (!probe.facts.verified) {
+        evidence.findings.push_back(
+            {.severity = Severity::notice,
+             .object = "target " + name,
+             .value = probe.facts.transport,
+             .threshold = "sslmode=verify-full",
+             .meaning = "Nothing proves that the server is the one that is meant: conninfo says "
+                        "another sslmode than the default."}
+        );
+    }
+    if (!probe.source.pooler.empty()) {
+        evidence.findings.push_back(
+            {.severity = Severity::notice,
+             .object = "target " + name,
+             .value = "pooler in " + probe.source.pooler + " mode",
+             .threshold = "",
+             .meaning = "Sessions are the pooler's: its clients are not seen, statements are not "
+                        "kept prepared, and before version 16 explain_query needs values for "
+                        "parameters."}
+        );
     }
     const bool hidden = probe.said && !probe.said->table.empty() &&
                         !probe.said->table.boolean(0, "sees_all_sessions").value_or(false);

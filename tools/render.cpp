@@ -129,10 +129,17 @@ std::string source_object(const Source& source) {
          {"in_recovery", source.in_recovery ? "true" : "false"},
          {"at", base::json_string(safe(source.at))}}
     );
+    const auto add = [&](std::string_view name, const std::string& value) {
+        out.insert(out.size() - 1, ",\"" + std::string{name} + "\":" + value);
+    };
     if (source.replay_lag_seconds) {
-        out.insert(
-            out.size() - 1, ",\"replay_lag_seconds\":" + real_text(*source.replay_lag_seconds)
-        );
+        add("replay_lag_seconds", real_text(*source.replay_lag_seconds));
+    }
+    if (!source.server.empty()) {
+        add("server", base::json_string(safe(source.server)));
+    }
+    if (!source.pooler.empty()) {
+        add("pooler", base::json_string(safe(source.pooler)));
     }
     return out;
 }
@@ -269,6 +276,9 @@ std::string source_line(const Evidence& evidence) {
             if (source.replay_lag_seconds) {
                 line += " " + seconds_text(*source.replay_lag_seconds) + " behind";
             }
+        }
+        if (!source.pooler.empty()) {
+            line += ", through a pooler in " + source.pooler + " mode";
         }
         line += ")";
     }

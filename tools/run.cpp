@@ -183,6 +183,12 @@ Output publish(Context& context, const Call& call, Evidence evidence) {
     if (evidence.source.at.empty()) {
         evidence.source.at = base::format_time(context.clock.now());
     }
+    for (NotExamined& gap : std::exchange(evidence.source.gaps, {})) {
+        evidence.not_examined.push_back(std::move(gap));
+    }
+    for (Finding& finding : std::exchange(evidence.source.findings, {})) {
+        evidence.findings.push_back(std::move(finding));
+    }
     if (context.drift != nullptr) {
         for (NotExamined& gap : context.drift->gaps(
                  evidence.tool, evidence.source.target, call.identity.database_role

@@ -235,6 +235,8 @@ std::string packet_shape() {
         "server_version": {"type": "string"},
         "in_recovery": {"type": "boolean"},
         "replay_lag_seconds": {"type": "number", "description": "On a standby"},
+        "server": {"type": "string", "description": "In a target of several: which one answered"},
+        "pooler": {"type": "string", "description": "Mode of the pooler between, if there is one"},
         "at": {"type": "string", "description": "RFC 3339"}
       }
     },

@@ -24,6 +24,72 @@ struct Waiters {
     std::size_t count = 0;
 };
 
+bool has_several_servers(const db::TargetAddress& address) {
+    const auto servers = db::servers_of(address);
+    return servers && servers->size() > 1;
+}
+
+/// Which of a target's servers has which role, as reads found it.
+class Roles {
+public:
+    void note(const db::ServerFacts& facts, base::Time now) {
+        const std::string server = facts.server.empty() ? "the server" : facts.server;
+        const auto before = seen_.find(facts.server);
+        std::string what;
+        if (before != seen_.end()) {
+            what = told(server, before->second, facts);
+        }
+        const bool moved = !facts.in_recovery && primary_ && *primary_ != facts.server;
+        if (what.empty() && moved) {
+            what = server + " is the primary now";
+        }
+        if (!what.empty()) {
+            change_ = "At " + base::format_time(now) + " it was found that " + what +
+                      (moved ? "; the primary was " + *primary_ + " before." : ".");
+            changed_at_ = now;
+            base::log_warning("target.role_changed", {{"what", *change_}});
+        }
+        seen_[facts.server] = {facts.in_recovery, facts.timeline};
+        if (!facts.in_recovery) {
+            primary_ = facts.server;
+        }
+    }
+
+    /// Told for as long as samples from before it may be shown.
+    std::optional<std::string> changed(base::Time now) const {
+        return change_ && now - changed_at_ <= limits::sampler_history ? change_ : std::nullopt;
+    }
+
+private:
+    struct Seen {
+        bool in_recovery = false;
+        std::string timeline;
+    };
+
+    static std::string
+    told(const std::string& server, const Seen& before, const db::ServerFacts& facts) {
+        const std::string timeline =
+            facts.timeline.empty() ? "" : " (timeline " + facts.timeline + ")";
+        if (before.in_recovery && !facts.in_recovery) {
+            return server + ", a standby, was promoted and is a primary now" + timeline;
+        }
+        if (!before.in_recovery && facts.in_recovery) {
+            return server + " was a primary and is a standby now";
+        }
+        if (!before.timeline.empty() && !facts.timeline.empty() &&
+            before.timeline != facts.timeline) {
+            return server + " went from timeline " + before.timeline + " to " + facts.timeline +
+                   ": a standby was promoted, or a backup restored, behind that address";
+        }
+        return {};
+    }
+
+    std::map<std::string, Seen> seen_; // by the server's name in the target
+    std::optional<std::string> primary_;
+    std::optional<std::string> change_;
+    base::Time changed_at_{};
+};
+
 /// The connections to one target. Nothing here waits while it holds the mutex.
 class Pool {
 public:
@@ -64,7 +130,8 @@ public:
         off->off.request_stop();
     }
 
-    base::Result<Connection> take(Lane lane, const std::stop_token& stop) {
+    base::Result<Connection>
+    take(Lane lane, const db::Choice& choice, const std::stop_token& stop) {
         const base::Ticks began = clock_.ticks();
         INTERLOCK_CHECK(wait_for_slot(lane, stop));
         metrics_.observe(
@@ -72,14 +139,15 @@ public:
             {address_.name},
             std::chrono::duration<double>(clock_.ticks() - began).count()
         );
-        if (Connection ready = pop_idle()) {
+        Connection surplus; // closed without the mutex
+        if (Connection ready = pop_idle(choice, surplus)) {
             return ready;
         }
-        auto opened = open_narrow();
+        auto opened = open_narrow(choice);
         {
             const std::lock_guard lock{mutex_};
             if (opened) {
-                backoff_ = {};
+                greet(**opened, choice);
                 return opened;
             }
             remember_failure(opened.error());
@@ -92,24 +160,75 @@ public:
     /// Takes a connection back. One that is broken or not clean is closed instead.
     void give_back(Lane lane, Connection connection) {
         const bool broken = connection->broken();
-        const bool keep = !broken && connection->clean();
-        if (!keep && !broken) {
+        const bool clean = !broken && connection->clean();
+        const bool keep = clean && rule_takes(connection->facts());
+        if (!clean && !broken) {
             base::log_warning("pool.unclean", {{"target", address_.name}});
         }
         std::vector<Connection> dropped;
         {
             const std::lock_guard lock{mutex_};
+            note(*connection);
             if (keep) {
                 idle_.push_back(std::move(connection));
             } else if (broken) {
                 dropped.swap(idle_); // a server that dropped one most likely dropped them all
+                sessions_.clear();
+            } else {
+                sessions_.erase(connection.get());
             }
             free_slot(lane);
         }
         wake_next();
     }
 
+    Standing standing(const db::ReaderConnection& connection, db::Looks looks) {
+        const db::ServerFacts& facts = connection.facts();
+        Standing out;
+        out.suits = rule_takes(facts);
+        out.server = several_ ? facts.server : "";
+        if (facts.in_recovery && looks == db::Looks::at_server && several_) {
+            out.no_primary =
+                "no primary of this target answered; " + facts.server + ", a standby, did";
+        } else if (facts.in_recovery && looks == db::Looks::at_server && rule_.strict) {
+            out.no_primary = "this target is of standbys only";
+        }
+        const std::lock_guard lock{mutex_};
+        roles_.note(facts, clock_.now());
+        out.changed = roles_.changed(clock_.now());
+        out.pooler = facts.pooler != db::Pooler::none && shared_sessions_ ? db::Pooler::transaction
+                                                                          : facts.pooler;
+        return out;
+    }
+
 private:
+    bool rule_takes(const db::ServerFacts& facts) const {
+        return !rule_.strict || rule_.takes(facts.in_recovery);
+    }
+
+    /// Of a new connection. The caller holds the mutex.
+    void greet(const db::ReaderConnection& connection, const db::Choice& choice) {
+        backoff_ = {};
+        if (!choice.takes(connection.facts().in_recovery)) {
+            better_not_before_ = clock_.ticks() + limits::reconnect_backoff_max;
+        }
+        note(connection);
+    }
+
+    /// What a connection was found to be. The caller holds the mutex.
+    void note(const db::ReaderConnection& connection) {
+        roles_.note(connection.facts(), clock_.now());
+        if (connection.facts().pooler == db::Pooler::none) {
+            return;
+        }
+        sessions_[&connection] = connection.backend_pid();
+        for (const auto& [other, session] : sessions_) {
+            shared_sessions_ =
+                shared_sessions_ || (other != &connection && session == connection.backend_pid());
+        }
+        shared_sessions_ = shared_sessions_ || connection.facts().pooler == db::Pooler::transaction;
+    }
+
     bool has_slot(Lane lane) const {
         const int ordinary_max = limits::pool_connections - limits::pool_triage_reserved;
         return in_use_ < limits::pool_connections &&
@@ -176,19 +295,29 @@ private:
         return base::done;
     }
 
-    Connection pop_idle() {
+    /// Where a second choice is in use, the first is looked for only now and then. `surplus` is
+    /// taken out where a connection to another server would be one too many.
+    Connection pop_idle(const db::Choice& choice, Connection& surplus) {
         const std::lock_guard lock{mutex_};
-        if (idle_.empty()) {
-            return nullptr;
+        const bool any = !choice.strict && clock_.ticks() < better_not_before_;
+        for (auto idle = idle_.rbegin(); idle != idle_.rend(); ++idle) {
+            if (any || choice.takes((*idle)->facts().in_recovery)) {
+                Connection connection = std::move(*idle);
+                idle_.erase(std::next(idle).base());
+                return connection;
+            }
         }
-        Connection connection = std::move(idle_.back());
-        idle_.pop_back();
-        return connection;
+        if (static_cast<int>(idle_.size()) + in_use_ > limits::pool_connections) {
+            surplus = std::move(idle_.front());
+            sessions_.erase(surplus.get());
+            idle_.erase(idle_.begin());
+        }
+        return nullptr;
     }
 
     /// A role can be given rights while the server runs: every new connection is judged again.
-    base::Result<Connection> open_narrow() const {
-        INTERLOCK_TRY(Connection connection, db::ReaderConnection::open(address_));
+    base::Result<Connection> open_narrow(const db::Choice& choice) const {
+        INTERLOCK_TRY(Connection connection, db::ReaderConnection::open(address_, choice));
         INTERLOCK_TRY(const std::vector<LaneCheck> checks, check_lane(*connection));
         INTERLOCK_CHECK(require_narrow(address_.name, checks));
         return connection;
@@ -233,6 +362,8 @@ private:
     void show_use() { metrics_.set(telemetry::Gauge::pool_in_use, {address_.name}, in_use_); }
 
     const db::TargetAddress address_;
+    const db::Choice rule_ = db::choice_of(address_, db::Looks::at_server);
+    const bool several_ = has_several_servers(address_);
     base::Clock& clock_;
     telemetry::Metrics& metrics_;
     mutable std::mutex mutex_; // guards all below
@@ -244,7 +375,11 @@ private:
     int ordinary_in_use_ = 0;
     std::chrono::milliseconds backoff_{0};
     base::Ticks not_before_{};
+    base::Ticks better_not_before_{}; // when to look for the first choice again
     base::Error last_error_;
+    Roles roles_;
+    std::map<const db::ReaderConnection*, int> sessions_; // a pooler's, of each live connection
+    bool shared_sessions_ = false; // two connections were given one session, or one another's
 };
 
 class Loan final : public BorrowedConnection {
@@ -253,12 +388,14 @@ public:
         std::shared_ptr<Pool> pool,
         Pool::SwitchPointer power,
         Lane lane,
+        db::Looks looks,
         Connection connection,
         std::stop_token stop
     )
         : pool_{std::move(pool)},
           power_{std::move(power)},
           lane_{lane},
+          looks_{looks},
           connection_{std::move(connection)},
           stopped_{std::move(stop), [this] { either_.request_stop(); }},
           off_{power_->off.get_token(), [this] { either_.request_stop(); }} {}
@@ -270,11 +407,13 @@ public:
     std::optional<base::Error> switched_off() const override {
         return power_->off.stop_requested() ? power_->why : std::nullopt;
     }
+    Standing standing() const override { return pool_->standing(*connection_, looks_); }
 
 private:
     std::shared_ptr<Pool> pool_;
     Pool::SwitchPointer power_;
     Lane lane_;
+    db::Looks looks_;
     Connection connection_;
     std::stop_source either_;
     std::stop_callback<std::function<void()>> stopped_; // these go before what they touch
@@ -340,16 +479,17 @@ base::Result<std::string> Targets::resolve(const std::string& name) const {
 }
 
 base::Result<std::unique_ptr<BorrowedConnection>>
-Targets::borrow(const std::string& name, Lane lane, std::stop_token stop) {
+Targets::borrow(const std::string& name, Lane lane, std::stop_token stop, db::Looks looks) {
     INTERLOCK_TRY(const std::string known, resolve(name));
     const std::shared_ptr<Pool>& pool = state_->pools.at(known);
     const Pool::SwitchPointer power = pool->power();
     if (power->off.stop_requested()) {
         return *power->why;
     }
-    INTERLOCK_TRY(Connection connection, pool->take(lane, stop));
+    const db::Choice choice = db::choice_of(*address(known), looks);
+    INTERLOCK_TRY(Connection connection, pool->take(lane, choice, stop));
     std::unique_ptr<BorrowedConnection> loan =
-        std::make_unique<Loan>(pool, power, lane, std::move(connection), std::move(stop));
+        std::make_unique<Loan>(pool, power, lane, looks, std::move(connection), std::move(stop));
     return loan;
 }
 

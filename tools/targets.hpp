@@ -19,6 +19,15 @@ namespace interlock::tools {
 /// Which part of the pool a call may use: triage has a connection kept for it.
 enum class Lane { ordinary, triage };
 
+/// What the pool knows of the server behind a loan, beside the connection's own facts.
+struct Standing {
+    bool suits = true;                  // false: the target's rule takes no such server (any more)
+    std::optional<std::string> changed; // which server took which role lately; one sentence
+    std::optional<std::string> no_primary; // why a standby answers what is the primary's
+    db::Pooler pooler = db::Pooler::none;
+    std::string server; // which one answered, in a target of several
+};
+
 /// A connection on loan; goes back when destroyed (or is closed if it is broken or not clean).
 class BorrowedConnection {
 public:
@@ -28,6 +37,8 @@ public:
     virtual std::stop_token stop() const = 0;
     /// Why the target was switched off since it was borrowed.
     virtual std::optional<base::Error> switched_off() const = 0;
+    /// To be asked after a read: roles are re-read with each.
+    virtual Standing standing() const = 0;
 };
 
 struct TargetStatus {
@@ -47,8 +58,12 @@ public:
     /// `name` empty: the only target if there is exactly one, else invalid_arguments listing them.
     base::Result<std::string> resolve(const std::string& name) const;
     /// target_busy, target_unreachable (with back-off), cancelled.
-    base::Result<std::unique_ptr<BorrowedConnection>>
-    borrow(const std::string& name, Lane lane, std::stop_token stop);
+    base::Result<std::unique_ptr<BorrowedConnection>> borrow(
+        const std::string& name,
+        Lane lane,
+        std::stop_token stop,
+        db::Looks looks = db::Looks::at_server
+    );
     const db::TargetAddress* address(const std::string& name) const;
     /// Switches off the targets that are named, each for its reason, and all others on. What runs
     /// on one that is switched off is stopped; it is lent to nobody (suspended).

@@ -1,18 +1,24 @@
 #include "base/limits.hpp"
+#include "tests/lab/bouncer.hpp"
 #include "tests/lab/lab.hpp"
 #include "tests/lab/session.hpp"
+#include "tests/lab/topology.hpp"
 #include "tests/support/fakes.hpp"
+#include "tests/tools/bench.hpp"
 #include "tools/targets.hpp"
 
 #include <thread>
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 namespace tools = interlock::tools;
 namespace base = interlock::base;
 namespace lab = interlock::lab;
 namespace limits = interlock::base::limits;
 using interlock::test::ManualClock;
+using interlock::test::ToolBench;
+using nlohmann::json;
 
 namespace {
 
@@ -206,4 +212,143 @@ TEST_CASE("switching a target off stops whoever reads it or waits for it", "[too
     caller.request_stop();
     CHECK((*again)->stop().stop_requested());
     CHECK_FALSE((*again)->switched_off());
+}
+
+namespace {
+
+/// A primary and a standby of it, which a target names both; the laboratory's lane in each.
+struct Pair {
+    Pair() : standby{(interlock::lab::apply_lane(database), *cluster)} {
+        REQUIRE(standby.catch_up());
+    }
+    static std::unique_ptr<interlock::cli::Cluster> start() {
+        auto started = interlock::cli::Cluster::start({});
+        if (!started) {
+            FAIL(base::to_text(started.error()));
+        }
+        return std::move(*started);
+    }
+    interlock::db::TargetAddress address(const std::string& rule = "") {
+        const auto& other = standby.cluster();
+        return {
+            .name = "shop",
+            .conninfo = "host=" + cluster->directory() + "," + other.directory() + " port=" +
+                        std::to_string(cluster->port()) + "," + std::to_string(other.port()) +
+                        " user=interlock_diag dbname=" + database.name() + rule,
+            .password_file = ""};
+    }
+
+    std::unique_ptr<interlock::cli::Cluster> cluster = start();
+    lab::Database database{*cluster};
+    lab::Replica standby;
+};
+
+bool has_primary_gap(const json& packet) {
+    return interlock::test::not_examined(packet, "the primary of target shop");
+}
+
+std::string changes(const json& packet) {
+    std::string found;
+    for (const auto& finding : packet["findings"]) {
+        if (finding["object"] == "target shop") {
+            found += finding["meaning"].get<std::string>();
+        }
+    }
+    return found;
+}
+
+} // namespace
+
+TEST_CASE("a rule for standbys moves reads of data, and no look at a server", "[tools][live]") {
+    Pair pair;
+    ToolBench bench{{pair.address(" target_session_attrs=prefer-standby")}};
+    const json data = bench.ask("describe_schema");
+    CHECK(data["source"]["in_recovery"] == true);
+    CHECK_THAT(
+        data["source"]["server"].get<std::string>(),
+        Catch::StartsWith(pair.standby.cluster().directory())
+    );
+    CHECK_FALSE(has_primary_gap(data));
+    for (const auto* tool : {"get_activity", "get_replication", "get_vacuum", "get_blocking"}) {
+        const json packet = bench.ask(tool);
+        CHECK(packet["source"]["in_recovery"] == false);
+        CHECK_FALSE(has_primary_gap(packet));
+    }
+    CHECK(bench.ask("diagnose")["source"]["in_recovery"] == false);
+
+    ToolBench standbys{{pair.address(" target_session_attrs=standby")}};
+    const json replication = standbys.ask("get_replication");
+    CHECK(replication["source"]["in_recovery"] == true);
+    CHECK(has_primary_gap(replication));
+}
+
+TEST_CASE("a failover is seen, told, and followed", "[tools][live]") {
+    Pair pair;
+    ToolBench bench{{pair.address(" target_session_attrs=prefer-standby")}};
+    bench.ask("get_activity");
+    CHECK(bench.ask("describe_schema")["source"]["in_recovery"] == true);
+
+    pair.cluster->stop();
+    // The connection that lay idle is gone; its read is done again, on what is left.
+    const json left = bench.ask("get_replication");
+    CHECK(left["source"]["in_recovery"] == true);
+    CHECK(has_primary_gap(left));
+    const json sick = bench.ask("diagnose");
+    CHECK(sick["source"]["in_recovery"] == true);
+    CHECK(has_primary_gap(sick));
+
+    lab::run_sql(pair.standby.cluster(), "postgres", "select pg_promote()");
+    const json after = bench.ask("get_activity");
+    CHECK(after["source"]["in_recovery"] == false);
+    CHECK_FALSE(has_primary_gap(after));
+    CHECK_THAT(
+        changes(after),
+        Catch::Contains("was promoted") && Catch::Contains("timeline 00000002") &&
+            Catch::Contains("the primary was " + pair.cluster->directory())
+    );
+    CHECK_THAT(changes(bench.ask("describe_schema")), Catch::Contains("was promoted"));
+    CHECK(interlock::test::not_examined(bench.ask("diagnose"), "before its servers changed roles"));
+}
+
+TEST_CASE("a target of standbys lets go of one that was promoted", "[tools][live]") {
+    Pair pair;
+    ToolBench bench{{pair.address(" target_session_attrs=standby")}};
+    CHECK(bench.ask("get_activity")["source"]["in_recovery"] == true);
+    pair.cluster->stop();
+    lab::run_sql(pair.standby.cluster(), "postgres", "select pg_promote()");
+    const auto refused = bench.call("get_activity");
+    CHECK(refused.is_error);
+    CHECK_THAT(refused.structured, Catch::Contains("No standby of target shop"));
+    CHECK_THAT(refused.structured, Catch::Contains("is a primary"));
+    REQUIRE(pair.cluster->start_again().ok()); // without its standby: two primaries
+    CHECK(bench.call("get_activity").is_error);
+}
+
+TEST_CASE("several connections that share a session are a pooler's", "[tools][live]") {
+    lab::Database database;
+    lab::apply_lane(database);
+    const lab::Bouncer bouncer{database.cluster(), "transaction", 1};
+    const interlock::db::TargetAddress address{
+        .name = "shop",
+        .conninfo = bouncer.conninfo("interlock_diag", database.name()),
+        .password_file = ""};
+    Pool pool{{address}};
+    {
+        const auto first = pool.targets.borrow("shop", tools::Lane::ordinary, {});
+        REQUIRE(first.ok());
+        CHECK((*first)->standing().pooler == interlock::db::Pooler::session);
+        const auto second = pool.targets.borrow("shop", tools::Lane::ordinary, {});
+        REQUIRE(second.ok());
+        CHECK((*second)->standing().pooler == interlock::db::Pooler::transaction);
+        CHECK((*first)->standing().pooler == interlock::db::Pooler::transaction);
+    }
+    ToolBench bench{{address}};
+    const json listed = bench.ask("list_targets");
+    CHECK(listed["rows"]["targets"][0]["pooler"] == "session");
+    CHECK(listed["rows"]["targets"][0]["connection"] == "local");
+    CHECK_THAT(listed["findings"].dump(), Catch::Contains("pooler in session mode"));
+    for (int time = 0; time < 3; ++time) {
+        const json packet = bench.ask("get_activity");
+        CHECK(packet["source"]["pooler"] == "session");
+    }
 }

@@ -101,6 +101,12 @@ Json source_value(const Source& source) {
     if (source.replay_lag_seconds) {
         out["replay_lag_seconds"] = *source.replay_lag_seconds;
     }
+    if (!source.server.empty()) {
+        out["server"] = safe(source.server);
+    }
+    if (!source.pooler.empty()) {
+        out["pooler"] = source.pooler;
+    }
     return out;
 }
 

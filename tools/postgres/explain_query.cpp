@@ -252,7 +252,10 @@ public:
 private:
     base::Result<LaneRead> read(const Call& call, std::vector<db::Query> queries) {
         return read_lane(
-            context_, call, {.target = target_, .tool = tool_name}, std::move(queries)
+            context_,
+            call,
+            {.target = target_, .tool = tool_name, .looks = db::Looks::at_data},
+            std::move(queries)
         );
     }
     base::Result<LaneRead> try_index(

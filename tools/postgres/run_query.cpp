@@ -117,7 +117,10 @@ public:
 private:
     base::Result<LaneRead> read(std::vector<db::Query> queries) {
         return read_lane(
-            context_, call_, {.target = target_, .tool = tool_name}, std::move(queries)
+            context_,
+            call_,
+            {.target = target_, .tool = tool_name, .looks = db::Looks::at_data},
+            std::move(queries)
         );
     }
     base::Result<GuardedStatement> find_names(const GuardedStatement& asked);
