@@ -255,7 +255,7 @@ private:
     }
 
     base::Status wait_for_slot(Lane lane, const std::stop_token& stop) {
-        const base::Status status = take_slot(lane, stop);
+        base::Status status = take_slot(lane, stop);
         if (!status) {
             wake_next(); // the wake-up that was used up here may have been meant for another
         }

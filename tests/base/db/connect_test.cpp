@@ -74,6 +74,33 @@ TEST_CASE("a server that accepts and stays silent is given up in time", "[db]") 
     CHECK(base::to_text(error).find("secret") == std::string::npos);
 }
 
+TEST_CASE("a silent server leaves the others of its target their time", "[db][live]") {
+    const SilentServer silent;
+    const auto& cluster = lab::primary();
+    const auto conninfo = [&](const std::string& hosts, const std::string& ports) {
+        return "host=" + hosts + " port=" + ports + " user=postgres dbname=postgres";
+    };
+    const auto real = std::to_string(cluster.port());
+    base::SystemClock clock;
+    const auto connection = connect(
+        {"shop", conninfo("127.0.0.1," + cluster.directory(), silent.port() + "," + real), {}},
+        "interlock",
+        {},
+        clock
+    );
+    REQUIRE(connection.ok());
+    CHECK(connection->server == cluster.directory() + ":" + real);
+
+    // When none answers, what each said is told.
+    const auto error =
+        failure(conninfo("127.0.0.1,/nonexistent", silent.port() + "," + silent.port()));
+    CHECK(error.code == Errc::target_unreachable);
+    CHECK_THAT(error.what, Contains("shop at 127.0.0.1:" + silent.port() + " did not answer"));
+    CHECK_THAT(
+        error.what, Contains("shop at /nonexistent:" + silent.port() + " cannot be reached")
+    );
+}
+
 TEST_CASE("refused credentials are told apart, and no secret is shown", "[db][live]") {
     cli::ClusterOptions options;
     options.tcp = true;

@@ -2,6 +2,7 @@
 #include "base/db/writer_deadline.hpp"
 #include "tests/lab/lab.hpp"
 #include "tests/lab/session.hpp"
+#include "tests/lab/topology.hpp"
 
 #include <chrono>
 #include <csignal>
@@ -165,6 +166,27 @@ TEST_CASE("a statement longer than any socket buffer is sent whole", "[db][live]
         run(*connection, "select pg_catalog.length($1::text) as n", {large}).integer(0, "n") ==
         static_cast<long long>(large.size())
     );
+}
+
+TEST_CASE("of several servers a writer takes the primary alone", "[db][live]") {
+    cli::ClusterOptions options;
+    auto cluster = cli::Cluster::start(options);
+    REQUIRE(cluster.ok());
+    lab::Replica replica{**cluster};
+    REQUIRE(replica.catch_up());
+    const TargetAddress address{
+        "shop",
+        "host=" + replica.cluster().directory() + "," + (*cluster)->directory() + " port=" +
+            std::to_string(replica.cluster().port()) + "," + std::to_string((*cluster)->port()) +
+            " user=postgres dbname=postgres target_session_attrs=prefer-standby",
+        {}};
+    const auto writer = WriterConnection::open(address, "interlock-executor:plan");
+    REQUIRE(writer.ok());
+    CHECK(run(**writer, "select pg_is_in_recovery() as r").boolean(0, "r") == false);
+    (*cluster)->stop();
+    const auto none = WriterConnection::open(address, "interlock-executor:plan");
+    REQUIRE_FALSE(none.ok());
+    CHECK_THAT(none.error().what, Catch::Contains("No primary of target shop"));
 }
 
 TEST_CASE("a writer cannot be opened where nothing listens", "[db]") {
