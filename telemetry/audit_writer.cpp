@@ -3,6 +3,7 @@
 #include "telemetry/audit_log.hpp"
 #include "telemetry/metrics.hpp"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -26,13 +27,23 @@ public:
           random_(random),
           options_(options),
           queue_(std::make_shared<Queue>()),
-          thread_([this](const std::stop_token& stop) { work(stop); }) {}
+          thread_([this] { work(); }) {}
+    GroupCommit(const GroupCommit&) = delete;
+    GroupCommit& operator=(const GroupCommit&) = delete;
+    ~GroupCommit() override {
+        {
+            const std::lock_guard lock(queue_->mutex);
+            queue_->ending = true;
+        }
+        queue_->changed.notify_one();
+    }
 
     base::Result<std::shared_ptr<AuditTicket>> enqueue(AuditEntry entry) override {
         INTERLOCK_CHECK(check_audit_entry(entry));
         const auto leaf = std::make_shared<Leaf>(queue_, std::move(entry), options_.wait_max);
         if (is_timed())
             leaf->handed_over = options_.clock->ticks();
+        bool asleep = false;
         {
             const std::lock_guard lock(queue_->mutex);
             if (queue_->waiting.size() >= options_.queue_max)
@@ -42,10 +53,10 @@ public:
                 );
             leaf->number = ++queue_->last;
             queue_->waiting.push_back(leaf);
-            if (queue_->waiting.size() > 1)
-                return std::shared_ptr<AuditTicket>(leaf); // the thread is awake, or will be told
+            asleep = queue_->asleep;
         }
-        queue_->changed.notify_one();
+        if (asleep)
+            queue_->changed.notify_one();
         return std::shared_ptr<AuditTicket>(leaf);
     }
 
@@ -57,10 +68,12 @@ private:
     /// Shared with tickets, which may outlive the writer.
     struct Queue {
         std::mutex mutex;
-        std::condition_variable_any changed;
+        std::condition_variable changed; // told without the mutex: who wakes must not wait for it
         std::deque<std::shared_ptr<Leaf>> waiting;
         std::uint64_t last = 0;   // number of the last that was handed over
         std::uint64_t wanted = 0; // up to this one somebody waits
+        bool asleep = false;      // the thread looks only when it is told
+        bool ending = false;
     };
 
     /// One leaf from being handed over until all tickets for it are gone.
@@ -69,13 +82,14 @@ private:
             : queue(std::move(its_queue)), entry(std::move(its_entry)), wait_max(wait) {}
 
         Outcome wait() override {
+            bool first = false;
             {
                 const std::lock_guard lock(queue->mutex);
-                if (queue->wanted < number) {
-                    queue->wanted = number;
-                    queue->changed.notify_one();
-                }
+                first = queue->wanted < number;
+                queue->wanted = std::max(queue->wanted, number);
             }
+            if (first)
+                queue->changed.notify_one();
             if (written.wait_for(wait_max) == std::future_status::ready)
                 return written.get();
             // Not begun yet: leave no leaf of a call that is refused. Begun: it may still be
@@ -106,25 +120,28 @@ private:
     using Batch = std::vector<std::shared_ptr<Leaf>>;
 
     /// Runs until it is told to stop and the queue is empty.
-    void work(const std::stop_token& stop) {
-        bool idle = false;
-        while (!idle || !stop.stop_requested()) {
-            Batch batch = next(stop);
-            idle = batch.empty();
+    void work() {
+        for (Batch batch = next(); !batch.empty(); batch = next()) {
             refuse_orphans(batch);
             commit(batch);
         }
     }
 
-    /// Those whose turn it is; maybe none.
-    Batch next(const std::stop_token& stop) {
+    /// Those whose turn it is; none at the end. After a commit the thread looks once more by itself
+    /// before it falls asleep: the first leaf of the next call need not wake it.
+    Batch next() {
         Batch batch;
         std::unique_lock lock(queue_->mutex);
         auto& waiting = queue_->waiting;
-        queue_->changed.wait(lock, stop, [&] { return !waiting.empty(); });
-        queue_->changed.wait_for(lock, stop, options_.linger, [&] {
-            return waiting.empty() || waiting.front()->number <= queue_->wanted;
-        });
+        const auto urgent = [&] {
+            return queue_->ending ||
+                   (!waiting.empty() && waiting.front()->number <= queue_->wanted);
+        };
+        while (!queue_->changed.wait_for(lock, options_.linger, urgent) && waiting.empty()) {
+            queue_->asleep = true;
+            queue_->changed.wait(lock, [&] { return queue_->ending || !waiting.empty(); });
+            queue_->asleep = false;
+        }
         while (!waiting.empty() && batch.size() < base::limits::audit_batch_max) {
             batch.push_back(std::move(waiting.front()));
             waiting.pop_front();

@@ -397,7 +397,7 @@ base::Result<std::vector<MissingNeed>> check_drift(
     return std::move(comparison.missing);
 }
 
-DriftWatch::DriftWatch(DriftParts parts) : parts_{parts} {
+DriftWatch::DriftWatch(DriftParts parts) : parts_{std::move(parts)} {
     for (const std::string& target : parts_.targets.names()) {
         entries_[target].due = parts_.clock.ticks();
     }
