@@ -68,7 +68,7 @@ std::string_view Digest::view() const {
 Digest sha256(std::string_view data) {
     // OpenSSL's, because it uses the processor's instructions for it: libsodium's took a tenth of a
     // call. Looked up once: a lookup costs more than a short text does.
-    static EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
     Digest digest;
     if (EVP_Digest(data.data(), data.size(), digest.bytes.data(), nullptr, algorithm, nullptr) !=
         1) {
