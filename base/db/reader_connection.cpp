@@ -208,9 +208,10 @@ std::optional<std::string> Reader::exchange(const std::string& text) {
         if (!result) {
             return found;
         }
-        if (PQresultStatus(result.get()) == PGRES_COMMAND_OK) {
+        const ExecStatusType status = PQresultStatus(result.get());
+        if (status == PGRES_COMMAND_OK) {
             found = "";
-        } else if (PQresultStatus(result.get()) == PGRES_TUPLES_OK && PQntuples(result.get()) == 1) {
+        } else if (status == PGRES_TUPLES_OK && PQntuples(result.get()) == 1) {
             found = PQgetvalue(result.get(), 0, 0);
         }
     }
