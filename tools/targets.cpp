@@ -187,11 +187,8 @@ public:
         Standing out;
         out.suits = rule_takes(facts);
         out.server = several_ ? facts.server : "";
-        if (facts.in_recovery && looks == db::Looks::at_server && several_) {
-            out.no_primary =
-                "no primary of this target answered; " + facts.server + ", a standby, did";
-        } else if (facts.in_recovery && looks == db::Looks::at_server && rule_.strict) {
-            out.no_primary = "this target is of standbys only";
+        if (facts.in_recovery && looks == db::Looks::at_server) {
+            out.no_primary = why_no_primary(facts);
         }
         const std::lock_guard lock{mutex_};
         roles_.note(facts, clock_.now());
@@ -204,6 +201,20 @@ public:
 private:
     bool rule_takes(const db::ServerFacts& facts) const {
         return !rule_.strict || rule_.takes(facts.in_recovery);
+    }
+
+    /// Nothing where a target of one server is that standby: its operator knows.
+    std::optional<std::string> why_no_primary(const db::ServerFacts& facts) const {
+        if (rule_.strict) {
+            return "the target's rule takes standbys only";
+        }
+        if (!several_) {
+            return std::nullopt;
+        }
+        return rule_.role == db::Role::any
+                   ? "the target's rule takes the first server that answers, and " + facts.server +
+                         " is a standby"
+                   : "no primary answered; " + facts.server + ", a standby, did";
     }
 
     /// Of a new connection. The caller holds the mutex.

@@ -41,3 +41,25 @@ TEST_CASE("a credential that can write is shown as refused", "[tools][live]") {
     CHECK(packet["rows"]["targets"][0]["reachable"] == false);
     CHECK(packet["findings"][0]["value"] == "permission_denied");
 }
+
+TEST_CASE("a connection on which nothing proves who answers is told", "[tools][live]") {
+    interlock::cli::ClusterOptions options;
+    options.tcp = true;
+    const auto cluster = interlock::cli::Cluster::start(options);
+    REQUIRE(cluster.ok());
+    const interlock::lab::Database database{**cluster};
+    interlock::lab::apply_lane(database);
+    database.sql("alter role interlock_diag password 'lab'");
+    const interlock::test::TemporaryDirectory directory;
+    const auto password = directory.file("password");
+    REQUIRE(interlock::base::write_file_atomically(password, "lab\n").ok());
+    ToolBench bench{
+        {{.name = "open",
+          .conninfo = "host=db.interlock.test hostaddr=127.0.0.1 port=" +
+                      std::to_string((*cluster)->port()) +
+                      " user=interlock_diag dbname=" + database.name() + " sslmode=disable",
+          .password_file = password}}};
+    const json packet = bench.ask("list_targets");
+    CHECK(packet["rows"]["targets"][0]["connection"] == "not encrypted, sslmode=disable");
+    CHECK(packet["findings"][0]["threshold"] == "sslmode=verify-full");
+}

@@ -280,6 +280,7 @@ TEST_CASE("a rule for standbys moves reads of data, and no look at a server", "[
     const json replication = standbys.ask("get_replication");
     CHECK(replication["source"]["in_recovery"] == true);
     CHECK(has_primary_gap(replication));
+    CHECK_THAT(replication["not_examined"].dump(), Catch::Contains("rule takes standbys only"));
 }
 
 TEST_CASE("a failover is seen, told, and followed", "[tools][live]") {
@@ -293,6 +294,7 @@ TEST_CASE("a failover is seen, told, and followed", "[tools][live]") {
     const json left = bench.ask("get_replication");
     CHECK(left["source"]["in_recovery"] == true);
     CHECK(has_primary_gap(left));
+    CHECK_THAT(left["not_examined"].dump(), Catch::Contains("no primary answered"));
     const json sick = bench.ask("diagnose");
     CHECK(sick["source"]["in_recovery"] == true);
     CHECK(has_primary_gap(sick));

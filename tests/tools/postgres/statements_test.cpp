@@ -161,7 +161,7 @@ TEST_CASE("every order works on every major", "[tools][live]") {
             const json packet =
                 bench.ask("get_statements", R"({"order":")" + std::string{order} + "\"}");
             REQUIRE_FALSE(packet["rows"]["statements"].empty());
-            CHECK(packet["rows"]["statements"][0]["since"].is_string() == (major >= 17));
+            CHECK(packet["rows"]["statements"][0].contains("since") == (major >= 17));
         }
         const json sampled = bench.ask("get_statements", R"({"sample_seconds":1})");
         CHECK_FALSE(sampled["rows"]["window"].empty());
