@@ -83,6 +83,7 @@ public:
         }
         if (!denied) {
             check_subscription();
+            refuse_bounds(bounds_.whole(statement));
         }
     }
 
@@ -232,14 +233,23 @@ private:
                 refuse("fn_user", "The sampling method is none of pg_catalog.");
             }
         } else if (piece.type == "SelectStmt") {
-            refuse_bounds(GuardBounds::select(members, base::member(members, "withClause")));
+            refuse_bounds(GuardBounds::select(members, [&](const std::string& name) {
+                return visible(piece.scope, name);
+            }));
             star_ = star_ || GuardBounds::takes_all(members, "pg_subscription");
         } else if (piece.type == "ColumnRef") {
-            judge_column(dotted(base::member(members, "fields")));
+            judge_column(strings_of(base::member(members, "fields")));
         } else if (piece.type == "A_Indirection") {
-            judge_field(dotted(base::member(members, "indirection")).last);
+            for (const auto& field : strings_of(base::member(members, "indirection"))) {
+                judge_field(field, data::FieldOf::expression);
+            }
+        } else if (piece.type == "VariableShowStmt") {
+            judge_setting(base::string_member(members, "name").value_or(""));
         } else if (piece.type == "JoinExpr") {
             note_alias(members);
+            const auto names = strings_of(base::member(members, "usingClause"));
+            by_name_ = by_name_ || members.contains("isNatural") ||
+                       std::find(names.begin(), names.end(), "subconninfo") != names.end();
         } else if (piece.type == "ParamRef") {
             parameters = std::max(
                 parameters,
@@ -254,6 +264,9 @@ private:
         const auto name = dotted(base::member(call, "funcname"));
         const auto function = name.last;
         if (of_catalog(name) && data::allowed_function(function)) {
+            if (function == "current_setting") {
+                judge_setting(GuardBounds::first_text(call));
+            }
             return refuse_bounds(bounds_.call(function, call));
         }
         if (name.parts <= 2 && name.first != "pg_catalog" && data::extension_function(function)) {
@@ -286,25 +299,46 @@ private:
         );
     }
 
-    /// A field may be a function called in another way: t.f is f(t).
-    void judge_field(const std::string& name) {
-        const bool telling = name.starts_with("pg_") || name.starts_with("dblink") ||
-                             name.starts_with("query_to_") || name == "nextval" ||
-                             name == "setval" || name == "set_config" || name == "lo_import" ||
-                             name == "lo_export" || name == "lo_unlink" || name == "lo_create" ||
-                             name == "ts_stat";
-        if (telling && !data::allowed_function(name) && data::function_class(name) != "fn_user") {
+    /// Names in a list of the tree: {"String": {"sval": ...}}; what else stands there is left out.
+    static std::vector<std::string> strings_of(const Json* list) {
+        std::vector<std::string> names;
+        if (list != nullptr && list->is_array()) {
+            for (const auto& item : *list) {
+                const auto* text = base::member(item, "String");
+                if (text != nullptr) {
+                    names.push_back(base::string_member(*text, "sval").value_or(""));
+                }
+            }
+        }
+        return names;
+    }
+
+    /// A field may be a function called in another way: t.f is f(t), and (x).f.g is g(f(x)).
+    void judge_field(const std::string& name, data::FieldOf of) {
+        const auto family = data::field_class(name, of);
+        if (!family.empty()) {
+            refuse(family, "Field " + shown(name) + " would call the function.");
+        }
+    }
+
+    /// Settings that hold a password, or print one when they run.
+    void judge_setting(const std::string& name) {
+        if (data::secret_setting(base::lower_ascii(name))) {
             refuse(
-                data::function_class(name), "Field " + shown(name) + " would call the function."
+                "secret_catalog",
+                "Setting " + shown(name) + " may hold a password.",
+                "Ask get_replication how a standby stands."
             );
         }
     }
 
-    void judge_column(const DottedName& name) {
-        if (name.parts > 1) {
-            judge_field(name.last);
+    void judge_column(const std::vector<std::string>& names) {
+        const auto last = names.empty() ? "" : names.back();
+        const auto of = names.size() > 1 ? names[names.size() - 2] : "";
+        if (!of.empty()) {
+            judge_field(last, data::FieldOf::relation);
         }
-        columns_.emplace_back(name.parts > 1 ? name.first : "", name.last);
+        columns_.emplace_back(of, last);
     }
 
     void note_alias(const Json& members) {
@@ -349,13 +383,14 @@ private:
                 return alias.first == name;
             });
         };
-        bool shows = star_ || std::any_of(aliases_.begin(), aliases_.end(), [](const auto& alias) {
+        bool shows = star_ || by_name_ ||
+                     std::any_of(aliases_.begin(), aliases_.end(), [](const auto& alias) {
                          return alias.second;
                      });
         for (const auto& [of, column] : columns_) {
-            const bool whole_row = of.empty() && aliased(column);
+            const bool whole_row = aliased(column) || (aliased(of) && column.empty());
             const bool called = !of.empty() && aliased(of) && !column.starts_with("sub") &&
-                                column != "oid" && column != "xmin";
+                                column != "oid" && column != "xmin" && column != "ctid";
             shows = shows || whole_row || called || column == "subconninfo";
         }
         if (shows) {
@@ -424,6 +459,7 @@ private:
     WithScopes scopes_;
     bool subscription_ = false;
     bool star_ = false;
+    bool by_name_ = false; // a join that compares a column nobody wrote
     std::vector<std::pair<std::string, std::string>> columns_; // of what, name
     std::vector<std::pair<std::string, bool>> aliases_; // name, and whether it renames columns
 };
@@ -499,6 +535,9 @@ std::optional<GuardVerdict> judge_kind(const std::string& type, const Json& stat
 
 GuardVerdict judge_error(const base::Error& error, std::string_view family) {
     const auto found = error.code == base::Errc::limit_exceeded ? "dos_parser" : family;
+    if (error.what.find("subquery in FROM must have an alias") != std::string::npos) {
+        return deny(found, error.what, "Write an alias behind it: FROM (SELECT ...) AS s.");
+    }
     return deny(found, error.what, error.remedy);
 }
 

@@ -29,12 +29,16 @@ const Json* node(const Json* value, const char* type) {
     return value == nullptr ? nullptr : base::member(*value, type);
 }
 
+// Of texts that a statement repeats and an aggregate keeps: more than a diagnosis prints.
+constexpr double made_bytes_max = 10'000'000;
+
 std::optional<std::string> string_constant(const Json& value) {
-    const auto* constant = node(&value, "A_Const");
-    const auto* cast = node(&value, "TypeCast");
-    if (cast != nullptr && cast->contains("arg")) {
-        constant = node(base::member(*cast, "arg"), "A_Const");
+    const Json* inner = &value;
+    const auto* cast = node(inner, "TypeCast");
+    for (; cast != nullptr && cast->contains("arg"); cast = node(inner, "TypeCast")) {
+        inner = base::member(*cast, "arg");
     }
+    const auto* constant = node(inner, "A_Const");
     const auto* text = constant ? base::member(*constant, "sval") : nullptr;
     return text ? std::optional{base::string_member(*text, "sval").value_or("")} : std::nullopt;
 }
@@ -84,8 +88,9 @@ std::optional<double> operate(std::string_view name, double left, double right) 
     if (name == "*") {
         return left * right;
     }
-    if (name == "/") {
-        return left / right;
+    if (name == "/") { // of integers or not: the same only when nothing is left
+        const bool even = right != 0 && std::fmod(left, right) == 0;
+        return even ? std::optional{left / right} : std::nullopt;
     }
     if (name == "^") {
         return std::pow(left, right);
@@ -96,8 +101,25 @@ std::optional<double> operate(std::string_view name, double left, double right) 
     return std::nullopt;
 }
 
+std::optional<double> evaluate(std::string_view sql, const Json* value, int depth = 0);
+
+/// GREATEST or LEAST of constants.
+std::optional<double> extreme(std::string_view sql, const Json& members, int depth) {
+    const auto* arguments = base::member(members, "args");
+    const bool greatest = base::string_member(members, "op") == "IS_GREATEST";
+    std::optional<double> found;
+    for (std::size_t i = 0; arguments != nullptr && i < arguments->size(); ++i) {
+        const auto each = evaluate(sql, &(*arguments)[i], depth + 1);
+        if (!each) {
+            return std::nullopt;
+        }
+        found = !found ? *each : greatest ? std::max(*found, *each) : std::min(*found, *each);
+    }
+    return found;
+}
+
 /// The number that an expression of constants has.
-std::optional<double> evaluate(std::string_view sql, const Json* value, int depth = 0) {
+std::optional<double> evaluate(std::string_view sql, const Json* value, int depth) {
     if (value == nullptr || depth > arithmetic_depth_max) {
         return depth > arithmetic_depth_max ? std::optional{endless} : std::nullopt;
     }
@@ -107,9 +129,16 @@ std::optional<double> evaluate(std::string_view sql, const Json* value, int dept
     if (const auto* cast = node(value, "TypeCast")) {
         return evaluate(sql, base::member(*cast, "arg"), depth + 1);
     }
+    if (const auto* bounds = node(value, "MinMaxExpr")) {
+        return extreme(sql, *bounds, depth);
+    }
     if (const auto* call = node(value, "FuncCall")) {
         const auto* arguments = base::member(*call, "args");
         const auto name = dotted(base::member(*call, "funcname")).last;
+        if (name == "length" && arguments != nullptr && arguments->size() == 1) {
+            const auto text = string_constant((*arguments)[0]);
+            return text ? std::optional{static_cast<double>(text->size())} : std::nullopt;
+        }
         if ((name != "power" && name != "pow") || arguments == nullptr || arguments->size() != 2) {
             return std::nullopt;
         }
@@ -164,6 +193,50 @@ bool has_number_above(std::string_view sql, const Json& value, double most) {
     });
 }
 
+/// All constants of an expression multiplied, but for those that only make it smaller.
+double product(std::string_view sql, const Json& value) {
+    double all = 1;
+    std::vector<const Json*> rest{&value};
+    while (!rest.empty()) {
+        const auto* next = rest.back();
+        rest.pop_back();
+        if (const auto* constant = node(next, "A_Const")) {
+            all *= std::max(1.0, std::abs(constant_number(sql, *constant).value_or(1)));
+            continue;
+        }
+        const auto* expression = node(next, "A_Expr");
+        const auto name = expression ? dotted(base::member(*expression, "name")).last : "";
+        if (name == "/" || name == "%") {
+            rest.push_back(base::member(*expression, "lexpr"));
+        } else if (next != nullptr && next->is_structured()) {
+            for (const auto& item : *next) {
+                rest.push_back(&item);
+            }
+        }
+    }
+    return all;
+}
+
+bool grows_fast(const Json& value) {
+    return any_node(value, [](const std::string& type, const Json& found) {
+        const auto name = dotted(base::member(found, type == "A_Expr" ? "name" : "funcname")).last;
+        return (type == "A_Expr" && (name == "^" || name == "<<")) ||
+               (type == "FuncCall" && (name == "power" || name == "pow" || name == "exp"));
+    });
+}
+
+/// How many calls below make text of a length of their own.
+int makers(const Json& value) {
+    int found = 0;
+    any_node(value, [&](const std::string& type, const Json& call) {
+        const auto name =
+            type == "FuncCall" ? dotted(base::member(call, "funcname")).last : std::string{};
+        found += name == "repeat" || name == "lpad" || name == "rpad" ? 1 : 0;
+        return false;
+    });
+    return found;
+}
+
 /// A digit run of a format's width that would fill memory.
 bool wide_format(const std::string& format) {
     constexpr std::size_t digits_max = 4;
@@ -184,11 +257,31 @@ bool wide_format(const std::string& format) {
     return false;
 }
 
+/// Whether a width is taken from the arguments: a star within a specifier.
+bool stars(const std::string& format) {
+    for (auto at = format.find('%'); at != std::string::npos; at = format.find('%', at + 1)) {
+        const auto end = format.find_first_not_of("-$0123456789", at + 1);
+        if (end != std::string::npos && format[end] == '*') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// Constants that are multiplied with each other, whatever else stands beside them.
+bool has_product_above(std::string_view sql, const Json& value, double most) {
+    return any_node(value, [&](const std::string& type, const Json& found) {
+        return type == "A_Expr" && dotted(base::member(found, "name")).last == "*" &&
+               product(sql, found) > most;
+    });
+}
+
 bool is_fine_interval(const Json& step) {
     const auto text = string_constant(step).value_or("");
     return text.find("micro") != std::string::npos || text.find("milli") != std::string::npos ||
            text.find(" us") != std::string::npos || text.find(" ms") != std::string::npos ||
-           text.find("0.0") != std::string::npos;
+           text.find("0.0") != std::string::npos || text.starts_with('.') ||
+           text.find(" .") != std::string::npos;
 }
 
 /// How many relations of a FROM nothing holds together.
@@ -203,7 +296,8 @@ int unjoined(const Json& from, const std::function<bool(const std::string&)>& co
                 rest.push_back(&each);
             }
         } else if (const auto* relation = node(item, "RangeVar")) {
-            relations += counts(base::string_member(*relation, "relname").value_or("")) ? 1 : 0;
+            const auto name = base::string_member(*relation, "relname").value_or("");
+            relations += relation->contains("schemaname") || counts(name) ? 1 : 0;
         } else if (const auto* join = node(item, "JoinExpr")) {
             const auto* condition = base::member(*join, "quals");
             const bool joined = (condition != nullptr && has_column(*condition)) ||
@@ -227,7 +321,58 @@ bool GuardBounds::within(const Json& value, double most) const {
     if (const auto constant = evaluate(sql_, &value)) {
         return std::abs(*constant) <= most;
     }
-    return has_column(value) && !has_number_above(sql_, value, most);
+    return has_column(value) && product(sql_, value) <= most && !grows_fast(value);
+}
+
+std::string GuardBounds::first_text(const Json& call) {
+    const auto* arguments = base::member(call, "args");
+    const bool given = arguments != nullptr && arguments->is_array() && !arguments->empty();
+    return given ? string_constant((*arguments)[0]).value_or("") : "";
+}
+
+std::string_view GuardBounds::whole(const Json& statement) const {
+    const bool collects = any_node(statement, [](const std::string& type, const Json& call) {
+        return type == "FuncCall" &&
+               guard_data::collecting_aggregate(dotted(base::member(call, "funcname")).last);
+    });
+    if (collects && series_rows_ > limits::sql_text_length_max) {
+        return "dos_rows";
+    }
+    if (collects && series_rows_ * longest_ > made_bytes_max) {
+        return "dos_memory";
+    }
+    if (const auto nested = pattern(statement); !nested.empty()) {
+        return nested; // however it comes to the matching
+    }
+    // A column that is a constant somewhere else in the statement.
+    const auto large = [&](const Json* value) {
+        return std::abs(evaluate(sql_, value).value_or(0)) > limits::sql_text_length_max;
+    };
+    const bool made =
+        sized_by_columns_ && any_node(statement, [&](const std::string& type, const Json& found) {
+            if (type == "ResTarget") {
+                return large(base::member(found, "val"));
+            }
+            const auto* items = base::member(found, type == "A_ArrayExpr" ? "elements" : "items");
+            const bool list = type == "A_ArrayExpr" || type == "List";
+            return list && items != nullptr && items->is_array() &&
+                   std::any_of(items->begin(), items->end(), [&](const Json& item) {
+                       return large(&item);
+                   });
+        });
+    return made ? "dos_memory" : "";
+}
+
+std::string_view GuardBounds::length(const std::string& function, const Json& arguments) {
+    if (arguments.size() < 2 || !within(arguments[1], limits::sql_text_length_max)) {
+        return "dos_memory";
+    }
+    const auto constant = evaluate(sql_, &arguments[1]);
+    sized_by_columns_ = sized_by_columns_ || !constant;
+    if (function == "repeat") {
+        longest_ = std::max(longest_, constant.value_or(1));
+    }
+    return function == "repeat" && makers(arguments[0]) > 0 ? "dos_memory" : "";
 }
 
 std::string_view GuardBounds::series(const Json& arguments) {
@@ -242,11 +387,15 @@ std::string_view GuardBounds::series(const Json& arguments) {
         series_rows_ *= std::abs(*to - *from) / std::max(std::abs(step.value_or(1.0)), 1e-9) + 1;
         return series_rows_ > limits::sql_series_rows_max ? "dos_rows" : "";
     }
-    const bool large = has_number_above(sql_, arguments, limits::sql_series_rows_max);
-    const bool computed = any_node(arguments, [&](const std::string& type, const Json& found) {
-        return type == "A_Expr" && evaluate(sql_, &found).value_or(0) > limits::sql_series_rows_max;
-    });
-    return large || computed || (stepped && is_fine_interval(arguments[2])) ? "dos_rows" : "";
+    // Only the end makes rows: a start may be an epoch, and a larger step makes fewer.
+    const double most = limits::sql_series_rows_max;
+    const auto* end = &arguments[1];
+    const auto* call = node(end, "FuncCall");
+    const bool moment =
+        call != nullptr && dotted(base::member(*call, "funcname")).last == "to_timestamp";
+    const bool large = !moment && (has_number_above(sql_, *end, most) || to.value_or(0) > most ||
+                                   from.value_or(0) < -most || has_product_above(sql_, *end, most));
+    return large || (stepped && is_fine_interval(arguments[2])) ? "dos_rows" : "";
 }
 
 std::string_view GuardBounds::call(const std::string& function, const Json& call) {
@@ -258,13 +407,19 @@ std::string_view GuardBounds::call(const std::string& function, const Json& call
         return series(*arguments);
     }
     if (function == "repeat" || function == "lpad" || function == "rpad") {
-        const bool sized = arguments->size() >= 2;
-        return sized && within((*arguments)[1], limits::sql_text_length_max) ? "" : "dos_memory";
+        return length(function, *arguments);
+    }
+    if (guard_data::multiplies_text(function) && makers(*arguments) >= 2) {
+        return "dos_memory";
     }
     if (function == "format") {
         const auto text = string_constant((*arguments)[0]);
-        const bool starred = !text || text->find('*') != std::string::npos;
-        const bool wide = text && wide_format(*text);
+        if (!text || (call.contains("func_variadic") && arguments->size() == 1)) {
+            return "dos_memory"; // a width that nobody can read here
+        }
+        const bool starred = stars(*text);
+        sized_by_columns_ = sized_by_columns_ || starred;
+        const bool wide = wide_format(*text);
         const bool given =
             starred && has_number_above(sql_, *arguments, limits::sql_text_length_max);
         return wide || given ? "dos_memory" : "";
@@ -273,16 +428,23 @@ std::string_view GuardBounds::call(const std::string& function, const Json& call
         return pattern((*arguments)[1]);
     }
     if (function == "power" || function == "pow" || function == "exp") {
-        const bool huge = has_number_above(sql_, *arguments, limits::sql_exponent_max);
+        const Json& exponent = arguments->back();
+        const auto value = evaluate(sql_, &exponent);
+        const bool huge =
+            value ? *value > limits::sql_exponent_max
+                  : !has_column(exponent) && product(sql_, exponent) > limits::sql_exponent_max;
         return huge ? "dos_cpu" : "";
     }
     return {};
 }
 
+namespace {
+
 /// Counted repetition is unrolled when a pattern is compiled; nested, it multiplies.
-std::string_view GuardBounds::pattern(const Json& value) {
-    const auto text = string_constant(value).value_or("");
+bool repeats_repetitions(const std::string& text) {
     int large = 0;
+    int of_groups = 0;
+    double all = 1;
     for (auto at = text.find('{'); at != std::string::npos; at = text.find('{', at + 1)) {
         const auto bounds = text.substr(at + 1, text.find('}', at) - at - 1);
         std::size_t digits = 0;
@@ -292,11 +454,26 @@ std::string_view GuardBounds::pattern(const Json& value) {
             most = std::max(most, digits);
         }
         large += most >= 3 ? 1 : 0;
+        of_groups += at > 0 && text[at - 1] == ')' ? 1 : 0;
+        all *= std::max(1.0, number(bounds.substr(bounds.find(',') + 1)).value_or(1));
     }
-    return large >= 2 ? "dos_regex" : "";
+    constexpr double all_max = 10'000;
+    return large >= 2 || (of_groups >= 2 && all > all_max);
 }
 
-std::string_view GuardBounds::select(const Json& select, const Json* with) {
+} // namespace
+
+std::string_view GuardBounds::pattern(const Json& value) {
+    const bool found = any_node(value, [](const std::string& type, const Json& constant) {
+        const auto* text = type == "A_Const" ? base::member(constant, "sval") : nullptr;
+        return text != nullptr &&
+               repeats_repetitions(base::string_member(*text, "sval").value_or(""));
+    });
+    return found ? "dos_regex" : "";
+}
+
+std::string_view
+GuardBounds::select(const Json& select, const std::function<bool(const std::string&)>& is_query) {
     constexpr int unjoined_max = 2;
     const auto* from = base::member(select, "fromClause");
     const auto* where = base::member(select, "whereClause");
@@ -304,11 +481,7 @@ std::string_view GuardBounds::select(const Json& select, const Json* with) {
         return {};
     }
     const int relations = unjoined(*from, [&](const std::string& name) {
-        const bool query =
-            with != nullptr && any_node(*with, [&](const auto& type, const Json& each) {
-                return type == "CommonTableExpr" && base::string_member(each, "ctename") == name;
-            });
-        return !query && !guard_data::one_row_view(name);
+        return !is_query(name) && !guard_data::one_row_view(name);
     });
     return relations > unjoined_max ? "dos_rows" : "";
 }
@@ -343,6 +516,30 @@ bool GuardBounds::takes_all(const Json& select, std::string_view relation) {
            });
 }
 
+namespace {
+
+/// A join, a sub-select or a function that finds nothing more when the data end.
+bool joins_data(const std::string& type, const Json& found) {
+    if (type == "JoinExpr") {
+        const auto* condition = base::member(found, "quals");
+        return found.contains("usingClause") || found.contains("isNatural") ||
+               (condition != nullptr && has_column(*condition));
+    }
+    if (type == "RangeFunction") {
+        const bool series = any_node(found, [](const std::string& inner, const Json& call) {
+            return inner == "FuncCall" &&
+                   dotted(base::member(call, "funcname")).last == "generate_series";
+        });
+        return !series && has_column(found);
+    }
+    const auto* query = type == "RangeSubselect" ? base::member(found, "subquery") : nullptr;
+    const auto* select = query ? node(query, "SelectStmt") : nullptr;
+    const auto* where = select ? base::member(*select, "whereClause") : nullptr;
+    return where != nullptr && has_column(*where);
+}
+
+} // namespace
+
 /// A recursion ends because a condition fails or because a join finds nothing more.
 std::string_view GuardBounds::recursion(const Json& query, std::string_view name) const {
     const auto* select = node(base::member(query, "ctequery"), "SelectStmt");
@@ -356,22 +553,31 @@ std::string_view GuardBounds::recursion(const Json& query, std::string_view name
     }
     const auto* where = base::member(*step, "whereClause");
     const bool filtered = where != nullptr && has_column(*where);
-    const bool joined = any_node(*step, [](const std::string& type, const Json& found) {
-        return (type == "JoinExpr" && (found.contains("quals") || found.contains("usingClause"))) ||
-               type == "SubLink";
-    });
+    const bool joined = any_node(*step, joins_data);
     if (!filtered && !joined && !step->contains("limitCount")) {
         return "dos_recursion";
     }
+    // What counts by itself needs an end that it comes to.
+    const bool others = any_node(*step, [&](const std::string& type, const Json& found) {
+        return (type == "RangeVar" && !itself(type, found)) || joins_data(type, found);
+    });
+    // Upwards to something, or downwards to what is no bare number: nothing is counted down to 0.
+    const auto end = [&](const std::string& type, const Json& found) {
+        const auto written = dotted(base::member(found, "name")).last;
+        return type == "A_Expr" && (written == "<" || written == "<=" ||
+                                    ((written == ">" || written == ">=") &&
+                                     !evaluate(sql_, base::member(found, "rexpr"))));
+    };
+    const bool ends = where != nullptr && any_node(*where, end);
     const bool counts = filtered && has_number_above(sql_, *where, limits::sql_series_rows_max);
-    const auto* from = base::member(*step, "fromClause");
-    const bool alone = from != nullptr && from->size() == 1 && (*from)[0].contains("RangeVar");
-    return counts && alone ? "dos_recursion" : "";
+    const bool endless_count = !others && !step->contains("limitCount") && (!ends || counts);
+    return endless_count ? "dos_recursion" : "";
 }
 
 std::string_view GuardBounds::type(const std::string& name, const Json& type) const {
     const auto* lengths = base::member(type, "typmods");
-    const bool padded = name == "bpchar" || name == "bit";
+    const auto element = name.starts_with('_') ? name.substr(1) : name; // an array's own name
+    const bool padded = element == "bpchar" || element == "bit";
     return padded && lengths != nullptr &&
                    has_number_above(sql_, *lengths, limits::sql_text_length_max)
                ? "dos_memory"

@@ -5,6 +5,7 @@
 
 #include "base/json.hpp"
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -18,8 +19,13 @@ public:
     std::string_view call(const std::string& function, const base::Json& call);
     /// The same for the pattern of a regular expression.
     static std::string_view pattern(const base::Json& node);
-    /// For FROM without WHERE: relations that nothing joins.
-    static std::string_view select(const base::Json& select, const base::Json* with);
+    /// For FROM without WHERE: relations that nothing joins; `is_query`: a name is that of a WITH.
+    static std::string_view
+    select(const base::Json& select, const std::function<bool(const std::string&)>& is_query);
+    /// The first argument of a call, when it is a constant text; or "".
+    static std::string first_text(const base::Json& call);
+    /// What only all calls together tell; after them.
+    std::string_view whole(const base::Json& statement) const;
     /// For a query of WITH RECURSIVE that names itself.
     std::string_view recursion(const base::Json& query, std::string_view name) const;
     /// Whether a SELECT from `relation` itself takes all of its columns by a bare star.
@@ -29,10 +35,13 @@ public:
 
 private:
     std::string_view series(const base::Json& arguments);
+    std::string_view length(const std::string& function, const base::Json& arguments);
     bool within(const base::Json& node, double most) const;
 
     std::string_view sql_;
-    double series_rows_ = 1; // of all series of the statement, multiplied
+    double series_rows_ = 1;        // of all series of the statement, multiplied
+    double longest_ = 1;            // text that one repeat makes
+    bool sized_by_columns_ = false; // a length is what a column says
 };
 
 } // namespace interlock::db

@@ -42,6 +42,16 @@ bool allowed_explain_option(std::string_view name);
 
 /// Relations that hold credentials, other people's data or the server's files; "" for none.
 std::string_view secret_relation(std::string_view schema, std::string_view name);
+/// What a field stands behind: `t.f`, where f is most likely a column, or `(x).f`.
+enum class FieldOf { relation, expression };
+/// "" or the class of the function that a field of this name would call.
+std::string_view field_class(std::string_view name, FieldOf of);
+/// Aggregates that keep every row they see.
+bool collecting_aggregate(std::string_view name);
+/// Functions whose price or result is that of two texts multiplied.
+bool multiplies_text(std::string_view name);
+/// Whether a setting holds a password, or a command that prints one.
+bool secret_setting(std::string_view name);
 /// Views of one row, which a query may join to anything.
 bool one_row_view(std::string_view name);
 

@@ -33,7 +33,7 @@ constexpr std::string_view numbers =
     "abs acos acosd acosh asin asind asinh atan atan2 atan2d atand atanh bit_count cbrt ceil "
     "ceiling cos cosd cosh cot cotd degrees div erf erfc exp floor gamma gcd lcm lgamma ln log "
     "log10 min_scale mod pi pow power radians random random_normal round scale sign sin sind sinh "
-    "sqrt tan tand tanh trim_scale trunc width_bucket bit float4 float8 int2 int4 int8 numeric "
+    "sqrt tan tand tanh trim_scale trunc width_bucket float4 float8 int2 int4 int8 numeric "
     "money bool to_bin to_oct to_hex";
 
 constexpr std::string_view texts =
@@ -45,7 +45,7 @@ constexpr std::string_view texts =
     "regexp_split_to_array regexp_split_to_table regexp_substr repeat replace reverse right rpad "
     "rtrim set_bit set_byte sha224 sha256 sha384 sha512 similar_escape similar_to_escape "
     "split_part starts_with string_to_array string_to_table strpos substr substring text textcat "
-    "textlen to_ascii translate unicode_assigned unistr upper bpchar char name varchar hashtext "
+    "textlen to_ascii translate unicode_assigned unistr upper char name varchar hashtext "
     "hashtextextended";
 
 constexpr std::string_view times =
@@ -89,14 +89,16 @@ constexpr std::string_view json =
 constexpr std::string_view other_types =
     "abbrev area bound_box box broadcast cidr center circle daterange datemultirange diagonal "
     "diameter family gen_random_uuid height host hostmask inet_merge inet_same_family int4range "
-    "int4multirange int8range int8multirange isclosed isempty isopen line lower_inc lower_inf "
-    "lseg macaddr8_set7bit masklen multirange netmask network npoints nummultirange numrange oid "
-    "path pclose pg_lsn point polygon popen radius range_merge set_masklen slope tsmultirange "
+    "int4multirange int8range int8multirange isempty line lower_inc lower_inf "
+    "lseg macaddr8_set7bit masklen multirange netmask network nummultirange numrange oid "
+    "pg_lsn point radius range_merge set_masklen slope tsmultirange "
     "tsrange tstzmultirange tstzrange upper_inc upper_inf uuid_extract_timestamp "
     "uuid_extract_version uuidv4 uuidv7 width array_to_tsvector get_current_ts_config "
     "json_to_tsvector jsonb_to_tsvector numnode phraseto_tsquery plainto_tsquery querytree "
     "setweight strip to_tsquery to_tsvector ts_delete ts_filter ts_headline ts_rank ts_rank_cd "
-    "tsvector_to_array websearch_to_tsquery";
+    "tsvector_to_array websearch_to_tsquery ts_lexize ts_token_type ts_debug ts_parse "
+    "tsquery_phrase "
+    "textin int2vectorout";
 
 constexpr std::string_view session =
     "current_database current_query current_schema current_schemas current_setting current_user "
@@ -189,7 +191,7 @@ constexpr std::string_view types =
     "abstime aclitem bit bool box bpchar bytea char cid cidr circle date datemultirange daterange "
     "float4 float8 inet int2 int2vector int4 int4multirange int4range int8 int8multirange "
     "int8range interval json jsonb jsonpath line lseg macaddr macaddr8 money name numeric "
-    "nummultirange numrange oid oidvector oid8 path pg_lsn pg_node_tree pg_snapshot point polygon "
+    "nummultirange numrange oid oidvector oid8 pg_lsn pg_node_tree pg_snapshot point regtypemod "
     "regclass regcollation regconfig regdatabase regdictionary regnamespace regoper regoperator "
     "regproc regprocedure regrole regtype text tid time timestamp timestamptz timetz "
     "tsmultirange tsquery tsrange tstzmultirange tstzrange tsvector txid_snapshot uuid varbit "
@@ -316,6 +318,50 @@ bool allowed_explain_option(std::string_view name) {
         words({"analyze verbose costs settings generic_plan buffers wal timing summary format "
                "memory serialize"});
     return names.contains(name);
+}
+
+std::string_view field_class(std::string_view name, FieldOf of) {
+    // Of one argument, outside the allowed ones, and with an effect or a price.
+    static const Names acting =
+        words({"lo_close lo_creat lo_create lo_get lo_import lo_export lo_tell lo_tell64 lo_unlink "
+               "nextval "
+               "currval setval setseed set_config ts_stat amvalidate gin_clean_pending_list "
+               "brin_summarize_new_values xml_in"});
+    // Columns have these names, too; behind an expression in brackets nobody means one.
+    static const Names costly =
+        words({"factorial exp dexp numeric_exp xml xmlcomment xmltext xml_is_well_formed "
+               "xml_is_well_formed_content xml_is_well_formed_document"});
+    const auto family = function_class(name);
+    const bool prefixed = name.starts_with("pg_") || name.starts_with("dblink") ||
+                          name.starts_with("query_to_") || name.starts_with("binary_upgrade_");
+    if (prefixed && !allowed_function(name) && (family != "fn_user" || of == FieldOf::expression)) {
+        return family;
+    }
+    if (acting.contains(name)) {
+        return family;
+    }
+    if (of == FieldOf::expression && costly.contains(name)) {
+        return name.starts_with("xml") ? "dos_xml" : "dos_cpu";
+    }
+    return {};
+}
+
+bool collecting_aggregate(std::string_view name) {
+    static const Names names =
+        words({"array_agg string_agg json_agg jsonb_agg json_object_agg jsonb_object_agg range_agg "
+               "json_agg_strict jsonb_agg_strict"});
+    return names.contains(name);
+}
+
+bool multiplies_text(std::string_view name) {
+    static const Names names =
+        words({"replace regexp_replace array_to_string translate strpos position btrim ltrim "
+               "rtrim split_part string_to_array"});
+    return names.contains(name);
+}
+
+bool secret_setting(std::string_view name) {
+    return name == "primary_conninfo" || name == "ssl_passphrase_command";
 }
 
 std::string_view secret_relation(std::string_view schema, std::string_view name) {

@@ -506,3 +506,149 @@ SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c LEFT JOIN pg_catal
 SELECT result.table_name, result.column_name, result.key_seq FROM (SELECT ct.relname AS table_name, a.attname AS column_name, (information_schema._pg_expandarray(i.indkey)).n AS key_seq, information_schema._pg_expandarray(i.indkey) AS keys, a.attnum AS a_attnum FROM pg_catalog.pg_class ct JOIN pg_catalog.pg_attribute a ON (ct.oid = a.attrelid) JOIN pg_catalog.pg_index i ON (a.attrelid = i.indrelid) WHERE i.indisprimary) result WHERE result.a_attnum = (result.keys).x;
 
 SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid, true) FROM pg_catalog.pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.atthasdef) FROM pg_catalog.pg_attribute a WHERE a.attrelid = '16384' AND a.attnum > 0;
+
+SELECT * FROM ts_debug('english', 'a quick brown fox');
+
+SELECT ts_lexize('english_stem', 'stars');
+
+SELECT * FROM ts_token_type('default');
+
+SELECT * FROM ts_parse('default', 'foo bar');
+
+SELECT current_database(), nspname AS schemaname, tblname, idxname, bs*(relpages)::bigint AS real_size, bs*(relpages-est_pages)::bigint AS extra_size, 100 * (relpages-est_pages)::float / relpages AS extra_pct, fillfactor, is_na FROM ( SELECT coalesce(1 + ceil(reltuples/floor((bs-pageopqdata-pagehdr)/(4+nulldatahdrwidth)::float)), 0) AS est_pages, bs, nspname, tblname, idxname, relpages, fillfactor, is_na FROM ( SELECT maxalign, bs, nspname, tblname, idxname, reltuples, relpages, idxoid, fillfactor, ( index_tuple_hdr_bm + maxalign - CASE WHEN index_tuple_hdr_bm%maxalign = 0 THEN maxalign ELSE index_tuple_hdr_bm%maxalign END + nulldatawidth + maxalign - CASE WHEN nulldatawidth = 0 THEN 0 WHEN nulldatawidth::integer%maxalign = 0 THEN maxalign ELSE nulldatawidth::integer%maxalign END )::numeric AS nulldatahdrwidth, pagehdr, pageopqdata, is_na FROM ( SELECT n.nspname, i.tblname, i.idxname, i.reltuples, i.relpages, i.idxoid, i.fillfactor, current_setting('block_size')::numeric AS bs, CASE WHEN version() ~ 'mingw32' OR version() ~ '64-bit|x86_64|ppc64|ia64|amd64' THEN 8 ELSE 4 END AS maxalign, 24 AS pagehdr, 16 AS pageopqdata, CASE WHEN max(coalesce(s.null_frac,0)) = 0 THEN 8 ELSE 8 + (( 32 + 8 - 1 ) / 8) END AS index_tuple_hdr_bm, sum( (1-coalesce(s.null_frac, 0)) * coalesce(s.avg_width, 1024)) AS nulldatawidth, max( CASE WHEN i.atttypid = 'pg_catalog.name'::regtype THEN 1 ELSE 0 END ) > 0 AS is_na FROM ( SELECT ct.relname AS tblname, ct.relnamespace, ic.idxname, ic.attpos, ic.indkey, ic.indkey[ic.attpos], ic.reltuples, ic.relpages, ic.tbloid, ic.idxoid, ic.fillfactor, coalesce(a1.attnum, a2.attnum) AS attnum, coalesce(a1.attname, a2.attname) AS attname, coalesce(a1.atttypid, a2.atttypid) AS atttypid, CASE WHEN a1.attnum IS NULL THEN ic.idxname ELSE ct.relname END AS attrelname FROM ( SELECT idxname, reltuples, relpages, tbloid, idxoid, fillfactor, indkey, pg_catalog.generate_series(1,indnatts) AS attpos FROM ( SELECT ci.relname AS idxname, ci.reltuples, ci.relpages, i.indrelid AS tbloid, i.indexrelid AS idxoid, coalesce(substring( array_to_string(ci.reloptions, ' ') from 'fillfactor=([0-9]+)')::smallint, 90) AS fillfactor, i.indnatts, pg_catalog.string_to_array(pg_catalog.textin( pg_catalog.int2vectorout(i.indkey)),' ')::int[] AS indkey FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class ci ON ci.oid = i.indexrelid WHERE ci.relam=(SELECT oid FROM pg_am WHERE amname = 'btree') AND ci.relpages > 0 ) AS idx_data ) AS ic JOIN pg_catalog.pg_class ct ON ct.oid = ic.tbloid LEFT JOIN pg_catalog.pg_attribute a1 ON ic.indkey[ic.attpos] <> 0 AND a1.attrelid = ic.tbloid AND a1.attnum = ic.indkey[ic.attpos] LEFT JOIN pg_catalog.pg_attribute a2 ON ic.indkey[ic.attpos] = 0 AND a2.attrelid = ic.idxoid AND a2.attnum = ic.attpos ) i JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = i.attrelname AND s.attname = i.attname GROUP BY 1,2,3,4,5,6,7,8,9,10,11 ) AS rows_data_stats ) AS rows_hdr_pdg_stats ) AS relation_stats ORDER BY nspname, tblname, idxname;
+
+SELECT tsquery_phrase('a'::tsquery,'b'::tsquery,2);
+
+WITH RECURSIVE r AS (SELECT oid FROM pg_roles WHERE rolname='a' UNION SELECT m.roleid FROM pg_auth_members m NATURAL JOIN r) SELECT * FROM r;
+
+SELECT lpad(to_hex(255), 8, '0'), lpad('7', greatest(2,3), '0'), repeat(' ', 2*2);
+
+SELECT datname, round((pg_database_size(datname) / power(1024, 3))::numeric, 2) AS gb FROM pg_database;
+
+SELECT datname, pg_database_size(datname) / pow(1024, 2) AS mb FROM pg_database;
+
+SELECT power(2048, 2), power(10000, 0.5), power(1500.0/1000, 2);
+
+SELECT id, exp(-extract(epoch FROM now() - created_at) / 86400) AS decay FROM app.posts;
+
+SELECT id, score / power(extract(epoch FROM now() - created_at) / 3600 + 2, 1.8) AS hot FROM app.posts ORDER BY hot DESC LIMIT 20;
+
+SELECT power(a - 5000, 2) FROM app.t;
+
+SELECT sqrt(power(x - 1234.5, 2) + power(y - 4321, 2)) FROM app.places;
+
+SELECT repeat('#', (sum(total) / 20000)::int) AS bar FROM app.orders GROUP BY status;
+
+SELECT relname, repeat('█', (pg_relation_size(oid) / 1048576)::int) FROM pg_class WHERE relkind='r';
+
+SELECT relname, rpad('', (n_live_tup / 100000)::int, '#') FROM pg_stat_user_tables;
+
+SELECT lpad(count(*)::text, 12), repeat('=', least(count(*) / 50000, 60)::int) FROM app.orders GROUP BY status;
+
+SELECT lo AS from_id, lo + 999999 AS to_id FROM generate_series((SELECT min(id) FROM app.orders), (SELECT max(id) FROM app.orders), 1000000) lo;
+
+SELECT i FROM generate_series(0, (SELECT max(id) FROM app.orders), 500000) i;
+
+SELECT d FROM generate_series(to_timestamp(1767225600), now(), '1 day') d;
+
+SELECT d FROM generate_series(to_timestamp(1767225600), to_timestamp(1767312000), '1 hour') d;
+
+WITH a AS (SELECT count(*) n FROM app.a), b AS (SELECT count(*) n FROM app.b), c AS (SELECT count(*) n FROM app.c), s AS (SELECT a.n + b.n + c.n AS t FROM a, b, c) SELECT * FROM s;
+
+WITH a AS (SELECT count(*) n FROM app.a), b AS (SELECT count(*) n FROM app.b), c AS (SELECT count(*) n FROM app.c) SELECT 'sum' AS k, a.n + b.n + c.n FROM a, b, c UNION ALL SELECT 'max', greatest(a.n, b.n, c.n) FROM a, b, c;
+
+WITH a AS (SELECT 1 n), b AS (SELECT 2 n), c AS (SELECT 3 n) SELECT x.* FROM (SELECT a.n, b.n AS m, c.n AS o FROM a CROSS JOIN b CROSS JOIN c) x;
+
+WITH conn AS (SELECT count(*) AS total FROM pg_stat_activity), mx AS (SELECT setting::int AS max_conn FROM pg_settings WHERE name='max_connections'), res AS (SELECT setting::int AS reserved FROM pg_settings WHERE name='superuser_reserved_connections'), calc AS (SELECT total, max_conn, reserved, max_conn - reserved - total AS free FROM conn, mx, res) SELECT *, round(100.0*total/max_conn,1) AS pct FROM calc;
+
+WITH constants AS (SELECT 8192 AS bs), hdr AS (SELECT 24 AS h), opt AS (SELECT 100 AS ff), est AS (SELECT c.relname, bs, h, ff FROM pg_class c, constants, hdr, opt) SELECT * FROM est;
+
+WITH s AS (SELECT 1 a), u AS (SELECT 2 b), v AS (SELECT 3 c) SELECT (SELECT s.a + u.b + v.c FROM s, u, v);
+
+WITH RECURSIVE chain AS (SELECT pid FROM pg_stat_activity WHERE pid = 123 UNION SELECT b.pid FROM chain, unnest(pg_blocking_pids(chain.pid)) AS b(pid)) SELECT * FROM chain;
+
+WITH RECURSIVE chain AS (SELECT pid, ARRAY[pid] AS p FROM pg_stat_activity WHERE wait_event_type='Lock' UNION ALL SELECT b.pid, c.p || b.pid FROM chain c CROSS JOIN LATERAL unnest(pg_blocking_pids(c.pid)) AS b(pid)) SELECT * FROM chain;
+
+WITH RECURSIVE t AS (SELECT id, name FROM app.cat WHERE parent_id IS NULL UNION ALL SELECT c.id, c.name FROM t, LATERAL (SELECT id, name FROM app.cat x WHERE x.parent_id = t.id) c) SELECT * FROM t;
+
+WITH RECURSIVE t AS (SELECT id FROM app.cat WHERE parent_id IS NULL UNION ALL SELECT c.id FROM t CROSS JOIN LATERAL (SELECT id FROM app.cat x WHERE x.parent_id = t.id) c) SELECT * FROM t;
+
+WITH RECURSIVE j AS (SELECT meta AS v, '$' AS p FROM app.orders WHERE id=1 UNION ALL SELECT e.value, j.p || '.' || e.key FROM j, jsonb_each(CASE WHEN jsonb_typeof(j.v)='object' THEN j.v ELSE '{}' END) e) SELECT * FROM j;
+
+WITH RECURSIVE b AS (SELECT min(id) AS lo FROM app.orders UNION ALL SELECT lo + 1000000 FROM b WHERE lo < (SELECT max(id) FROM app.orders) - 1000000) SELECT * FROM b;
+
+SELECT pg_subscription.subname, pg_subscription.ctid FROM pg_subscription;
+
+SELECT indkey::int2[]::text, int2vectorout(indkey) FROM pg_index;
+
+SELECT g FROM generate_series((extract(epoch from now()) - 604800)::bigint, extract(epoch from now())::bigint, 86400) g;
+
+SELECT format('select count(*) from %I.%I where n > %s', schemaname, relname, 50000) FROM pg_stat_user_tables;
+
+SELECT format('SELECT * FROM %I LIMIT %s', relname, 100000) FROM pg_stat_user_tables;
+
+SELECT repeat('-', length('Table sizes'));
+
+SELECT power(1024, 3);
+
+SELECT pg_size_pretty((pow(1024, 3))::bigint);
+
+SELECT pow(1024.0, 2)::bigint;
+
+SELECT exp(-86400 / 3600.0);
+
+SELECT sum(weight * exp(-extract(epoch FROM now() - created_at) / 604800.0)) FROM app.e;
+
+SELECT power(revenue_2025 / 1000000, 1.0/5) - 1 FROM app.t;
+
+SELECT power((SELECT max(v) FROM app.t) / 5000.0, 1/3.0) - 1;
+
+SELECT 100 * (power(end_v / nullif(start_v, 0), 1.0/(2026-2020)) - 1) FROM app.t;
+
+SELECT 1/(1+exp(-(score-1500)/400.0)) FROM app.elo;
+
+SELECT 1/(1+power(10,(1500-elo)/400.0)) FROM app.elo;
+
+SELECT 1/(1+10^((1500-elo)/400.0)) FROM app.elo;
+
+WITH total AS (SELECT sum(total) s FROM app.orders), cnt AS (SELECT count(*) c FROM app.orders), avgv AS (SELECT avg(total) a FROM app.orders), m AS (SELECT s, c, a, s/nullif(c,0) r FROM total CROSS JOIN cnt CROSS JOIN avgv) SELECT * FROM m;
+
+WITH p AS (SELECT 1 a), q AS (SELECT 2 b), r AS (SELECT 3 c) SELECT * FROM p, q, LATERAL (SELECT * FROM p, q, r) z;
+
+SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') / pow(1024, 3) AS gb_written;
+
+SELECT textin(int2vectorout(indkey)) FROM pg_index;
+
+WITH RECURSIVE t AS (SELECT oid FROM pg_class WHERE relname='x' UNION ALL SELECT i.inhrelid FROM t NATURAL JOIN app.k) SELECT * FROM t;
+
+SELECT x::pg_catalog.regtypemod FROM app.t;
+
+SELECT exp(1500-1400);
+
+SELECT exp(x * 0.5 / 3600) FROM app.t;
+
+SELECT power(x / 1024, 2) FROM app.t;
+
+SELECT repeat('*', (count(*) * 40 / 1000000)::int) FROM app.orders;
+
+SELECT lpad(repeat('#', greatest(1, n_dead_tup::int / 20000)), 50) FROM pg_stat_user_tables;
+
+SELECT lo FROM generate_series(1, (SELECT max(id) FROM app.o), 250000) lo;
+
+SELECT h FROM generate_series(1700000000, extract(epoch from now())::bigint, 86400) h;
+
+WITH act AS (SELECT count(*) n FROM pg_stat_activity), lck AS (SELECT count(*) n FROM pg_locks), slt AS (SELECT count(*) n FROM pg_replication_slots) SELECT json_build_object('a', (SELECT row_to_json(x) FROM (SELECT act.n, lck.n AS l, slt.n AS s FROM act, lck, slt) x));
+
+WITH act AS (SELECT count(*) n FROM pg_stat_activity), lck AS (SELECT count(*) n FROM pg_locks), slt AS (SELECT count(*) n FROM pg_replication_slots) SELECT metric, value FROM (SELECT 'active' AS metric, act.n AS value FROM act, lck, slt UNION ALL SELECT 'locks', lck.n FROM lck) u;
+
+WITH s AS (SELECT sum(size) FROM pg_ls_waldir()), m AS (SELECT 1), k AS (SELECT 2) SELECT * FROM s, m, k UNION SELECT * FROM s, m, k;
+
+WITH params AS (SELECT 0.9 AS ff), bs AS (SELECT current_setting('block_size')::int AS bs), ver AS (SELECT current_setting('server_version_num')::int v), t AS (SELECT c.oid, bs.bs FROM pg_class c CROSS JOIN params CROSS JOIN bs CROSS JOIN ver) SELECT count(*) FROM t;
+
+WITH params AS (SELECT 0.9 AS ff), bs AS (SELECT 8192 AS bs), t AS (SELECT c.oid, bs.bs FROM pg_class c CROSS JOIN params CROSS JOIN bs) SELECT count(*) FROM t;
+
+WITH RECURSIVE blk AS (SELECT a.pid, b.blocker, 1 AS lvl FROM pg_stat_activity a CROSS JOIN LATERAL unnest(pg_blocking_pids(a.pid)) AS b(blocker) UNION ALL SELECT blk.blocker, b.blocker, lvl + 1 FROM blk CROSS JOIN LATERAL unnest(pg_blocking_pids(blk.blocker)) AS b(blocker)) SELECT * FROM blk;
+
+WITH RECURSIVE keys AS (SELECT k, v FROM app.orders, jsonb_each(meta) AS e(k, v) UNION ALL SELECT keys.k || '.' || e.key, e.value FROM keys CROSS JOIN LATERAL jsonb_each(keys.v) e) SELECT DISTINCT k FROM keys;
+
+SELECT ts.token, ts.lexemes FROM ts_debug('english', 'x') ts;
