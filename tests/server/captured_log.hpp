@@ -28,6 +28,7 @@ public:
     ~CapturedLog() {
         ::dup2(saved_, STDERR_FILENO);
         ::close(saved_);
+        base::log_setup("tests", base::LogLevel::warning, nullptr);
     }
     /// The lines of one event so far. Callers include <nlohmann/json.hpp>.
     template <class Json = base::Json>
