@@ -24,6 +24,10 @@ bool wait_until(
     const std::function<bool()>& condition, std::chrono::milliseconds deadline = patience
 );
 
+/// The answer of `ask`, asked again a few times while it tells that a budget of time ran out: what
+/// a busy machine does to an answer that a case wants to read whole.
+std::string answer_in_time(const std::function<std::string()>& ask);
+
 /// Whether an extension's library is installed.
 bool has_library(const std::string& name, int major = system_major);
 

@@ -55,13 +55,19 @@ struct Program {
     }
     /// Structured content of a call by a modern client on stdio.
     Json call(const std::string& tool, const Json& arguments) {
-        server::Arrival arrival;
-        arrival.access.identity = server::stdio_identity();
-        const auto outlet = std::make_shared<RecordingOutlet>();
-        service->handler().handle(
-            call_text(tool, arguments), arrival, {}, [&](const server::Reaction&) { return outlet; }
-        );
-        return parsed(outlet->reply().body)["result"]["structuredContent"];
+        const auto body = interlock::lab::answer_in_time([&] {
+            server::Arrival arrival;
+            arrival.access.identity = server::stdio_identity();
+            const auto outlet = std::make_shared<RecordingOutlet>();
+            service->handler().handle(
+                call_text(tool, arguments),
+                arrival,
+                {},
+                [&](const server::Reaction&) { return outlet; }
+            );
+            return outlet->reply().body;
+        });
+        return parsed(body)["result"]["structuredContent"];
     }
 
     interlock::test::TemporaryDirectory directory;
@@ -186,10 +192,12 @@ TEST_CASE("a diagnosis is answered over HTTP", "[server][live]") {
         {"Mcp-Method", "tools/call"},
         {"Mcp-Name", "diagnose"}};
     request.body = call_text("diagnose", {{"target", "shop"}});
-    const auto response = base::http_call(request);
-    REQUIRE(response.ok());
-    CHECK(response.value().status == 200);
-    const Json result = parsed(response.value().body)["result"];
+    const Json result = parsed(interlock::lab::answer_in_time([&] {
+        const auto response = base::http_call(request);
+        REQUIRE(response.ok());
+        CHECK(response.value().status == 200);
+        return response.value().body;
+    }))["result"];
     CHECK(result["resultType"] == "complete");
     const Json& causes = result["structuredContent"]["causes"];
     REQUIRE(causes.size() >= 1);

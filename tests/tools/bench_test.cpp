@@ -1,6 +1,7 @@
 // The bench itself: what every test of a tool relies on.
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "tests/lab/lab.hpp"
 #include "tests/tools/bench.hpp"
 #include "tools/schema.hpp"
 
@@ -45,10 +46,12 @@ tools::Output ToolBench::call(const tools::Tool& tool, const std::string& argume
 }
 
 base::Json ToolBench::ask(const std::string& name, const std::string& arguments) {
-    const tools::Output output = call(name, arguments);
-    INFO(output.text);
-    REQUIRE_FALSE(output.is_error);
-    return nlohmann::json::parse(output.structured);
+    return nlohmann::json::parse(interlock::lab::answer_in_time([&] {
+        const tools::Output output = call(name, arguments);
+        INFO(output.text);
+        REQUIRE_FALSE(output.is_error);
+        return output.structured;
+    }));
 }
 
 std::vector<std::string> cause_ids(const base::Json& diagnosis) {
