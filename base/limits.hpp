@@ -75,10 +75,13 @@ inline constexpr milliseconds cancel_probe{1'000}; // is the server there at all
 inline constexpr milliseconds cancel_grace{3'000}; // then the connection is given up
 inline constexpr std::size_t password_bytes_max = 4 * 1024;
 inline constexpr milliseconds tcp_user_timeout{15'000}; // a dead network is noticed
+inline constexpr std::size_t target_servers_max = 8; // each takes its share of one connect's time
 
 inline constexpr std::chrono::hours drift_interval{24}; // between two looks at a target's views
 inline constexpr seconds drift_retry_min{60};           // after an outage, then doubled
 inline constexpr seconds drift_retry_max{3'600};
+inline constexpr seconds drift_settle{1};          // before the first: a start has better to do
+inline constexpr std::size_t drift_roles_max = 32; // some 30 ms of a target for each
 inline constexpr milliseconds drift_statement_timeout{2'000}; // catalog lookups take a few ms
 
 // Log files of a target
@@ -120,6 +123,9 @@ inline constexpr int sql_brackets_max = 256; // open at once; real statements st
 // Constants that callers' SQL may hold; beyond them it makes rows or text out of nothing.
 inline constexpr double sql_series_rows_max = 100'000;    // of generate_series, all multiplied
 inline constexpr double sql_text_length_max = 10'000;     // of repeat, lpad, rpad, format, char(n)
+inline constexpr double sql_collected_rows_max = 10'000;  // of a series, kept by an aggregate
+inline constexpr double sql_made_bytes_max = 10'000'000;  // of repeated texts that one keeps
+inline constexpr double sql_pattern_repeats_max = 10'000; // nested {n}, multiplied: states compiled
 inline constexpr double sql_exponent_max = 1'000;         // numerics grow to 131,072 digits
 inline constexpr double sql_plan_rows_max = 1'000'000;    // of the root, as the planner guesses
 inline constexpr double sql_plan_cost_max = 250'000;      // some seconds of one process

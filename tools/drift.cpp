@@ -15,10 +15,8 @@ namespace {
 using base::Errc;
 namespace limits = base::limits;
 
-constexpr std::chrono::seconds settle{1};    // before the first look: a start has better to do
 constexpr std::chrono::seconds poll{5};      // how late a look that is due may be
 constexpr std::size_t logged_needs_max = 20; // a line each; the rest is counted
-constexpr std::size_t roles_max = 32;        // some 30 ms of a target for each, once a day
 
 // Through pg_class, not to_regclass: that raises an error where the schema may not be used.
 constexpr db::Sql target_needs{"target_needs", R"sql(
@@ -405,7 +403,8 @@ DriftWatch::DriftWatch(DriftParts parts) : parts_{std::move(parts)} {
 
 void DriftWatch::start() {
     thread_ = std::jthread{[this](const std::stop_token& ended) {
-        for (auto wait = settle; base::pause(ended, wait); wait = poll) {
+        for (std::chrono::milliseconds wait = limits::drift_settle; base::pause(ended, wait);
+             wait = poll) {
             look(ended);
         }
     }};
@@ -446,7 +445,7 @@ DriftWatch::ask(const std::string& target, const std::stop_token& stop) {
     std::vector<std::string> roles{""};
     {
         const std::lock_guard lock(mutex_);
-        const auto count = std::min(parts_.roles.size(), roles_max);
+        const auto count = std::min(parts_.roles.size(), limits::drift_roles_max);
         const auto end = parts_.roles.begin() + static_cast<std::ptrdiff_t>(count);
         roles.insert(roles.end(), parts_.roles.begin(), end);
         if (count < parts_.roles.size()) {

@@ -13,8 +13,6 @@ namespace {
 using base::Errc;
 using base::Error;
 
-constexpr std::size_t servers_max = 8; // each may take its share of one connect's time
-
 constexpr std::array<std::string_view, 6> rules{
     "any", "primary", "standby", "prefer-standby", "read-write", "read-only"};
 
@@ -143,10 +141,10 @@ base::Result<std::vector<ServerAddress>> servers_of(const TargetAddress& address
                 "ports",
             "Give one port for all servers, or a port and an address for each."};
     }
-    if (count > servers_max) {
+    if (count > base::limits::target_servers_max) {
         return Error{
             Errc::invalid_input,
-            "names more than " + std::to_string(servers_max) + " servers",
+            "names more than " + std::to_string(base::limits::target_servers_max) + " servers",
             "Make several targets of them."};
     }
     std::vector<ServerAddress> servers;

@@ -238,16 +238,16 @@ private:
             }));
             star_ = star_ || GuardBounds::takes_all(members, "pg_subscription");
         } else if (piece.type == "ColumnRef") {
-            judge_column(strings_of(base::member(members, "fields")));
+            judge_column(names_in(base::member(members, "fields")));
         } else if (piece.type == "A_Indirection") {
-            for (const auto& field : strings_of(base::member(members, "indirection"))) {
+            for (const auto& field : names_in(base::member(members, "indirection"))) {
                 judge_field(field, data::FieldOf::expression);
             }
         } else if (piece.type == "VariableShowStmt") {
             judge_setting(base::string_member(members, "name").value_or(""));
         } else if (piece.type == "JoinExpr") {
             note_alias(members);
-            const auto names = strings_of(base::member(members, "usingClause"));
+            const auto names = names_in(base::member(members, "usingClause"));
             by_name_ = by_name_ || members.contains("isNatural") ||
                        std::find(names.begin(), names.end(), "subconninfo") != names.end();
         } else if (piece.type == "ParamRef") {
@@ -297,20 +297,6 @@ private:
         return static_cast<std::size_t>(
             std::max(base::integer_member(members, "location").value_or(0), 0LL)
         );
-    }
-
-    /// Names in a list of the tree: {"String": {"sval": ...}}; what else stands there is left out.
-    static std::vector<std::string> strings_of(const Json* list) {
-        std::vector<std::string> names;
-        if (list != nullptr && list->is_array()) {
-            for (const auto& item : *list) {
-                const auto* text = base::member(item, "String");
-                if (text != nullptr) {
-                    names.push_back(base::string_member(*text, "sval").value_or(""));
-                }
-            }
-        }
-        return names;
     }
 
     /// A field may be a function called in another way: t.f is f(t), and (x).f.g is g(f(x)).
@@ -388,7 +374,7 @@ private:
                          return alias.second;
                      });
         for (const auto& [of, column] : columns_) {
-            const bool whole_row = aliased(column) || (aliased(of) && column.empty());
+            const bool whole_row = aliased(column); // `p` or `p.*`
             const bool called = !of.empty() && aliased(of) && !column.starts_with("sub") &&
                                 column != "oid" && column != "xmin" && column != "ctid";
             shows = shows || whole_row || called || column == "subconninfo";
@@ -439,9 +425,6 @@ private:
         const auto* right = base::member(members, "rexpr");
         if (right == nullptr) {
             return;
-        }
-        if (written.ends_with('~') || written.ends_with("~*")) {
-            refuse_bounds(GuardBounds::pattern(*right));
         }
         if (written == "^") {
             const Json call{{"args", Json::array({*right})}};

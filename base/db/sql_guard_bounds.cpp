@@ -29,9 +29,6 @@ const Json* node(const Json* value, const char* type) {
     return value == nullptr ? nullptr : base::member(*value, type);
 }
 
-// Of texts that a statement repeats and an aggregate keeps: more than a diagnosis prints.
-constexpr double made_bytes_max = 10'000'000;
-
 std::optional<std::string> string_constant(const Json& value) {
     const Json* inner = &value;
     const auto* cast = node(inner, "TypeCast");
@@ -313,6 +310,55 @@ int unjoined(const Json& from, const std::function<bool(const std::string&)>& co
     return relations;
 }
 
+/// Counted repetition is unrolled when a pattern is compiled; nested, it multiplies.
+bool repeats_repetitions(const std::string& text) {
+    int large = 0;
+    int of_groups = 0;
+    double all = 1;
+    for (auto at = text.find('{'); at != std::string::npos; at = text.find('{', at + 1)) {
+        const auto bounds = text.substr(at + 1, text.find('}', at) - at - 1);
+        std::size_t digits = 0;
+        std::size_t most = 0;
+        for (const char c : bounds) {
+            digits = c >= '0' && c <= '9' ? digits + 1 : 0;
+            most = std::max(most, digits);
+        }
+        large += most >= 3 ? 1 : 0;
+        of_groups += at > 0 && text[at - 1] == ')' ? 1 : 0;
+        all *= std::max(1.0, number(bounds.substr(bounds.find(',') + 1)).value_or(1));
+    }
+    return large >= 2 || (of_groups >= 2 && all > limits::sql_pattern_repeats_max);
+}
+
+/// Whether any text of the statement is such a pattern, however it comes to the matching.
+bool has_such_pattern(const Json& statement) {
+    return any_node(statement, [](const std::string& type, const Json& constant) {
+        const auto* text = type == "A_Const" ? base::member(constant, "sval") : nullptr;
+        return text != nullptr &&
+               repeats_repetitions(base::string_member(*text, "sval").value_or(""));
+    });
+}
+
+/// A join, a sub-select or a function that finds nothing more when the data end.
+bool joins_data(const std::string& type, const Json& found) {
+    if (type == "JoinExpr") {
+        const auto* condition = base::member(found, "quals");
+        return found.contains("usingClause") || found.contains("isNatural") ||
+               (condition != nullptr && has_column(*condition));
+    }
+    if (type == "RangeFunction") {
+        const bool series = any_node(found, [](const std::string& inner, const Json& call) {
+            return inner == "FuncCall" &&
+                   dotted(base::member(call, "funcname")).last == "generate_series";
+        });
+        return !series && has_column(found);
+    }
+    const auto* query = type == "RangeSubselect" ? base::member(found, "subquery") : nullptr;
+    const auto* select = query ? node(query, "SelectStmt") : nullptr;
+    const auto* where = select ? base::member(*select, "whereClause") : nullptr;
+    return where != nullptr && has_column(*where);
+}
+
 } // namespace
 
 /// A size given by data is bounded by the data, a constant by its value; one that is neither (a
@@ -335,14 +381,14 @@ std::string_view GuardBounds::whole(const Json& statement) const {
         return type == "FuncCall" &&
                guard_data::collecting_aggregate(dotted(base::member(call, "funcname")).last);
     });
-    if (collects && series_rows_ > limits::sql_text_length_max) {
+    if (collects && series_rows_ > limits::sql_collected_rows_max) {
         return "dos_rows";
     }
-    if (collects && series_rows_ * longest_ > made_bytes_max) {
+    if (collects && series_rows_ * longest_ > limits::sql_made_bytes_max) {
         return "dos_memory";
     }
-    if (const auto nested = pattern(statement); !nested.empty()) {
-        return nested; // however it comes to the matching
+    if (has_such_pattern(statement)) {
+        return "dos_regex";
     }
     // A column that is a constant somewhere else in the statement.
     const auto large = [&](const Json* value) {
@@ -424,9 +470,6 @@ std::string_view GuardBounds::call(const std::string& function, const Json& call
             starred && has_number_above(sql_, *arguments, limits::sql_text_length_max);
         return wide || given ? "dos_memory" : "";
     }
-    if ((function.starts_with("regexp_") || function == "substring") && arguments->size() >= 2) {
-        return pattern((*arguments)[1]);
-    }
     if (function == "power" || function == "pow" || function == "exp") {
         const Json& exponent = arguments->back();
         const auto value = evaluate(sql_, &exponent);
@@ -436,40 +479,6 @@ std::string_view GuardBounds::call(const std::string& function, const Json& call
         return huge ? "dos_cpu" : "";
     }
     return {};
-}
-
-namespace {
-
-/// Counted repetition is unrolled when a pattern is compiled; nested, it multiplies.
-bool repeats_repetitions(const std::string& text) {
-    int large = 0;
-    int of_groups = 0;
-    double all = 1;
-    for (auto at = text.find('{'); at != std::string::npos; at = text.find('{', at + 1)) {
-        const auto bounds = text.substr(at + 1, text.find('}', at) - at - 1);
-        std::size_t digits = 0;
-        std::size_t most = 0;
-        for (const char c : bounds) {
-            digits = c >= '0' && c <= '9' ? digits + 1 : 0;
-            most = std::max(most, digits);
-        }
-        large += most >= 3 ? 1 : 0;
-        of_groups += at > 0 && text[at - 1] == ')' ? 1 : 0;
-        all *= std::max(1.0, number(bounds.substr(bounds.find(',') + 1)).value_or(1));
-    }
-    constexpr double all_max = 10'000;
-    return large >= 2 || (of_groups >= 2 && all > all_max);
-}
-
-} // namespace
-
-std::string_view GuardBounds::pattern(const Json& value) {
-    const bool found = any_node(value, [](const std::string& type, const Json& constant) {
-        const auto* text = type == "A_Const" ? base::member(constant, "sval") : nullptr;
-        return text != nullptr &&
-               repeats_repetitions(base::string_member(*text, "sval").value_or(""));
-    });
-    return found ? "dos_regex" : "";
 }
 
 std::string_view
@@ -515,30 +524,6 @@ bool GuardBounds::takes_all(const Json& select, std::string_view relation) {
                       (*fields)[0].contains("A_Star");
            });
 }
-
-namespace {
-
-/// A join, a sub-select or a function that finds nothing more when the data end.
-bool joins_data(const std::string& type, const Json& found) {
-    if (type == "JoinExpr") {
-        const auto* condition = base::member(found, "quals");
-        return found.contains("usingClause") || found.contains("isNatural") ||
-               (condition != nullptr && has_column(*condition));
-    }
-    if (type == "RangeFunction") {
-        const bool series = any_node(found, [](const std::string& inner, const Json& call) {
-            return inner == "FuncCall" &&
-                   dotted(base::member(call, "funcname")).last == "generate_series";
-        });
-        return !series && has_column(found);
-    }
-    const auto* query = type == "RangeSubselect" ? base::member(found, "subquery") : nullptr;
-    const auto* select = query ? node(query, "SelectStmt") : nullptr;
-    const auto* where = select ? base::member(*select, "whereClause") : nullptr;
-    return where != nullptr && has_column(*where);
-}
-
-} // namespace
 
 /// A recursion ends because a condition fails or because a join finds nothing more.
 std::string_view GuardBounds::recursion(const Json& query, std::string_view name) const {

@@ -17,8 +17,6 @@ public:
 
     /// "" or the class of attack that a call is.
     std::string_view call(const std::string& function, const base::Json& call);
-    /// The same for the pattern of a regular expression.
-    static std::string_view pattern(const base::Json& node);
     /// For FROM without WHERE: relations that nothing joins; `is_query`: a name is that of a WITH.
     static std::string_view
     select(const base::Json& select, const std::function<bool(const std::string&)>& is_query);

@@ -162,17 +162,22 @@ std::string quote_identifier(const std::string& identifier) {
     return quoted + '"';
 }
 
-DottedName dotted(const Json* list) {
-    DottedName name;
+std::vector<std::string> names_in(const Json* list) {
+    std::vector<std::string> names;
     if (list == nullptr || !list->is_array()) {
-        return name;
+        return names;
     }
     for (const auto& item : *list) {
-        const auto* string = base::member(item, "String");
-        if (string == nullptr) {
-            continue;
+        if (const auto* string = base::member(item, "String")) {
+            names.push_back(base::string_member(*string, "sval").value_or(""));
         }
-        const auto part = base::string_member(*string, "sval").value_or("");
+    }
+    return names;
+}
+
+DottedName dotted(const Json* list) {
+    DottedName name;
+    for (const auto& part : names_in(list)) {
         name.last = part;
         if (name.parts++ == 0) {
             name.first = part;

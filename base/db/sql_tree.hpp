@@ -28,6 +28,8 @@ struct DottedName {
     std::string last;
 };
 DottedName dotted(const base::Json* list);
+/// The same names one by one. What else stands in the list, a star for one, is left out.
+std::vector<std::string> names_in(const base::Json* list);
 
 /// The names of WITH that a piece of the tree can see. Scopes form a tree of their own.
 struct WithScope {
