@@ -1,11 +1,11 @@
 #include "base/db/connect.hpp"
 
+#include "base/db/conninfo_options.hpp"
 #include "base/db/password.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <poll.h>
 #include <utility>
@@ -19,17 +19,6 @@ namespace {
 using base::Errc;
 using base::Error;
 namespace limits = base::limits;
-
-using Options = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
-
-std::string value_of(const Options& options, std::string_view keyword) {
-    for (auto* item = options.get(); item != nullptr && item->keyword != nullptr; ++item) {
-        if (item->keyword == keyword && item->val != nullptr) {
-            return item->val;
-        }
-    }
-    return {};
-}
 
 /// By its name where it has one: a tunnel's end is here, and the server elsewhere.
 bool is_this_machine(std::string_view host) {
@@ -55,15 +44,15 @@ struct Attempt {
 /// What conninfo says, or else libpq's environment and defaults. A service that conninfo names is
 /// known only once a connection has begun.
 struct Settings {
-    Options said;
-    Options defaults{PQconndefaults(), &PQconninfoFree};
+    ConninfoOptions said;
+    ConninfoOptions defaults = ConninfoOptions::defaults();
 
     explicit Settings(const TargetAddress& address)
-        : said{PQconninfoParse(address.conninfo.c_str(), nullptr), &PQconninfoFree} {}
+        : said(ConninfoOptions::parse(address.conninfo).value_or(ConninfoOptions{})) {}
 
     std::string value(std::string_view keyword) const {
-        const auto given = value_of(said, keyword);
-        return given.empty() ? value_of(defaults, keyword) : given;
+        const auto given = said.value(keyword);
+        return given.empty() ? defaults.value(keyword) : given;
     }
 };
 
@@ -192,20 +181,19 @@ PqConnection begin(const Attempt& attempt, const std::string& password, const ch
 /// The connection begun, verifying who answers if that was left open for a host elsewhere.
 PqConnection begin_verified(const Attempt& attempt, const std::string& password) {
     const Settings settings{attempt.address};
-    const bool open =
-        value_of(settings.said, "sslmode").empty() && settings.value("sslmode") == unsaid;
+    const bool open = settings.said.value("sslmode").empty() && settings.value("sslmode") == unsaid;
     const auto& host = attempt.of_several ? attempt.server.host : settings.value("host");
     const auto& hostaddr =
         attempt.of_several ? attempt.server.hostaddr : settings.value("hostaddr");
     const bool elsewhere = !is_this_machine(host.empty() ? hostaddr : host);
     auto connection = begin(attempt, password, open && elsewhere ? "verify-full" : "");
-    if (!connection || !open || elsewhere || value_of(settings.said, "service").empty()) {
+    if (!connection || !open || elsewhere || settings.said.value("service").empty()) {
         return connection;
     }
-    const Options found{PQconninfo(connection.get()), &PQconninfoFree};
-    const auto host_found = value_of(found, "host");
-    if (value_of(found, "sslmode") != unsaid ||
-        is_this_machine(host_found.empty() ? value_of(found, "hostaddr") : host_found)) {
+    const auto found = ConninfoOptions::of(connection.get());
+    const auto host_found = found.value("host");
+    if (found.value("sslmode") != unsaid ||
+        is_this_machine(host_found.empty() ? found.value("hostaddr") : host_found)) {
         return connection;
     }
     connection.reset(); // nothing was sent on it yet
@@ -283,9 +271,9 @@ std::optional<bool> in_recovery(pg_conn* connection, base::Clock& clock) {
 
 Connected finished(PqConnection connection, const ServerAddress& server) {
     Connected out;
-    const Options used{PQconninfo(connection.get()), &PQconninfoFree};
-    const auto mode = value_of(used, "sslmode");
-    const auto host = value_of(used, "host");
+    const auto used = ConninfoOptions::of(connection.get());
+    const auto mode = used.value("sslmode");
+    const auto host = used.value("host");
     const bool encrypted = PQsslInUse(connection.get()) != 0;
     if (encrypted) {
         const char* protocol = PQsslAttribute(connection.get(), "protocol");

@@ -1,11 +1,10 @@
 #include "base/db/conninfo.hpp"
 
+#include "base/db/conninfo_options.hpp"
+
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <optional>
-
-#include <libpq-fe.h>
 
 namespace interlock::db {
 namespace {
@@ -16,26 +15,9 @@ using base::Error;
 constexpr std::array<std::string_view, 6> rules{
     "any", "primary", "standby", "prefer-standby", "read-write", "read-only"};
 
-using Options = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
-
-/// libpq's own message is dropped on purpose: it quotes pieces of the text, and the piece may be
-/// half of a password with a space in it.
-Options parse(const std::string& conninfo) {
-    char* message = nullptr;
-    Options options{PQconninfoParse(conninfo.c_str(), &message), &PQconninfoFree};
-    if (message != nullptr) {
-        PQfreemem(message);
-    }
-    return options;
-}
-
-std::optional<std::string> option(const Options& options, std::string_view keyword) {
-    for (auto* item = options.get(); item != nullptr && item->keyword != nullptr; ++item) {
-        if (item->keyword == keyword && item->val != nullptr) {
-            return std::string{item->val};
-        }
-    }
-    return std::nullopt;
+/// What does not parse says nothing: it is refused where it comes in.
+ConninfoOptions said_by(const TargetAddress& address) {
+    return ConninfoOptions::parse(address.conninfo).value_or(ConninfoOptions{});
 }
 
 bool is_target_name(std::string_view name) {
@@ -65,16 +47,16 @@ std::optional<Error> refuse(const TargetAddress& address) {
     const auto problem = [](std::string what, std::string_view remedy) {
         return Error{Errc::invalid_input, std::move(what), std::string{remedy}};
     };
-    const auto options = parse(address.conninfo);
+    const auto options = ConninfoOptions::parse(address.conninfo);
     if (!options) {
         return problem("does not parse", conninfo_remedy);
     }
     for (const auto* secret : {"password", "sslpassword"}) {
-        if (option(options, secret)) {
+        if (options->find(secret)) {
             return problem("holds a password", secret_remedy);
         }
     }
-    const auto rule = option(options, "target_session_attrs").value_or("any");
+    const auto rule = options->find("target_session_attrs").value_or("any");
     if (std::find(rules.begin(), rules.end(), rule) == rules.end()) {
         return problem(
             "has a target_session_attrs that is none",
@@ -121,10 +103,10 @@ void read_password_source(base::Decoder& entry, TargetAddress& address) {
 } // namespace
 
 base::Result<std::vector<ServerAddress>> servers_of(const TargetAddress& address) {
-    const auto options = parse(address.conninfo);
+    const auto options = said_by(address);
     const auto listed = [&](std::string_view keyword) {
-        const auto value = option(options, keyword);
-        return value && !value->empty() ? split(*value) : std::vector<std::string>{};
+        const auto value = options.value(keyword);
+        return value.empty() ? std::vector<std::string>{} : split(value);
     };
     const auto hosts = listed("host");
     const auto addresses = listed("hostaddr");
@@ -172,7 +154,7 @@ const char* name(Role role) {
 }
 
 Choice choice_of(const TargetAddress& address, Looks looks) {
-    const auto rule = option(parse(address.conninfo), "target_session_attrs").value_or("");
+    const auto rule = said_by(address).value("target_session_attrs");
     if (rule == "primary" || rule == "read-write") {
         return {Role::primary, /*strict=*/true};
     }
@@ -239,11 +221,11 @@ std::string describe(const TargetAddress& address) {
     constexpr std::array<std::string_view, 6> shown{
         "host", "hostaddr", "port", "dbname", "user", "service"};
     std::string text = address.name;
-    const auto options = parse(address.conninfo);
+    const auto options = said_by(address);
     std::string_view separator = " (";
     for (const auto keyword : shown) {
-        if (const auto value = option(options, keyword); value && !value->empty()) {
-            text.append(separator).append(keyword).append("=").append(*value);
+        if (const auto value = options.value(keyword); !value.empty()) {
+            text.append(separator).append(keyword).append("=").append(value);
             separator = " ";
         }
     }
