@@ -143,6 +143,30 @@ base::Error lost(pg_conn* connection, std::string_view doing) {
         "Ask again; a new connection will be made."};
 }
 
+Table to_table(const pg_result* result) {
+    Table table;
+    const int columns = PQnfields(result);
+    for (int i = 0; i < columns; ++i) {
+        table.columns.emplace_back(PQfname(result, i));
+    }
+    for (int row = 0; row < PQntuples(result); ++row) {
+        auto& cells = table.rows.emplace_back();
+        for (int i = 0; i < columns; ++i) {
+            if (PQgetisnull(result, row, i) != 0) {
+                cells.emplace_back();
+            } else {
+                cells.emplace_back(std::string{
+                    PQgetvalue(result, row, i),
+                    static_cast<std::size_t>(PQgetlength(result, row, i))});
+            }
+        }
+    }
+    // PQcmdTuples wants a result that is not const and changes nothing in it.
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
+    table.affected = std::atoll(PQcmdTuples(const_cast<PGresult*>(result)));
+    return table;
+}
+
 /// Makes a stop request wake poll(). The callback goes before the file it writes to.
 struct PqWait::Wake {
     struct File {

@@ -46,6 +46,9 @@ bool is_fatal(const pg_result* result);
 base::Error result_error(const pg_result* result, std::string_view statement_name);
 base::Error lost(pg_conn* connection, std::string_view doing);
 
+/// All rows of a result; `affected` counts those of a select, too.
+Table to_table(const pg_result* result);
+
 /// What a row past limits::reader_row_bytes_max is refused with; its connection is not used again.
 base::Error row_too_large();
 

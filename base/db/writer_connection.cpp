@@ -52,30 +52,6 @@ private:
     bool broken_ = false;
 };
 
-Table to_table(const PGresult* result) {
-    Table table;
-    const int columns = PQnfields(result);
-    for (int i = 0; i < columns; ++i) {
-        table.columns.emplace_back(PQfname(result, i));
-    }
-    for (int row = 0; row < PQntuples(result); ++row) {
-        auto& cells = table.rows.emplace_back();
-        for (int i = 0; i < columns; ++i) {
-            if (PQgetisnull(result, row, i) != 0) {
-                cells.emplace_back();
-            } else {
-                cells.emplace_back(std::string{
-                    PQgetvalue(result, row, i),
-                    static_cast<std::size_t>(PQgetlength(result, row, i))});
-            }
-        }
-    }
-    // PQcmdTuples wants a result that is not const and changes nothing in it.
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
-    table.affected = std::atoll(PQcmdTuples(const_cast<PGresult*>(result)));
-    return table;
-}
-
 /// The results of one statement, the first of them: after an error that ended the session libpq
 /// adds one of its own.
 base::Result<PqResult> Writer::exchange(const Sql& sql, const std::vector<Cell>& parameters) {
