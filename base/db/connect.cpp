@@ -37,7 +37,8 @@ struct Attempt {
     bool of_several;
 
     std::string subject() const {
-        return "Target " + (of_several ? address.name + " at " + server.name : describe(address));
+        const std::string who = address.name.empty() ? "The store" : "Target ";
+        return who + (of_several ? address.name + " at " + server.name : describe(address));
     }
 };
 
@@ -307,13 +308,14 @@ Error none_serves(const TargetAddress& address, const Choice& choice, const Refu
     const std::string role = choice.strict ? std::string{name(choice.role)} : "server";
     Error error;
     error.code = refusals.first ? refusals.first->code : Errc::target_unreachable;
-    error.what = "No " + role + " of target " + address.name + " answers:";
+    error.what = "No " + role + " of " +
+                 (address.name.empty() ? "the store" : "target " + address.name) + " answers:";
     for (const auto& said : refusals.said) {
         error.what += " " + said;
     }
     error.remedy = refusals.first
                        ? refusals.first->remedy
-                       : "Change target_session_attrs of the target, or bring up a " + role + ".";
+                       : "Change target_session_attrs of its conninfo, or bring up a " + role + ".";
     return error;
 }
 

@@ -22,7 +22,8 @@ struct Connected {
 
 /// Connects within limits::connect_timeout, in UTF-8, with libpq's notices dropped (they are
 /// hostile text and would go to stderr). A password that is refused is read again, once, as it may
-/// just have been changed. target_unreachable or permission_denied says why for each server.
+/// just have been changed. target_unreachable or permission_denied says why for each server. An
+/// address without a name is that of the store.
 base::Result<Connected> connect(
     const TargetAddress& address,
     const std::string& application_name,

@@ -194,6 +194,7 @@ PqWait::PqWait(
       stop_(std::move(stop)),
       clock_(clock),
       deadline_(clock.ticks() + deadline),
+      unread_max_(limits::reader_row_bytes_max),
       wake_(std::make_unique<Wake>(stop_)) {}
 
 PqWait::~PqWait() = default;
@@ -272,7 +273,7 @@ base::Status PqWait::exchange() {
         if (PQconsumeInput(connection_) == 0) {
             return lost(connection_, "reading");
         }
-        if (unread_ > limits::reader_row_bytes_max) {
+        if (unread_ > unread_max_) {
             cancel();
             return row_too_large();
         }

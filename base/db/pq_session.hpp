@@ -69,6 +69,8 @@ public:
     bool stopped() const { return stop_.stop_requested(); }
     /// A whole row has been read: the count of bytes towards limits::reader_row_bytes_max restarts.
     void row_read() { unread_ = 0; }
+    /// For a result that is read as a whole: another limit than that of a row.
+    void allow_unread(std::size_t bytes) { unread_max_ = bytes; }
 
 private:
     struct Wake;
@@ -83,6 +85,7 @@ private:
     std::optional<base::Ticks> stop_deadline_;
     base::Ticks next_cancel_{};
     std::size_t unread_ = 0;
+    std::size_t unread_max_;
     std::unique_ptr<Wake> wake_;
 };
 
