@@ -125,12 +125,8 @@ Packet parse_packet(std::string_view text) {
     return packet;
 }
 
-std::string json_text(std::string_view text) {
-    return base::json_string(text);
-}
-
 std::string render_notification(std::string_view method, std::string_view params) {
-    std::string out = R"({"jsonrpc":"2.0","method":)" + json_text(method);
+    std::string out = R"({"jsonrpc":"2.0","method":)" + base::json_string(method);
     out.append(R"(,"params":)").append(params).append("}");
     return out;
 }
@@ -149,7 +145,7 @@ std::string render_result(std::string_view id, std::string_view result) {
 
 std::string render_error_object(const RpcError& error) {
     std::string out = R"({"code":)" + std::to_string(error.code);
-    out.append(R"(,"message":)").append(json_text(error.message));
+    out.append(R"(,"message":)").append(base::json_string(error.message));
     if (!error.data.empty()) {
         out.append(R"(,"data":)").append(error.data);
     }

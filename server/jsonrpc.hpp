@@ -66,8 +66,6 @@ inline RpcError rpc_error(int code, std::string message) {
     return {code, std::move(message), {}};
 }
 
-/// A JSON string.
-std::string json_text(std::string_view text);
 /// `params` is JSON text.
 std::string render_notification(std::string_view method, std::string_view params);
 /// `result` is JSON text.

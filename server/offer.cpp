@@ -1,6 +1,7 @@
 #include "server/offer.hpp"
 
 #include "base/digest.hpp"
+#include "base/json_string.hpp"
 #include "base/limits.hpp"
 #include "server/header_parameters.hpp"
 #include "server/offered_schema.hpp"
@@ -24,7 +25,7 @@ constexpr std::size_t digest_chars = 16;
 
 /// `,"name":"text"`, or nothing for no text.
 std::string text_member(std::string_view name, std::string_view text) {
-    return text.empty() ? "" : ",\"" + std::string(name) + "\":" + json_text(text);
+    return text.empty() ? "" : ",\"" + std::string(name) + "\":" + base::json_string(text);
 }
 
 Json server_info(const Offer& offer) {
@@ -37,7 +38,8 @@ Json server_info(const Offer& offer) {
 
 std::string members_of_result(const Offer& offer, std::string_view result_type) {
     const Json fields{{meta::server, server_info(offer)}};
-    return R"("resultType":)" + json_text(result_type) + R"(,"_meta":)" + base::render_json(fields);
+    return R"("resultType":)" + base::json_string(result_type) + R"(,"_meta":)" +
+           base::render_json(fields);
 }
 
 /// Schemas are spliced in as they are, so that the order their author chose reaches the model.
@@ -50,7 +52,8 @@ std::string render_tool(const OfferedTool& tool) {
     if (!tool.title.empty()) {
         annotations["title"] = tool.title;
     }
-    std::string out = R"({"name":)" + json_text(tool.name) + text_member("title", tool.title) +
+    std::string out = R"({"name":)" + base::json_string(tool.name) +
+                      text_member("title", tool.title) +
                       text_member("description", tool.description) + R"(,"inputSchema":)" +
                       one_line(tool.input_schema);
     if (!tool.output_schema.empty()) {
@@ -62,8 +65,8 @@ std::string render_tool(const OfferedTool& tool) {
 /// Resources and templates differ in how their address is called.
 template <class Entry>
 std::string render_resource(const Entry& entry, const char* address, const std::string& value) {
-    return std::string("{\"") + address + "\":" + json_text(value) + R"(,"name":)" +
-           json_text(entry.name) + text_member("title", entry.title) +
+    return std::string("{\"") + address + "\":" + base::json_string(value) + R"(,"name":)" +
+           base::json_string(entry.name) + text_member("title", entry.title) +
            text_member("description", entry.description) +
            text_member("mimeType", entry.mime_type) + "}";
 }
@@ -77,7 +80,8 @@ std::string render_prompt(const OfferedPrompt& prompt) {
         }
         arguments.push_back(std::move(one));
     }
-    std::string out = R"({"name":)" + json_text(prompt.name) + text_member("title", prompt.title) +
+    std::string out = R"({"name":)" + base::json_string(prompt.name) +
+                      text_member("title", prompt.title) +
                       text_member("description", prompt.description);
     if (!arguments.empty()) {
         out += R"(,"arguments":)" + base::render_json(arguments);
@@ -285,8 +289,9 @@ void CompiledOffer::render() {
     capabilities_modern_ = base::render_json(capabilities(*this, Era::modern));
     modern_members_ = modern_members("complete");
     // Only modern versions: an older one named here would invite a modern envelope around it.
-    discover_ = "{\"supportedVersions\":[" + json_text(modern_version) + R"(],"capabilities":)" +
-                capabilities_modern_ + text_member("instructions", offer_.instructions) + "," +
+    discover_ = "{\"supportedVersions\":[" + base::json_string(modern_version) +
+                R"(],"capabilities":)" + capabilities_modern_ +
+                text_member("instructions", offer_.instructions) + "," +
                 cache_members(base::limits::list_lifetime) + "," + modern_members_ + "}";
 }
 
@@ -370,7 +375,7 @@ std::optional<std::string> CompiledOffer::list_tools(
 }
 
 std::string CompiledOffer::initialize_result(std::string_view version) const {
-    return R"({"protocolVersion":)" + json_text(version) + R"(,"capabilities":)" +
+    return R"({"protocolVersion":)" + base::json_string(version) + R"(,"capabilities":)" +
            capabilities_legacy_ + R"(,"serverInfo":)" + base::render_json(server_info(offer_)) +
            text_member("instructions", offer_.instructions) + "}";
 }

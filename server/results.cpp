@@ -1,6 +1,7 @@
 #include "server/results.hpp"
 
 #include "base/json.hpp"
+#include "base/json_string.hpp"
 #include "base/limits.hpp"
 
 #include <algorithm>
@@ -44,7 +45,7 @@ std::string render_answer(const Job& job, const ResourceAnswer& answer) {
 std::string render_answer(const Job& job, const PromptAnswer& answer) {
     std::string members = R"("messages":)" + answer.messages;
     if (!answer.description.empty()) {
-        members += R"(,"description":)" + json_text(answer.description);
+        members += R"(,"description":)" + base::json_string(answer.description);
     }
     return result(job, std::move(members));
 }
@@ -74,7 +75,7 @@ std::optional<std::string> render_input_required(
         out += R"(,"inputRequests":)" + render_questions(pending);
     }
     if (!state.empty()) {
-        out += R"(,"requestState":)" + json_text(states.seal(job.binding(), state));
+        out += R"(,"requestState":)" + base::json_string(states.seal(job.binding(), state));
     }
     return out + "}";
 }

@@ -1,5 +1,6 @@
 #include "server/tasks.hpp"
 
+#include "base/json_string.hpp"
 #include "base/limits.hpp"
 #include "server/input_response.hpp"
 
@@ -84,8 +85,8 @@ std::string detailed(const std::string& id, const Task& task) {
 std::string render_questions(const KeyedQuestions& questions) {
     std::string members;
     for (const auto& [key, question] : questions) {
-        members += (members.empty() ? "" : ",") + json_text(key) + R"(:{"method":)" +
-                   json_text(question.method) + R"(,"params":)" + question.params + "}";
+        members += (members.empty() ? "" : ",") + base::json_string(key) + R"(:{"method":)" +
+                   base::json_string(question.method) + R"(,"params":)" + question.params + "}";
     }
     return "{" + members + "}";
 }
