@@ -170,6 +170,19 @@ std::optional<BrakeKind> brake_kind_from_name(std::string_view text) {
     return found == kinds.end() ? std::nullopt : std::optional(*found);
 }
 
+Json brake_json(const Brake& brake) {
+    return {
+        {"kind", name(brake.kind)},
+        {"name", brake.name},
+        {"issuer", brake.issuer},
+        {"origin", name(brake.origin)},
+        {"cause", brake.cause},
+        {"who", brake.who},
+        {"reason", brake.reason},
+        {"at", brake.at},
+        {"audit_index", brake.leaf}};
+}
+
 base::Status create_brake_tables(db::StoreTransaction& transaction) {
     INTERLOCK_CHECK(transaction.run(
         "create table if not exists brakes ("

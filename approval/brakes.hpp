@@ -6,6 +6,7 @@
 
 #include "base/db/store.hpp"
 #include "base/ids.hpp"
+#include "base/json.hpp"
 #include "base/result.hpp"
 
 #include <cstdint>
@@ -46,6 +47,9 @@ struct SetBrake {
     Brake brake;
     bool already = false; // it was set before: that one stands
 };
+
+/// As programs show it to other programs. Callers include <nlohmann/json.hpp>.
+base::Json brake_json(const Brake& brake);
 
 base::Status create_brake_tables(db::StoreTransaction& transaction);
 

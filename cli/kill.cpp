@@ -48,19 +48,6 @@ std::string myself() {
     return "os:" + base::current_user();
 }
 
-Json brake_json(const Brake& brake) {
-    return {
-        {"kind", approval::name(brake.kind)},
-        {"name", brake.name},
-        {"issuer", brake.issuer},
-        {"origin", approval::name(brake.origin)},
-        {"cause", brake.cause},
-        {"who", brake.who},
-        {"reason", brake.reason},
-        {"at", brake.at},
-        {"audit_index", brake.leaf}};
-}
-
 /// For a terminal: names and reasons may come from an agent.
 std::string shown(std::string_view stored) {
     return base::escape_non_ascii(base::sanitize(stored));
@@ -127,7 +114,7 @@ Exit set_kill(const KillOptions& options) {
         return report(done.error(), options.json);
     }
     if (options.json) {
-        Json document = brake_json(done->brake);
+        Json document = approval::brake_json(done->brake);
         document["already"] = done->already;
         print_json(document);
     } else if (done->already) {
@@ -151,7 +138,7 @@ Exit lift_kill(const KillOptions& options) {
     }
     Json document = {{"lifted", Json::array()}};
     for (const Brake& brake : *lifted) {
-        document["lifted"].push_back(brake_json(brake));
+        document["lifted"].push_back(approval::brake_json(brake));
         if (!options.json) {
             print_line("Lifted: " + what(brake) + ".");
         }
@@ -175,7 +162,7 @@ Exit list_kills(const KillOptions& options) {
     if (options.json) {
         Json document = {{"brakes", Json::array()}};
         for (const Brake& brake : *brakes) {
-            Json entry = brake_json(brake);
+            Json entry = approval::brake_json(brake);
             entry["transcript"] = transcript_of(**store, brake);
             document["brakes"].push_back(std::move(entry));
         }

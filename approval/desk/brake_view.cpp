@@ -68,8 +68,7 @@ std::string sentence(const Brake& brake) {
            chat_text(lift_command(brake)) + "`";
 }
 
-Json brake_json(const BrakeView& view) {
-    const Brake& brake = view.brake;
+Json view_json(const BrakeView& view) {
     Json transcript = Json::array();
     for (const TranscriptEntry& line : view.transcript)
         transcript.push_back(
@@ -78,18 +77,10 @@ Json brake_json(const BrakeView& view) {
              {"arguments", line.arguments},
              {"outcome", line.outcome}}
         );
-    return {
-        {"kind", approval::name(brake.kind)},
-        {"name", brake.name},
-        {"issuer", brake.issuer},
-        {"origin", approval::name(brake.origin)},
-        {"cause", brake.cause},
-        {"who", brake.who},
-        {"reason", brake.reason},
-        {"at", brake.at},
-        {"leaf", brake.leaf},
-        {"lift", lift_command(brake)},
-        {"transcript", std::move(transcript)}};
+    Json document = approval::brake_json(view.brake);
+    document["lift"] = lift_command(view.brake);
+    document["transcript"] = std::move(transcript);
+    return document;
 }
 
 } // namespace
@@ -124,12 +115,12 @@ std::string lift_command(const Brake& brake) {
 std::string brakes_json(const std::vector<BrakeView>& brakes) {
     Json list = Json::array();
     for (const BrakeView& view : brakes)
-        list.push_back(brake_json(view));
+        list.push_back(view_json(view));
     return safe_json({{"brakes", std::move(list)}});
 }
 
 std::string notification(const BrakeView& view, const std::string& id) {
-    Json data = brake_json(view);
+    Json data = view_json(view);
     data["id"] = id;
     return safe_json(
         {{"type", "interlock.brake.set"},

@@ -67,7 +67,7 @@ TEST_CASE("a notification is one sentence for people and the rest for programs",
         "--reason WHY`"
     );
     CHECK(sent["data"]["id"] == "log/7");
-    CHECK(sent["data"]["leaf"] == 7);
+    CHECK(sent["data"]["audit_index"] == 7);
     CHECK(sent["data"]["transcript"][0]["tool"] == "get_blocking");
     view.brake.kind = approval::BrakeKind::all;
     view.brake.name.clear();
