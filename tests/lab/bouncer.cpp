@@ -2,25 +2,16 @@
 
 #include "base/file.hpp"
 #include "tests/lab/lab.hpp"
+#include "tests/lab/owner.hpp"
 #include "tests/lab/session.hpp"
+#include "tests/lab/take.hpp"
 
-#include <pwd.h>
 #include <stdexcept>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace interlock::lab {
 namespace {
 
 constexpr const char* port = "6432"; // names the socket and nothing else: nothing listens on TCP
-
-template <class T>
-T take(base::Result<T> result) {
-    if (!result) {
-        throw std::runtime_error(base::to_text(result.error()));
-    }
-    return std::move(result).value();
-}
 
 } // namespace
 
@@ -37,13 +28,7 @@ Bouncer::Bouncer(const cli::Cluster& cluster, const std::string& mode, int size)
             "\ndefault_pool_size = " + std::to_string(size) + "\n",
         0644
     );
-    if (!cluster.user().empty()) {
-        const auto* account = ::getpwnam(cluster.user().c_str());
-        if (account == nullptr ||
-            ::chown(directory_.c_str(), account->pw_uid, account->pw_gid) != 0) {
-            throw std::runtime_error("cannot give " + directory_ + " to " + cluster.user());
-        }
-    }
+    give_to(cluster.user(), directory_);
     base::Command command;
     command.arguments = {"/usr/sbin/pgbouncer", settings};
     command.user = cluster.user();

@@ -3,39 +3,16 @@
 #include "base/file.hpp"
 #include "base/process.hpp"
 #include "cli/demo/cluster.hpp"
+#include "tests/lab/owner.hpp"
+#include "tests/lab/take.hpp"
 
-#include <pwd.h>
 #include <stdexcept>
-#include <unistd.h>
 
 namespace interlock::lab {
-namespace {
-
-template <class T>
-T take(base::Result<T> result) {
-    if (!result) {
-        throw std::runtime_error(base::to_text(result.error()));
-    }
-    return std::move(result).value();
-}
-
-void give_to_cluster_user(const std::string& path) {
-    const auto user = take(cli::cluster_user());
-    if (user.empty()) {
-        return;
-    }
-    const auto* account = ::getpwnam(user.c_str());
-    if (account == nullptr || ::chown(path.c_str(), account->pw_uid, account->pw_gid) != 0) {
-        throw std::runtime_error("cannot give " + path + " to " + user);
-    }
-}
-
-} // namespace
-
 Authority::Authority(const std::string& name)
     : directory_{take(base::make_temporary_directory("interlock-certificates"))},
       own_{make(name, /*signs_itself=*/true)} {
-    give_to_cluster_user(directory_);
+    give_to(take(cli::cluster_user()), directory_);
 }
 
 Authority::~Authority() {
@@ -83,7 +60,7 @@ KeyPair Authority::make(const std::string& name, bool signs_itself) const {
     if (ran.exit_code != 0) {
         throw std::runtime_error("openssl failed: " + ran.err);
     }
-    give_to_cluster_user(made.key);
+    give_to(take(cli::cluster_user()), made.key);
     return made;
 }
 

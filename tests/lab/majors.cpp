@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "cli/demo/cluster.hpp"
+#include "tests/lab/take.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -13,14 +14,6 @@ namespace interlock::lab {
 namespace {
 
 namespace fs = std::filesystem;
-
-template <class T>
-T take(base::Result<T> result) {
-    if (!result) {
-        throw std::runtime_error(base::to_text(result.error()));
-    }
-    return std::move(result).value();
-}
 
 /// Lets everybody read a tree, and run what its owner may run.
 void open_to_all(const fs::path& root) {

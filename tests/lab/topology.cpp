@@ -1,43 +1,24 @@
 #include "tests/lab/topology.hpp"
 
 #include "base/file.hpp"
+#include "tests/lab/owner.hpp"
 #include "tests/lab/session.hpp"
+#include "tests/lab/take.hpp"
 
 #include <array>
 #include <atomic>
 #include <filesystem>
-#include <pwd.h>
 #include <stdexcept>
-#include <unistd.h>
 
 namespace interlock::lab {
 namespace {
 
-template <class T>
-T take(base::Result<T> result) {
-    if (!result) {
-        throw std::runtime_error(base::to_text(result.error()));
-    }
-    return std::move(result).value();
-}
-
 namespace fs = std::filesystem;
-
-/// Gives a file or directory to the cluster's operating-system user.
-void give_to(const cli::Cluster& cluster, const std::string& path) {
-    if (cluster.user().empty()) {
-        return;
-    }
-    const auto* account = ::getpwnam(cluster.user().c_str());
-    if (account == nullptr || ::chown(path.c_str(), account->pw_uid, account->pw_gid) != 0) {
-        throw std::runtime_error("cannot give " + path + " to " + cluster.user());
-    }
-}
 
 /// A directory that the cluster's operating-system user can write.
 std::string make_directory(const cli::Cluster& cluster) {
     auto directory = take(base::make_temporary_directory("interlock-lab"));
-    give_to(cluster, directory);
+    give_to(cluster.user(), directory);
     return directory;
 }
 
@@ -53,7 +34,7 @@ void copy_data(const cli::Cluster& upstream, const fs::path& to) {
     const fs::path from = upstream.data_directory();
     fs::create_directory(to);
     fs::permissions(to, fs::perms::owner_all);
-    give_to(upstream, to);
+    give_to(upstream.user(), to);
     for (auto entry = fs::recursive_directory_iterator{from}; entry != fs::end(entry); ++entry) {
         const auto target = to / fs::relative(entry->path(), from);
         std::error_code gone;
@@ -67,7 +48,7 @@ void copy_data(const cli::Cluster& upstream, const fs::path& to) {
             fs::copy_file(entry->path(), target, gone);
         }
         if (!gone) {
-            give_to(upstream, target);
+            give_to(upstream.user(), target);
         } else if (gone != std::errc::no_such_file_or_directory) {
             throw std::runtime_error(
                 "cannot copy " + entry->path().string() + ": " + gone.message()
@@ -95,7 +76,7 @@ void back_up(const cli::Cluster& upstream, const std::string& to) {
              {{"backup_label", stopped.text(0, "labelfile")}, {"standby.signal", ""}}}) {
         const auto path = to + "/" + name;
         take(base::write_file_atomically(path, text));
-        give_to(upstream, path);
+        give_to(upstream.user(), path);
     }
 }
 

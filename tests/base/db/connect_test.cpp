@@ -2,6 +2,7 @@
 #include "base/limits.hpp"
 #include "tests/lab/certificates.hpp"
 #include "tests/lab/lab.hpp"
+#include "tests/lab/take.hpp"
 #include "tests/lab/topology.hpp"
 #include "tests/support/fakes.hpp"
 
@@ -24,6 +25,15 @@ base::Error failure(const std::string& conninfo, const std::string& password_fil
     auto connection = connect({"shop", conninfo, password_file}, "interlock", {}, clock);
     REQUIRE_FALSE(connection.ok());
     return connection.error();
+}
+
+/// A server on loopback that wants its password.
+std::unique_ptr<cli::Cluster>
+cluster_on_tcp(std::vector<std::pair<std::string, std::string>> settings = {}) {
+    cli::ClusterOptions options;
+    options.tcp = true;
+    options.settings = std::move(settings);
+    return lab::take(cli::Cluster::start(options));
 }
 
 /// Accepts connections and never says a word: a server behind a broken network.
@@ -102,25 +112,22 @@ TEST_CASE("a silent server leaves the others of its target their time", "[db][li
 }
 
 TEST_CASE("refused credentials are told apart, and no secret is shown", "[db][live]") {
-    cli::ClusterOptions options;
-    options.tcp = true;
-    const auto cluster = cli::Cluster::start(options);
-    REQUIRE(cluster.ok());
-    const auto conninfo = (*cluster)->tcp_conninfo("postgres", "postgres");
+    const auto cluster = cluster_on_tcp();
+    const auto conninfo = cluster->tcp_conninfo("postgres", "postgres");
     test::TemporaryDirectory directory;
     const auto file = directory.file("password");
 
     for (const auto& wrong :
          {failure(conninfo),
           failure(conninfo + " password=wrong-secret"),
-          failure((*cluster)->conninfo("nobody_here", "postgres"))}) {
+          failure(cluster->conninfo("nobody_here", "postgres"))}) {
         CHECK(wrong.code == Errc::permission_denied);
         CHECK(base::to_text(wrong).find("wrong-secret") == std::string::npos);
         CHECK_FALSE(wrong.remedy.empty());
     }
-    CHECK(failure((*cluster)->conninfo("postgres", "nowhere")).code == Errc::target_unreachable);
+    CHECK(failure(cluster->conninfo("postgres", "nowhere")).code == Errc::target_unreachable);
 
-    REQUIRE(base::write_file_atomically(file, (*cluster)->password() + "\n").ok());
+    REQUIRE(base::write_file_atomically(file, cluster->password() + "\n").ok());
     base::SystemClock clock;
     CHECK(connect({"shop", conninfo, file}, "interlock", {}, clock).ok());
 
@@ -131,35 +138,32 @@ TEST_CASE("refused credentials are told apart, and no secret is shown", "[db][li
 }
 
 TEST_CASE("a password may come from a file, a variable or a command", "[db][live]") {
-    cli::ClusterOptions options;
-    options.tcp = true;
-    const auto cluster = cli::Cluster::start(options);
-    REQUIRE(cluster.ok());
+    const auto cluster = cluster_on_tcp();
     base::SystemClock clock;
     test::TemporaryDirectory directory;
     const auto secret = directory.file("secret");
-    REQUIRE(base::write_file_atomically(secret, (*cluster)->password() + "\n").ok());
-    TargetAddress address{"shop", (*cluster)->tcp_conninfo("postgres", "postgres"), {}};
+    REQUIRE(base::write_file_atomically(secret, cluster->password() + "\n").ok());
+    TargetAddress address{"shop", cluster->tcp_conninfo("postgres", "postgres"), {}};
     address.password_command = {"cat", secret};
     CHECK(connect(address, "interlock", {}, clock).ok());
 
     address.password_command.clear();
     address.password_variable = "INTERLOCK_TEST_PASSWORD";
-    ::setenv("INTERLOCK_TEST_PASSWORD", (*cluster)->password().c_str(), 1);
+    ::setenv("INTERLOCK_TEST_PASSWORD", cluster->password().c_str(), 1);
     CHECK(connect(address, "interlock", {}, clock).ok());
     ::unsetenv("INTERLOCK_TEST_PASSWORD");
 
     // libpq's own passfile and service file.
     address.password_variable.clear();
     const auto passfile = directory.file("pgpass");
-    const auto line = "127.0.0.1:*:*:postgres:" + (*cluster)->password() + "\n";
+    const auto line = "127.0.0.1:*:*:postgres:" + cluster->password() + "\n";
     REQUIRE(base::write_file_atomically(passfile, line).ok());
     address.conninfo += " passfile=" + passfile;
     CHECK(connect(address, "interlock", {}, clock).ok());
 
     const auto services = directory.file("services");
-    const auto service = "[shop]\nhost=127.0.0.1\nport=" + std::to_string((*cluster)->port()) +
-                         "\nuser=postgres\ndbname=postgres\npassword=" + (*cluster)->password();
+    const auto service = "[shop]\nhost=127.0.0.1\nport=" + std::to_string(cluster->port()) +
+                         "\nuser=postgres\ndbname=postgres\npassword=" + cluster->password();
     REQUIRE(base::write_file_atomically(services, service + "\n").ok());
     ::setenv("PGSERVICEFILE", services.c_str(), 1);
     CHECK(connect({"shop", "service=shop", {}}, "interlock", {}, clock).ok());
@@ -167,16 +171,13 @@ TEST_CASE("a password may come from a file, a variable or a command", "[db][live
 }
 
 TEST_CASE("a password that was just changed is read again", "[db][live]") {
-    cli::ClusterOptions options;
-    options.tcp = true;
-    const auto cluster = cli::Cluster::start(options);
-    REQUIRE(cluster.ok());
+    const auto cluster = cluster_on_tcp();
     base::SystemClock clock;
     test::TemporaryDirectory directory;
     // The first answer is the old password, the second the new one.
     const auto used = directory.file("used");
-    TargetAddress address{"shop", (*cluster)->tcp_conninfo("postgres", "postgres"), {}};
-    const auto script = "if [ -e " + used + " ]; then echo " + (*cluster)->password() +
+    TargetAddress address{"shop", cluster->tcp_conninfo("postgres", "postgres"), {}};
+    const auto script = "if [ -e " + used + " ]; then echo " + cluster->password() +
                         "; else touch " + used + "; echo old; fi";
     address.password_command = {"sh", "-c", script};
     CHECK(connect(address, "interlock", {}, clock).ok());
@@ -194,18 +195,12 @@ TEST_CASE("a password that was just changed is read again", "[db][live]") {
 struct SecureServer {
     explicit SecureServer(const lab::Authority& authority) {
         const auto pair = authority.sign("db.interlock.test");
-        cli::ClusterOptions options;
-        options.tcp = true;
-        options.settings = {
-            {"ssl", "on"},
-            {"ssl_cert_file", pair.certificate},
-            {"ssl_key_file", pair.key},
-            {"ssl_ca_file", authority.certificate()}};
-        auto started = cli::Cluster::start(options);
-        if (!started) {
-            FAIL(base::to_text(started.error()));
-        }
-        cluster = std::move(*started);
+        cluster = cluster_on_tcp(
+            {{"ssl", "on"},
+             {"ssl_cert_file", pair.certificate},
+             {"ssl_key_file", pair.key},
+             {"ssl_ca_file", authority.certificate()}}
+        );
         REQUIRE(base::write_file_atomically(password, cluster->password() + "\n").ok());
     }
     /// As if the name led here.
@@ -288,13 +283,10 @@ TEST_CASE("a service names a host elsewhere and is verified too", "[db][live]") 
 }
 
 TEST_CASE("a server without TLS is not talked to in the open by default", "[db][live]") {
-    cli::ClusterOptions options;
-    options.tcp = true;
-    const auto cluster = cli::Cluster::start(options);
-    REQUIRE(cluster.ok());
+    const auto cluster = cluster_on_tcp();
     const lab::Authority authority{"authority"};
     const auto error = failure(
-        "host=db.interlock.test hostaddr=127.0.0.1 port=" + std::to_string((*cluster)->port()) +
+        "host=db.interlock.test hostaddr=127.0.0.1 port=" + std::to_string(cluster->port()) +
         " user=postgres dbname=postgres sslrootcert=" + authority.certificate()
     );
     CHECK_THAT(error.what, Contains("server does not support SSL"));
