@@ -6,25 +6,34 @@ import { Cluster } from '../e2e/support/cluster.mjs';
 import { freePort, until } from './processes.mjs';
 
 const settings = {
-    listen_addresses: '127.0.0.1',
     max_connections: '100',
     shared_buffers: '128MB',
-    fsync: 'off',
-    autovacuum: 'off', // a figure must not depend on when it wakes
     logging_collector: 'on',
     log_destination: 'jsonlog',
     log_directory: 'log',
     log_filename: 'postgresql.log',
 };
 
-export class BenchCluster extends Cluster {
+/** On loopback, with settings of its own. */
+export class LoopbackCluster extends Cluster {
+    async settings(own = {}) {
+        this.port = await freePort();
+        const autovacuum = 'off'; // a figure must not depend on when it wakes
+        return { listen_addresses: '127.0.0.1', port: String(this.port), fsync: 'off', autovacuum, ...own };
+    }
+
+    conninfo(user, database = 'postgres') {
+        return `host=127.0.0.1 port=${this.port} user=${user} dbname=${database}`;
+    }
+}
+
+export class BenchCluster extends LoopbackCluster {
     static start() {
         return super.start('pgbench');
     }
 
-    async settings() {
-        this.port = await freePort();
-        return { ...settings, port: String(this.port) };
+    settings() {
+        return super.settings(settings);
     }
 
     async prepare() {
@@ -54,10 +63,6 @@ export class BenchCluster extends Cluster {
         this.session(update(1), 'postgres', 'app');
         await until(() => count("wait_event_type = 'Lock'") === '1', 'a session waiting');
         await until(() => count("usename = 'app'") === '12', 'the activity');
-    }
-
-    conninfo(user, database = 'postgres') {
-        return `host=127.0.0.1 port=${this.port} user=${user} dbname=${database}`;
     }
 
     /** Every statement that `role` executed, in order, since its log was switched on. */

@@ -5,15 +5,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Cluster } from '../e2e/support/cluster.mjs';
+import { LoopbackCluster } from './cluster.mjs';
 import { Lines } from './lines.mjs';
-import { freePort, until } from './processes.mjs';
+import { until } from './processes.mjs';
 import { rows } from './report.mjs';
 import { WireSession } from './sessions.mjs';
 
 const { values: options } = parseArgs({
     options: {
-        server: { type: 'string' }, // interlock-server
+        bin: { type: 'string' }, // where interlock-server is; the last one given counts
         tables: { type: 'string', default: '10000' },
         sessions: { type: 'string', default: '500' },
         'statement-bytes': { type: 'string', default: '1000' },
@@ -51,23 +51,14 @@ const largeCell = { sql: 'select cell from public.large' };
 const elsewhere = ['find_tools', 'list_targets', 'read_logs', 'list_runbooks', 'propose_plan', 'get_plan'];
 
 /** Many small tables with two indexes, and sessions that work, wait and idle. */
-class BusyCluster extends Cluster {
-    async settings() {
-        this.port = await freePort();
-        return {
-            listen_addresses: '127.0.0.1',
-            port: String(this.port),
-            fsync: 'off',
-            autovacuum: 'off',
+class BusyCluster extends LoopbackCluster {
+    settings() {
+        return super.settings({
             max_connections: String(sessions + 30),
             max_locks_per_transaction: '1000',
             track_activity_query_size: String(Math.max(1024, statementBytes)),
             shared_buffers: '64MB',
-        };
-    }
-
-    conninfo(user, database = 'postgres') {
-        return `host=127.0.0.1 port=${this.port} user=${user} dbname=${database}`;
+        });
     }
 
     async prepare() {
@@ -201,7 +192,7 @@ say(`PostgreSQL with ${tables} tables and ${sessions} sessions …`);
 const cluster = await BusyCluster.start();
 try {
     const lines = new Lines([
-        ...[options.server, '--stdio', '--state', join(state, 'state')],
+        ...[join(options.bin, 'interlock-server'), '--stdio', '--state', join(state, 'state')],
         ...['--toolsets', 'orientation,triage,postgres', '--target', `bench=${cluster.conninfo('agent')}`],
     ]);
     try {

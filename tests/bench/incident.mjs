@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { Cluster } from '../e2e/support/cluster.mjs';
+import { LoopbackCluster } from './cluster.mjs';
 import { Lines, Unanswered } from './lines.mjs';
-import { freePort, until } from './processes.mjs';
+import { until } from './processes.mjs';
 import { rows } from './report.mjs';
 
 const { values: options } = parseArgs({
     options: {
-        server: { type: 'string' }, // interlock-server
+        bin: { type: 'string' }, // where interlock-server is; the last one given counts
         json: { type: 'string' },
         show: { type: 'boolean', default: false },
     },
@@ -27,16 +27,7 @@ const say = (text) => process.stderr.write(`${text}\n`);
  * it, and the shop waits for the migration. Three quarters of the rows came after the last ANALYZE.
  * An index that nobody ever read costs every write.
  */
-class IncidentCluster extends Cluster {
-    async settings() {
-        this.port = await freePort();
-        return { listen_addresses: '127.0.0.1', port: String(this.port), fsync: 'off', autovacuum: 'off' };
-    }
-
-    conninfo(user, database = 'postgres') {
-        return `host=127.0.0.1 port=${this.port} user=${user} dbname=${database}`;
-    }
-
+class IncidentCluster extends LoopbackCluster {
     async prepare() {
         this.sql('create role agent login; grant pg_monitor to agent; create role app login superuser');
         this.sql(
@@ -198,7 +189,7 @@ function servers(cluster, state) {
         {
             name: 'Interlock',
             command: [
-                ...[options.server, '--stdio', '--state', state],
+                ...[join(options.bin, 'interlock-server'), '--stdio', '--state', state],
                 ...['--target', `bench=${cluster.conninfo('agent')}`],
             ],
             plan: interlock(),
