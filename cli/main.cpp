@@ -271,6 +271,9 @@ void add_targets(
     CLI::App* doctor =
         app.add_subcommand("doctor", "Prove that a target's credential is read-only");
     doctor->add_option("--target", options.targets, "NAME=CONNINFO; may be given several times");
+    doctor->add_option(
+        "--role", options.roles, "A role that callers are mapped to; may be given several times"
+    );
     add_json(*doctor, options.json);
     doctor->callback([&] { run = [&] { return interlock::cli::run_doctor(options); }; });
 

@@ -72,39 +72,60 @@ Json need_json(const tools::MissingNeed& missing) {
     };
 }
 
-/// What the tools need and do not find, with the lane's own connection.
-Result<std::vector<tools::MissingNeed>> missing_needs(const db::TargetAddress& address) {
+/// What the tools need and do not find, with the lane's own connection; "" = as the login role.
+Result<std::vector<tools::MissingNeed>>
+missing_needs(const db::TargetAddress& address, const std::string& role) {
     INTERLOCK_TRY(const auto connection, db::ReaderConnection::open(address));
-    return tools::check_drift(*connection, tools::catalog(), {});
+    return tools::check_drift(*connection, tools::catalog(), {}, role);
 }
 
-/// A missing need is a note: the tools say what they cannot examine.
-void report_needs(const db::TargetAddress& address, bool json, Json& entry) {
-    const auto missing = missing_needs(address);
+/// A missing need is a note: the tools say what they cannot examine. False when the role could not
+/// look at all.
+bool report_needs(
+    const db::TargetAddress& address, const std::string& role, bool json, Json& entry
+) {
+    const std::string as = role.empty() ? "" : "as " + base::sanitize(role) + ": ";
+    const auto missing = missing_needs(address, role);
     if (!missing) {
         entry["needs_unknown"] = base::to_text(missing.error());
         if (!json) {
             print_line(
-                "  " + coloured(Colour::yellow, "note  ") +
-                "  what the tools need could not be looked at: " + base::to_text(missing.error())
+                "  " + coloured(Colour::red, "FAILED") + "  " + as +
+                "what the tools need could not be looked at: " + base::to_text(missing.error())
             );
         }
-        return;
+        return false;
     }
     entry["missing_needs"] = Json::array();
     for (const tools::MissingNeed& each : *missing) {
         entry["missing_needs"].push_back(need_json(each));
         if (!json) {
             print_line(
-                "  " + coloured(Colour::yellow, "note  ") + "  " + each.tool + " needs " +
+                "  " + coloured(Colour::yellow, "note  ") + "  " + as + each.tool + " needs " +
                 base::sanitize(each.need) + ": " + base::sanitize(each.why)
             );
             print_line("          -> " + base::sanitize(each.remedy));
         }
     }
     if (!json && missing->empty()) {
-        print_line("  " + coloured(Colour::green, "ok    ") + "  tools_find_what_they_need");
+        print_line(
+            "  " + coloured(Colour::green, "ok    ") + "  " + as + "tools_find_what_they_need"
+        );
     }
+    return true;
+}
+
+/// The same for the login role and for each that callers are mapped to.
+bool report_needs_of_all(
+    const db::TargetAddress& address, const TargetsOptions& options, Json& entry
+) {
+    bool looked = report_needs(address, "", options.json, entry);
+    for (const std::string& role : options.roles) {
+        Json of_role{{"role", role}};
+        looked = report_needs(address, role, options.json, of_role) && looked;
+        entry["roles"].push_back(std::move(of_role));
+    }
+    return looked;
 }
 
 } // namespace
@@ -149,8 +170,8 @@ Exit run_doctor(const TargetsOptions& options) {
                 );
             }
         }
-        if (checks) {
-            report_needs(address, options.json, entry);
+        if (checks && !report_needs_of_all(address, options, entry) && worst == Exit::ok) {
+            worst = Exit::check_failed;
         }
         document["targets"].push_back(entry);
     }

@@ -14,6 +14,7 @@ Exit print_init_sql(const tools::InitOptions& options);
 
 struct TargetsOptions {
     std::vector<std::string> targets; // NAME=CONNINFO
+    std::vector<std::string> roles;   // that callers are mapped to; doctor looks as each, too
     std::string state_directory;
     bool json = false;
 };

@@ -33,6 +33,25 @@ TEST_CASE("doctor fails on a credential that can write", "[cli][live]") {
     CHECK(run_doctor(options) == Exit::check_failed);
 }
 
+TEST_CASE("doctor looks as the roles that callers are mapped to", "[cli][live]") {
+    const lab::Database database;
+    lab::apply_lane(database);
+    lab::run_sql(
+        lab::primary(),
+        "postgres",
+        "do $$ begin create role doctor_mapped; exception when duplicate_object then null; end $$; "
+        "grant doctor_mapped to interlock_diag"
+    );
+    TargetsOptions options;
+    options.json = true;
+    options.targets = {"lab=" + database.conninfo("interlock_diag")};
+    options.roles = {"doctor_mapped"};
+    CHECK(run_doctor(options) == Exit::ok);
+    options.roles.push_back("doctor_unknown");
+    CHECK(run_doctor(options) == Exit::check_failed);
+    lab::run_sql(lab::primary(), "postgres", "revoke doctor_mapped from interlock_diag");
+}
+
 TEST_CASE("diagnose answers at a shell", "[cli][live]") {
     const lab::Database database;
     lab::apply_lane(database);
