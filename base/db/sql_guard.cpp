@@ -2,6 +2,8 @@
 
 #include "base/db/sql_guard_bounds.hpp"
 #include "base/db/sql_guard_data.hpp"
+#include "base/db/sql_guard_settings.hpp"
+#include "base/db/sql_guard_spelling.hpp"
 #include "base/db/sql_text.hpp"
 #include "base/db/sql_tree.hpp"
 #include "base/json.hpp"
@@ -82,8 +84,12 @@ public:
             visit(piece);
         }
         if (!denied) {
+            check_scalars();
             check_subscription();
             refuse_bounds(bounds_.whole(statement));
+            if (const auto why = reads_secret_settings(statement); !why.empty()) {
+                refuse("secret_catalog", why, "Name the settings that you need: name IN (...).");
+            }
         }
     }
 
@@ -233,9 +239,6 @@ private:
                 refuse("fn_user", "The sampling method is none of pg_catalog.");
             }
         } else if (piece.type == "SelectStmt") {
-            refuse_bounds(GuardBounds::select(members, [&](const std::string& name) {
-                return visible(piece.scope, name);
-            }));
             star_ = star_ || GuardBounds::takes_all(members, "pg_subscription");
         } else if (piece.type == "ColumnRef") {
             judge_column(names_in(base::member(members, "fields")));
@@ -245,6 +248,11 @@ private:
             }
         } else if (piece.type == "VariableShowStmt") {
             judge_setting(base::string_member(members, "name").value_or(""));
+        } else if (piece.type == "RangeFunction") {
+            const auto* alias = base::member(members, "alias");
+            if (alias != nullptr && !members.contains("coldeflist")) {
+                scalars_.push_back(base::string_member(*alias, "aliasname").value_or(""));
+            }
         } else if (piece.type == "JoinExpr") {
             note_alias(members);
             const auto names = names_in(base::member(members, "usingClause"));
@@ -325,6 +333,15 @@ private:
             judge_field(last, data::FieldOf::relation);
         }
         columns_.emplace_back(of, last);
+    }
+
+    /// A function's alias is its value when that is no row: x.f is f(x) then.
+    void check_scalars() {
+        for (const auto& [of, name] : columns_) {
+            if (std::find(scalars_.begin(), scalars_.end(), of) != scalars_.end()) {
+                judge_field(name, data::FieldOf::function);
+            }
+        }
     }
 
     void note_alias(const Json& members) {
@@ -444,6 +461,7 @@ private:
     bool star_ = false;
     bool by_name_ = false; // a join that compares a column nobody wrote
     std::vector<std::pair<std::string, std::string>> columns_; // of what, name
+    std::vector<std::string> scalars_;                         // aliases of functions in FROM
     std::vector<std::pair<std::string, bool>> aliases_; // name, and whether it renames columns
 };
 
@@ -518,9 +536,6 @@ std::optional<GuardVerdict> judge_kind(const std::string& type, const Json& stat
 
 GuardVerdict judge_error(const base::Error& error, std::string_view family) {
     const auto found = error.code == base::Errc::limit_exceeded ? "dos_parser" : family;
-    if (error.what.find("subquery in FROM must have an alias") != std::string::npos) {
-        return deny(found, error.what, "Write an alias behind it: FROM (SELECT ...) AS s.");
-    }
     return deny(found, error.what, error.remedy);
 }
 
@@ -548,15 +563,40 @@ public:
                 return {judge_error(checked.error(), "malformed"), std::nullopt};
             }
         }
-        const auto text = blank_comments(sql);
-        const auto tree = parse_sql_tree(text);
+        auto text = blank_comments(sql);
+        auto tree = parse_sql_tree(text);
         if (!tree) {
+            if (auto rewritten = rewrite(sql)) {
+                return judge_tree(rewritten->first, rewritten->second, elsewhere);
+            }
             return {judge_syntax(text, tree.error()), std::nullopt};
         }
         return judge_tree(text, *tree, elsewhere);
     }
 
 private:
+    /// What newer servers read, in words that the parser reads, too; from there on it is the
+    /// statement.
+    static std::optional<std::pair<std::string, Json>> rewrite(std::string_view sql) {
+        constexpr int aliases_max = 16;
+        auto text = blank_comments(older_spelling(sql).value_or(std::string{sql}));
+        for (int i = 1; i <= aliases_max + 1; ++i) {
+            std::size_t error_at = 0;
+            auto tree = parse_sql_tree(text, &error_at);
+            if (tree) {
+                return std::pair{std::move(text), std::move(tree).value()};
+            }
+            const bool unnamed =
+                tree.error().what.find("in FROM must have an alias") != std::string::npos;
+            auto named = unnamed ? with_alias(text, error_at, i) : std::nullopt;
+            if (!named) {
+                return std::nullopt;
+            }
+            text = std::move(*named);
+        }
+        return std::nullopt;
+    }
+
     static GuardAnswer judge_tree(std::string_view sql, const Json& tree, Elsewhere elsewhere) {
         const auto* list = base::member(tree, "stmts");
         if (list == nullptr || !list->is_array() || list->empty()) {

@@ -1,16 +1,15 @@
 #include "base/db/sql_guard_bounds.hpp"
 
+#include "base/db/sql_guard_constants.hpp"
 #include "base/db/sql_guard_data.hpp"
+#include "base/db/sql_guard_rows.hpp"
 #include "base/db/sql_tree.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <functional>
-#include <limits>
-#include <optional>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -21,168 +20,12 @@ namespace {
 using base::Json;
 namespace limits = base::limits;
 
-constexpr double endless = std::numeric_limits<double>::infinity();
-constexpr int arithmetic_depth_max = 32; // nobody writes a length as a deeper expression
-
-/// The members of a node of `type`.
-const Json* node(const Json* value, const char* type) {
-    return value == nullptr ? nullptr : base::member(*value, type);
-}
-
-std::optional<std::string> string_constant(const Json& value) {
-    const Json* inner = &value;
-    const auto* cast = node(inner, "TypeCast");
-    for (; cast != nullptr && cast->contains("arg"); cast = node(inner, "TypeCast")) {
-        inner = base::member(*cast, "arg");
-    }
-    const auto* constant = node(inner, "A_Const");
-    const auto* text = constant ? base::member(*constant, "sval") : nullptr;
-    return text ? std::optional{base::string_member(*text, "sval").value_or("")} : std::nullopt;
-}
-
-std::optional<double> number(const std::string& text) {
-    const std::string trimmed{base::trim(text)};
-    char* end = nullptr;
-    const double value = std::strtod(trimmed.c_str(), &end);
-    const bool whole = !trimmed.empty() && end == trimmed.c_str() + trimmed.size();
-    return whole ? std::optional{value} : std::nullopt;
-}
-
-/// The tree leaves a negative number out; the text still has it.
-double negative(std::string_view sql, const Json& constant) {
-    const auto at = base::integer_member(constant, "location").value_or(0);
-    if (at < 0 || static_cast<std::size_t>(at) >= sql.size() ||
-        sql[static_cast<std::size_t>(at)] != '-') {
-        return 0;
-    }
-    auto rest = sql.substr(static_cast<std::size_t>(at) + 1);
-    const auto digits = rest.find_first_not_of(" \t\r\n");
-    rest = rest.substr(std::min(digits, rest.size()));
-    const std::string text{rest.substr(0, rest.find_first_not_of("0123456789"))};
-    return text.empty() ? -endless : -std::strtod(text.c_str(), nullptr);
-}
-
-std::optional<double> constant_number(std::string_view sql, const Json& constant) {
-    if (const auto* integer = base::member(constant, "ival")) {
-        const auto value = base::integer_member(*integer, "ival");
-        return value ? static_cast<double>(*value) : negative(sql, constant);
-    }
-    for (const auto* kind : {"fval", "sval"}) {
-        if (const auto* text = base::member(constant, kind)) {
-            return number(base::string_member(*text, kind).value_or(""));
-        }
-    }
-    return std::nullopt;
-}
-
-std::optional<double> operate(std::string_view name, double left, double right) {
-    if (name == "+") {
-        return left + right;
-    }
-    if (name == "-") {
-        return left - right;
-    }
-    if (name == "*") {
-        return left * right;
-    }
-    if (name == "/") { // of integers or not: the same only when nothing is left
-        const bool even = right != 0 && std::fmod(left, right) == 0;
-        return even ? std::optional{left / right} : std::nullopt;
-    }
-    if (name == "^") {
-        return std::pow(left, right);
-    }
-    if (name == "<<") {
-        return left * std::pow(2, right);
-    }
-    return std::nullopt;
-}
-
-std::optional<double> evaluate(std::string_view sql, const Json* value, int depth = 0);
-
-/// GREATEST or LEAST of constants.
-std::optional<double> extreme(std::string_view sql, const Json& members, int depth) {
-    const auto* arguments = base::member(members, "args");
-    const bool greatest = base::string_member(members, "op") == "IS_GREATEST";
-    std::optional<double> found;
-    for (std::size_t i = 0; arguments != nullptr && i < arguments->size(); ++i) {
-        const auto each = evaluate(sql, &(*arguments)[i], depth + 1);
-        if (!each) {
-            return std::nullopt;
-        }
-        found = !found ? *each : greatest ? std::max(*found, *each) : std::min(*found, *each);
-    }
-    return found;
-}
-
-/// The number that an expression of constants has.
-std::optional<double> evaluate(std::string_view sql, const Json* value, int depth) {
-    if (value == nullptr || depth > arithmetic_depth_max) {
-        return depth > arithmetic_depth_max ? std::optional{endless} : std::nullopt;
-    }
-    if (const auto* constant = node(value, "A_Const")) {
-        return constant_number(sql, *constant);
-    }
-    if (const auto* cast = node(value, "TypeCast")) {
-        return evaluate(sql, base::member(*cast, "arg"), depth + 1);
-    }
-    if (const auto* bounds = node(value, "MinMaxExpr")) {
-        return extreme(sql, *bounds, depth);
-    }
-    if (const auto* call = node(value, "FuncCall")) {
-        const auto* arguments = base::member(*call, "args");
-        const auto name = dotted(base::member(*call, "funcname")).last;
-        if (name == "length" && arguments != nullptr && arguments->size() == 1) {
-            const auto text = string_constant((*arguments)[0]);
-            return text ? std::optional{static_cast<double>(text->size())} : std::nullopt;
-        }
-        if ((name != "power" && name != "pow") || arguments == nullptr || arguments->size() != 2) {
-            return std::nullopt;
-        }
-        const auto left = evaluate(sql, &(*arguments)[0], depth + 1);
-        const auto right = evaluate(sql, &(*arguments)[1], depth + 1);
-        return left && right ? operate("^", *left, *right) : std::nullopt;
-    }
-    if (const auto* expression = node(value, "A_Expr")) {
-        const auto* first = base::member(*expression, "lexpr");
-        const auto left = first ? evaluate(sql, first, depth + 1) : std::optional{0.0};
-        const auto right = evaluate(sql, base::member(*expression, "rexpr"), depth + 1);
-        const auto name = dotted(base::member(*expression, "name")).last;
-        return left && right ? operate(name, *left, *right) : std::nullopt;
-    }
-    return std::nullopt;
-}
-
-/// Asks every node below `value`, until one says yes.
-bool any_node(
-    const Json& value, const std::function<bool(const std::string& type, const Json& node)>& asked
-) {
-    std::vector<const Json*> rest{&value};
-    while (!rest.empty()) {
-        const auto* next = rest.back();
-        rest.pop_back();
-        if (next->is_object()) {
-            for (const auto& [key, item] : next->items()) {
-                if (item.is_object() && asked(key, item)) {
-                    return true;
-                }
-                rest.push_back(&item);
-            }
-        } else if (next->is_array()) {
-            for (const auto& item : *next) {
-                rest.push_back(&item);
-            }
-        }
-    }
-    return false;
-}
-
-/// Whether an expression takes anything from the data: a column, or count(*).
-bool has_column(const Json& value) {
-    return any_node(value, [](const std::string& type, const Json& found) {
-        return type == "ColumnRef" || (type == "FuncCall" && found.contains("agg_star"));
-    });
-}
+using constants::any_node;
+using constants::constant_number;
+using constants::evaluate;
+using constants::has_column;
+using constants::node;
+using constants::number;
 
 bool has_number_above(std::string_view sql, const Json& value, double most) {
     return any_node(value, [&](const std::string& type, const Json& found) {
@@ -273,69 +116,101 @@ bool has_product_above(std::string_view sql, const Json& value, double most) {
     });
 }
 
-bool is_fine_interval(const Json& step) {
-    const auto text = string_constant(step).value_or("");
-    return text.find("micro") != std::string::npos || text.find("milli") != std::string::npos ||
-           text.find(" us") != std::string::npos || text.find(" ms") != std::string::npos ||
-           text.find("0.0") != std::string::npos || text.starts_with('.') ||
-           text.find(" .") != std::string::npos;
+/// What an expression of no column may still be that is no size by constants: a setting, a moment,
+/// the length of something that the target has.
+bool asks_target(const Json& value) {
+    return value.contains("SQLValueFunction") ||
+           any_node(value, [](const std::string& type, const Json& found) {
+               const auto name =
+                   type == "FuncCall" ? dotted(base::member(found, "funcname")).last : "";
+               return type == "RangeVar" || type == "SQLValueFunction" ||
+                      guard_data::asks_target(name);
+           });
 }
 
-/// How many relations of a FROM nothing holds together.
-int unjoined(const Json& from, const std::function<bool(const std::string&)>& counts) {
-    int relations = 0;
-    std::vector<const Json*> rest{&from};
-    while (!rest.empty()) {
-        const auto* item = rest.back();
-        rest.pop_back();
-        if (item->is_array()) {
-            for (const auto& each : *item) {
-                rest.push_back(&each);
+/// What a pattern unrolls to: counted repetitions are written out when it is compiled, and nested
+/// ones multiply.
+class PatternSize {
+public:
+    explicit PatternSize(std::string_view pattern) : pattern_(pattern) {}
+
+    /// The largest product of repetitions around one place.
+    double deepest() {
+        std::vector<double> open{1}; // for each bracket: the deepest within it
+        double last = 1;             // of what stands in front of a repetition
+        for (at_ = 0; at_ < pattern_.size(); ++at_) {
+            const char c = pattern_[at_];
+            if (c == '\\') {
+                ++at_;
+                last = 1;
+            } else if (c == '[') {
+                skip_set();
+                last = 1;
+            } else if (c == '(') {
+                open.push_back(1);
+                last = 1;
+            } else if (c == ')' && open.size() > 1) {
+                last = open.back();
+                open.pop_back();
+                open.back() = std::max(open.back(), last);
+            } else if (c == '{') {
+                last *= count();
+                open.back() = std::max(open.back(), last);
+            } else {
+                last = 1;
             }
-        } else if (const auto* relation = node(item, "RangeVar")) {
-            const auto name = base::string_member(*relation, "relname").value_or("");
-            relations += relation->contains("schemaname") || counts(name) ? 1 : 0;
-        } else if (const auto* join = node(item, "JoinExpr")) {
-            const auto* condition = base::member(*join, "quals");
-            const bool joined = (condition != nullptr && has_column(*condition)) ||
-                                join->contains("usingClause") || join->contains("isNatural");
-            for (const auto* side : {"larg", "rarg"}) {
-                if (!joined && join->contains(side)) {
-                    rest.push_back(&(*join)[side]);
-                }
-            }
-            relations += joined ? 1 : 0;
         }
+        return *std::max_element(open.begin(), open.end());
     }
-    return relations;
-}
 
-/// Counted repetition is unrolled when a pattern is compiled; nested, it multiplies.
+private:
+    void skip_set() {
+        const auto first = pattern_.find_first_not_of("^", at_ + 1);
+        const auto end = first == std::string_view::npos ? first : pattern_.find(']', first + 1);
+        at_ = std::min(end, pattern_.size());
+    }
+    double count() {
+        const auto end = pattern_.find('}', at_);
+        const auto within = pattern_.substr(at_ + 1, end - at_ - 1);
+        if (end == std::string_view::npos || within.empty() ||
+            within.find_first_not_of("0123456789,") != std::string_view::npos) {
+            return 1;
+        }
+        at_ = end;
+        const auto comma = within.find(',');
+        const auto most = comma == std::string_view::npos || comma + 1 == within.size()
+                              ? within.substr(0, comma)
+                              : within.substr(comma + 1);
+        return std::max(1.0, number(std::string{most}).value_or(1));
+    }
+
+    std::string_view pattern_;
+    std::size_t at_ = 0;
+};
+
 bool repeats_repetitions(const std::string& text) {
-    int large = 0;
-    int of_groups = 0;
-    double all = 1;
-    for (auto at = text.find('{'); at != std::string::npos; at = text.find('{', at + 1)) {
-        const auto bounds = text.substr(at + 1, text.find('}', at) - at - 1);
-        std::size_t digits = 0;
-        std::size_t most = 0;
-        for (const char c : bounds) {
-            digits = c >= '0' && c <= '9' ? digits + 1 : 0;
-            most = std::max(most, digits);
-        }
-        large += most >= 3 ? 1 : 0;
-        of_groups += at > 0 && text[at - 1] == ')' ? 1 : 0;
-        all *= std::max(1.0, number(bounds.substr(bounds.find(',') + 1)).value_or(1));
-    }
-    return large >= 2 || (of_groups >= 2 && all > limits::sql_pattern_repeats_max);
+    return text.find('{') != std::string::npos &&
+           PatternSize{text}.deepest() >= limits::sql_pattern_repeats_max;
+}
+
+/// A path that descends everywhere, from everywhere.
+bool descends_twice(const std::string& text) {
+    const auto first = text.find(".**");
+    return first != std::string::npos && text.find(".**", first + 3) != std::string::npos;
 }
 
 /// Whether any text of the statement is such a pattern, however it comes to the matching.
 bool has_such_pattern(const Json& statement) {
-    return any_node(statement, [](const std::string& type, const Json& constant) {
-        const auto* text = type == "A_Const" ? base::member(constant, "sval") : nullptr;
-        return text != nullptr &&
-               repeats_repetitions(base::string_member(*text, "sval").value_or(""));
+    return any_node(statement, [](const std::string& type, const Json& found) {
+        if (const auto* text = type == "A_Const" ? base::member(found, "sval") : nullptr) {
+            const auto written = base::string_member(*text, "sval").value_or("");
+            return repeats_repetitions(written) || descends_twice(written);
+        }
+        const auto name = type == "FuncCall" ? dotted(base::member(found, "funcname")).last
+                          : type == "A_Expr" ? dotted(base::member(found, "name")).last
+                                             : std::string{};
+        return (name == "||" || guard_data::joins_text(name)) &&
+               repeats_repetitions(constants::texts_in(found));
     });
 }
 
@@ -364,56 +239,69 @@ bool joins_data(const std::string& type, const Json& found) {
 /// A size given by data is bounded by the data, a constant by its value; one that is neither (a
 /// sub-select of constants) is nothing that a diagnosis needs.
 bool GuardBounds::within(const Json& value, double most) const {
-    if (const auto constant = evaluate(sql_, &value)) {
-        return std::abs(*constant) <= most;
+    if (const auto constant = constants::magnitude(sql_, value)) {
+        return *constant <= most;
     }
-    return has_column(value) && product(sql_, value) <= most && !grows_fast(value);
+    return (has_column(value) || asks_target(value)) && product(sql_, value) <= most &&
+           !grows_fast(value);
 }
 
 std::string GuardBounds::first_text(const Json& call) {
     const auto* arguments = base::member(call, "args");
     const bool given = arguments != nullptr && arguments->is_array() && !arguments->empty();
-    return given ? string_constant((*arguments)[0]).value_or("") : "";
+    return given ? constants::text((*arguments)[0]).value_or("") : "";
 }
 
 std::string_view GuardBounds::whole(const Json& statement) const {
-    const bool collects = any_node(statement, [](const std::string& type, const Json& call) {
-        return type == "FuncCall" &&
-               guard_data::collecting_aggregate(dotted(base::member(call, "funcname")).last);
-    });
-    if (collects && series_rows_ > limits::sql_collected_rows_max) {
-        return "dos_rows";
-    }
-    if (collects && series_rows_ * longest_ > limits::sql_made_bytes_max) {
-        return "dos_memory";
-    }
     if (has_such_pattern(statement)) {
         return "dos_regex";
     }
+    if (const auto family = GuardRows{sql_, longest_}.judge(statement); !family.empty()) {
+        return family;
+    }
     // A column that is a constant somewhere else in the statement.
-    const auto large = [&](const Json* value) {
-        return std::abs(evaluate(sql_, value).value_or(0)) > limits::sql_text_length_max;
+    if (sized_by_columns_ && has_constant_row(statement, limits::sql_text_length_max)) {
+        return "dos_memory";
+    }
+    if (counted_by_columns_ && has_constant_row(statement, limits::sql_series_rows_max)) {
+        return "dos_rows";
+    }
+    const bool raised = raised_by_columns_ && has_constant_row(statement, limits::sql_exponent_max);
+    return raised ? "dos_cpu" : "";
+}
+
+/// Whether a row that the statement makes for itself has a constant so large in it: not one of its
+/// result.
+bool GuardBounds::has_constant_row(const Json& statement, double most) const {
+    const auto* outer = node(&statement, "SelectStmt");
+    const auto* result = outer ? base::member(*outer, "targetList") : nullptr;
+    const auto shown = [&](const Json& target) {
+        return result != nullptr &&
+               std::any_of(result->begin(), result->end(), [&](const Json& each) {
+                   return node(&each, "ResTarget") == &target;
+               });
     };
-    const bool made =
-        sized_by_columns_ && any_node(statement, [&](const std::string& type, const Json& found) {
-            if (type == "ResTarget") {
-                return large(base::member(found, "val"));
-            }
-            const auto* items = base::member(found, type == "A_ArrayExpr" ? "elements" : "items");
-            const bool list = type == "A_ArrayExpr" || type == "List";
-            return list && items != nullptr && items->is_array() &&
-                   std::any_of(items->begin(), items->end(), [&](const Json& item) {
-                       return large(&item);
-                   });
-        });
-    return made ? "dos_memory" : "";
+    const auto large = [&](const Json* value) {
+        return std::abs(evaluate(sql_, value).value_or(0)) > most;
+    };
+    return any_node(statement, [&](const std::string& type, const Json& found) {
+        if (type == "ResTarget") {
+            return large(base::member(found, "val")) && !shown(found);
+        }
+        const auto* items = base::member(found, type == "A_ArrayExpr" ? "elements" : "items");
+        const bool list = type == "A_ArrayExpr" || type == "List";
+        return list && items != nullptr && items->is_array() &&
+               std::any_of(items->begin(), items->end(), [&](const Json& item) {
+                   return large(&item);
+               });
+    });
 }
 
 std::string_view GuardBounds::length(const std::string& function, const Json& arguments) {
     if (arguments.size() < 2 || !within(arguments[1], limits::sql_text_length_max)) {
         return "dos_memory";
     }
-    const auto constant = evaluate(sql_, &arguments[1]);
+    const auto constant = constants::magnitude(sql_, arguments[1]);
     sized_by_columns_ = sized_by_columns_ || !constant;
     if (function == "repeat") {
         longest_ = std::max(longest_, constant.value_or(1));
@@ -425,23 +313,24 @@ std::string_view GuardBounds::series(const Json& arguments) {
     if (arguments.size() < 2) {
         return {};
     }
-    const auto from = evaluate(sql_, &arguments[0]);
-    const auto to = evaluate(sql_, &arguments[1]);
-    const bool stepped = arguments.size() > 2;
-    const auto step = stepped ? evaluate(sql_, &arguments[2]) : std::optional{1.0};
-    if (from && to) {
-        series_rows_ *= std::abs(*to - *from) / std::max(std::abs(step.value_or(1.0)), 1e-9) + 1;
-        return series_rows_ > limits::sql_series_rows_max ? "dos_rows" : "";
+    const double most = limits::sql_series_rows_max;
+    if (const auto rows = GuardRows::series(sql_, arguments)) {
+        return *rows > most ? "dos_rows" : "";
     }
     // Only the end makes rows: a start may be an epoch, and a larger step makes fewer.
-    const double most = limits::sql_series_rows_max;
     const auto* end = &arguments[1];
-    const auto* call = node(end, "FuncCall");
-    const bool moment =
-        call != nullptr && dotted(base::member(*call, "funcname")).last == "to_timestamp";
+    const auto from = evaluate(sql_, &arguments[0]);
+    const auto to = constants::magnitude(sql_, *end);
+    const bool by_data = has_column(*end);
+    counted_by_columns_ = counted_by_columns_ || by_data;
+    const bool known = to || by_data || asks_target(*end) || constants::moment(sql_, *end);
+    const bool moment = constants::called(*end) == "to_timestamp";
     const bool large = !moment && (has_number_above(sql_, *end, most) || to.value_or(0) > most ||
                                    from.value_or(0) < -most || has_product_above(sql_, *end, most));
-    return large || (stepped && is_fine_interval(arguments[2])) ? "dos_rows" : "";
+    const auto step = arguments.size() > 2 && !evaluate(sql_, &arguments[2])
+                          ? constants::span(sql_, arguments[2])
+                          : std::nullopt;
+    return !known || large || step.value_or(1) < 1 ? "dos_rows" : "";
 }
 
 std::string_view GuardBounds::call(const std::string& function, const Json& call) {
@@ -459,7 +348,7 @@ std::string_view GuardBounds::call(const std::string& function, const Json& call
         return "dos_memory";
     }
     if (function == "format") {
-        const auto text = string_constant((*arguments)[0]);
+        const auto text = constants::text((*arguments)[0]);
         if (!text || (call.contains("func_variadic") && arguments->size() == 1)) {
             return "dos_memory"; // a width that nobody can read here
         }
@@ -473,26 +362,14 @@ std::string_view GuardBounds::call(const std::string& function, const Json& call
     if (function == "power" || function == "pow" || function == "exp") {
         const Json& exponent = arguments->back();
         const auto value = evaluate(sql_, &exponent);
-        const bool huge =
-            value ? *value > limits::sql_exponent_max
-                  : !has_column(exponent) && product(sql_, exponent) > limits::sql_exponent_max;
+        const auto most = value ? *value : constants::magnitude(sql_, exponent).value_or(0);
+        raised_by_columns_ = raised_by_columns_ || has_column(exponent);
+        const bool huge = value || most > 0 ? most > limits::sql_exponent_max
+                                            : !has_column(exponent) && product(sql_, exponent) >
+                                                                           limits::sql_exponent_max;
         return huge ? "dos_cpu" : "";
     }
     return {};
-}
-
-std::string_view
-GuardBounds::select(const Json& select, const std::function<bool(const std::string&)>& is_query) {
-    constexpr int unjoined_max = 2;
-    const auto* from = base::member(select, "fromClause");
-    const auto* where = base::member(select, "whereClause");
-    if (from == nullptr || (where != nullptr && has_column(*where))) {
-        return {};
-    }
-    const int relations = unjoined(*from, [&](const std::string& name) {
-        return !is_query(name) && !guard_data::one_row_view(name);
-    });
-    return relations > unjoined_max ? "dos_rows" : "";
 }
 
 bool GuardBounds::takes_all(const Json& select, std::string_view relation) {

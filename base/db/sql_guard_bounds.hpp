@@ -5,7 +5,6 @@
 
 #include "base/json.hpp"
 
-#include <functional>
 #include <string>
 #include <string_view>
 
@@ -17,9 +16,6 @@ public:
 
     /// "" or the class of attack that a call is.
     std::string_view call(const std::string& function, const base::Json& call);
-    /// For FROM without WHERE: relations that nothing joins; `is_query`: a name is that of a WITH.
-    static std::string_view
-    select(const base::Json& select, const std::function<bool(const std::string&)>& is_query);
     /// The first argument of a call, when it is a constant text; or "".
     static std::string first_text(const base::Json& call);
     /// What only all calls together tell; after them.
@@ -35,11 +31,14 @@ private:
     std::string_view series(const base::Json& arguments);
     std::string_view length(const std::string& function, const base::Json& arguments);
     bool within(const base::Json& node, double most) const;
+    bool has_constant_row(const base::Json& statement, double most) const;
 
     std::string_view sql_;
-    double series_rows_ = 1;        // of all series of the statement, multiplied
-    double longest_ = 1;            // text that one repeat makes
-    bool sized_by_columns_ = false; // a length is what a column says
+    double longest_ = 1; // text that one repeat makes
+    // Columns that say a length, a count of rows, an exponent.
+    bool sized_by_columns_ = false;
+    bool counted_by_columns_ = false;
+    bool raised_by_columns_ = false;
 };
 
 } // namespace interlock::db

@@ -42,16 +42,26 @@ bool allowed_explain_option(std::string_view name);
 
 /// Relations that hold credentials, other people's data or the server's files; "" for none.
 std::string_view secret_relation(std::string_view schema, std::string_view name);
-/// What a field stands behind: `t.f`, where f is most likely a column, or `(x).f`.
-enum class FieldOf { relation, expression };
+/// What a field stands behind: `t.f`, where f is most likely a column, also of what a function
+/// returns, or `(x).f`.
+enum class FieldOf { relation, function, expression };
 /// "" or the class of the function that a field of this name would call.
 std::string_view field_class(std::string_view name, FieldOf of);
 /// Aggregates that keep every row they see.
 bool collecting_aggregate(std::string_view name);
+bool aggregate(std::string_view name);   // functions of windows, too
+bool makes_text(std::string_view name);  // of a length that their second argument says
+bool joins_text(std::string_view name);  // or lists, or documents
+bool splits(std::string_view name);      // one value into rows
+bool asks_target(std::string_view name); // a number or moment that the target tells
+bool many_rows(std::string_view name);   // hundreds, whatever it is called with
 /// Functions whose price or result is that of two texts multiplied.
 bool multiplies_text(std::string_view name);
 /// Whether a setting holds a password, or a command that prints one.
 bool secret_setting(std::string_view name);
+bool begins_secret_setting(std::string_view prefix);
+/// Functions whose result shows a text in another shape, so that nobody recognises it.
+bool reshapes_text(std::string_view name);
 /// Views of one row, which a query may join to anything.
 bool one_row_view(std::string_view name);
 

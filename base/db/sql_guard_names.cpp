@@ -73,7 +73,8 @@ constexpr std::string_view arrays =
 
 constexpr std::string_view json =
     "array_to_json json json_array json_array_elements json_array_elements_text "
-    "json_array_length json_build_array json_build_object json_each json_each_text "
+    "json_array_length json_arrayagg json_exists json_query json_value json_build_array "
+    "json_build_object json_each json_each_text "
     "json_extract_path json_extract_path_text json_object json_object_keys json_populate_record "
     "json_populate_recordset json_scalar json_serialize json_strip_nulls json_to_record "
     "json_to_recordset json_typeof jsonb_array_elements jsonb_array_elements_text "
@@ -176,7 +177,9 @@ constexpr std::string_view extensions =
     "pg_buffercache_pages pg_buffercache_summary pg_buffercache_usage_counts "
     "pg_buffercache_numa_pages pgstattuple pgstattuple_approx pgstatindex pgstatginindex "
     "pgstathashindex pg_relpages pg_freespace pg_visibility pg_visibility_map "
-    "pg_visibility_map_summary hypopg pg_wait_sampling_get_current pg_wait_sampling_get_profile "
+    "pg_visibility_map_summary pg_check_frozen pg_check_visible pgrowlocks pg_qualstats "
+    "pg_qualstats_names pg_store_plans pg_store_plans_info hypopg pg_wait_sampling_get_current "
+    "pg_wait_sampling_get_profile "
     "pg_wait_sampling_get_history pg_stat_monitor pg_stat_monitor_version";
 
 // What PostgreSQL's own drivers ask of it.
@@ -340,16 +343,61 @@ std::string_view field_class(std::string_view name, FieldOf of) {
     if (acting.contains(name)) {
         return family;
     }
-    if (of == FieldOf::expression && costly.contains(name)) {
+    if (of != FieldOf::relation && costly.contains(name)) {
         return name.starts_with("xml") ? "dos_xml" : "dos_cpu";
     }
     return {};
 }
 
 bool collecting_aggregate(std::string_view name) {
+    static const Names names = words({"array_agg string_agg json_agg json_arrayagg jsonb_agg "
+                                      "json_object_agg jsonb_object_agg range_agg "
+                                      "json_agg_strict jsonb_agg_strict"});
+    return names.contains(name);
+}
+
+bool aggregate(std::string_view name) {
+    static const Names names = words({aggregates, "json_arrayagg"});
+    return names.contains(name);
+}
+
+bool makes_text(std::string_view name) {
+    return name == "repeat" || name == "lpad" || name == "rpad";
+}
+
+bool joins_text(std::string_view name) {
     static const Names names =
-        words({"array_agg string_agg json_agg jsonb_agg json_object_agg jsonb_object_agg range_agg "
-               "json_agg_strict jsonb_agg_strict"});
+        words({"concat concat_ws format textcat array_cat array_append array_prepend "
+               "json_build_array json_build_object jsonb_build_array jsonb_build_object "
+               "jsonb_concat"});
+    return names.contains(name);
+}
+
+bool splits(std::string_view name) {
+    static const Names names =
+        words({"unnest string_to_table regexp_split_to_table regexp_matches generate_subscripts "
+               "json_array_elements json_array_elements_text jsonb_array_elements "
+               "jsonb_array_elements_text jsonb_path_query json_each json_each_text jsonb_each "
+               "jsonb_each_text json_object_keys jsonb_object_keys"});
+    return names.contains(name);
+}
+
+bool asks_target(std::string_view name) {
+    static const Names names =
+        words({"current_setting array_length array_upper array_lower cardinality "
+               "json_array_length jsonb_array_length now clock_timestamp statement_timestamp "
+               "transaction_timestamp to_timestamp make_date make_timestamp make_timestamptz "
+               "age length char_length octet_length version current_schemas"});
+    return names.contains(name) || name.starts_with("pg_");
+}
+
+bool many_rows(std::string_view name) {
+    static const Names names =
+        words({"pg_timezone_names pg_timezone_abbrevs pg_get_keywords pg_lock_status "
+               "pg_show_all_settings pg_stat_get_activity pg_get_shmem_allocations "
+               "pg_get_backend_memory_contexts pg_available_extensions "
+               "pg_available_extension_versions pg_get_catalog_foreign_keys pg_get_wait_events "
+               "pg_ls_waldir pg_ls_logdir pg_stat_statements pg_buffercache_pages ts_token_type"});
     return names.contains(name);
 }
 
@@ -361,7 +409,41 @@ bool multiplies_text(std::string_view name) {
 }
 
 bool secret_setting(std::string_view name) {
-    return name == "primary_conninfo" || name == "ssl_passphrase_command";
+    // Settings of no module are made by an application, to hand its functions what they need.
+    constexpr auto words_of_secrets = std::to_array<std::string_view>(
+        {"secret",
+         "jwt",
+         "token",
+         "api_key",
+         "apikey",
+         "password",
+         "passwd",
+         "private_key",
+         "credential"}
+    );
+    const bool own = name.find('.') != std::string_view::npos &&
+                     !name.starts_with("passwordcheck.") && !name.starts_with("credcheck.");
+    return name == "primary_conninfo" || name == "ssl_passphrase_command" ||
+           (own && std::any_of(words_of_secrets.begin(), words_of_secrets.end(), [&](auto word) {
+                return name.find(word) != std::string_view::npos;
+            }));
+}
+
+bool begins_secret_setting(std::string_view prefix) {
+    return std::string_view{"primary_conninfo"}.starts_with(prefix) ||
+           std::string_view{"ssl_passphrase_command"}.starts_with(prefix) ||
+           prefix.find('.') != std::string_view::npos;
+}
+
+bool reshapes_text(std::string_view name) {
+    static const Names names =
+        words({"reverse translate substr substring left right overlay encode convert convert_to "
+               "decode md5 sha224 sha256 sha384 sha512 ascii get_byte get_bit set_byte set_bit "
+               "regexp_match regexp_matches regexp_replace regexp_substr regexp_split_to_array "
+               "regexp_split_to_table split_part string_to_array string_to_table replace btrim "
+               "ltrim rtrim hashtext hashtextextended crc32 crc32c to_tsvector parse_ident "
+               "ts_debug ts_parse ts_lexize unistr"});
+    return names.contains(name);
 }
 
 std::string_view secret_relation(std::string_view schema, std::string_view name) {

@@ -112,14 +112,28 @@ base::Status parse_on_big_stack(Parse& task) {
     return parser.run(task);
 }
 
+/// The parser tells positions in characters, from 1.
+std::size_t byte_of(std::string_view text, int character) {
+    std::size_t at = 0;
+    for (int i = 1; i < character && at < text.size(); ++i) {
+        do {
+            ++at;
+        } while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0U) == 0x80);
+    }
+    return at;
+}
+
 } // namespace
 
-base::Result<Json> parse_sql_tree(std::string_view sql) {
+base::Result<Json> parse_sql_tree(std::string_view sql, std::size_t* error_at) {
     const std::string text{sql};
     Parse task;
     task.sql = text.c_str();
     INTERLOCK_CHECK(parse_on_big_stack(task));
     if (!task.error.empty()) {
+        if (error_at != nullptr) {
+            *error_at = byte_of(sql, task.position);
+        }
         return Error{
             Errc::invalid_input,
             "The statement does not parse: " +

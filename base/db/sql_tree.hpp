@@ -15,7 +15,8 @@ namespace interlock::db {
 
 /// Parses one text that is within the caps (check_sql_caps). invalid_input carries PostgreSQL's
 /// message and position; limit_exceeded: the tree is too deep or too large.
-base::Result<base::Json> parse_sql_tree(std::string_view sql);
+/// `error_at`: set to the byte where the parser stopped.
+base::Result<base::Json> parse_sql_tree(std::string_view sql, std::size_t* error_at = nullptr);
 
 /// Quoted where needed, so that "a.b" in one identifier never looks like b in schema a.
 std::string quote_identifier(const std::string& identifier);

@@ -652,3 +652,687 @@ WITH RECURSIVE blk AS (SELECT a.pid, b.blocker, 1 AS lvl FROM pg_stat_activity a
 WITH RECURSIVE keys AS (SELECT k, v FROM app.orders, jsonb_each(meta) AS e(k, v) UNION ALL SELECT keys.k || '.' || e.key, e.value FROM keys CROSS JOIN LATERAL jsonb_each(keys.v) e) SELECT DISTINCT k FROM keys;
 
 SELECT ts.token, ts.lexemes FROM ts_debug('english', 'x') ts;
+
+select pid, usename, application_name, client_addr, state, wait_event_type, wait_event, now() - query_start as running_for, left(regexp_replace(query, '\s+', ' ', 'g'), 120) as query from pg_stat_activity where state <> 'idle' and backend_type = 'client backend' order by query_start nulls last
+
+select state, count(*), max(now() - state_change) as oldest from pg_stat_activity group by rollup (state) order by 2 desc
+
+select count(*) filter (where state = 'active') as active, count(*) filter (where state like 'idle in transaction%') as idle_in_tx, count(*) as total, current_setting('max_connections')::int as max, round(100.0 * count(*) / current_setting('max_connections')::int, 1) as pct from pg_stat_activity where backend_type = 'client backend'
+
+select pid, pg_blocking_pids(pid) as blockers, cardinality(pg_blocking_pids(pid)) as n from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0
+
+select a.pid, b.pid as blocker, b.state, extract(epoch from clock_timestamp() - l.waitstart)::numeric(12, 1) as waited_s from pg_stat_activity a cross join lateral unnest(pg_blocking_pids(a.pid)) as u(pid) join pg_stat_activity b on b.pid = u.pid left join pg_locks l on l.pid = a.pid and not l.granted
+
+with recursive tree(pid, blocker, depth, path) as (select pid, null::int, 0, array[pid] from pg_stat_activity where cardinality(pg_blocking_pids(pid)) = 0 and pid in (select unnest(pg_blocking_pids(pid)) from pg_stat_activity) union all select a.pid, t.pid, t.depth + 1, t.path || a.pid from tree t join pg_stat_activity a on t.pid = any (pg_blocking_pids(a.pid)) where not a.pid = any (t.path) and t.depth < 10) select repeat('  ', depth) || pid::text as tree, blocker from tree order by path
+
+with recursive chain as (select l.pid, l.locktype, l.relation::regclass as rel, 1 as lvl from pg_locks l where not l.granted union select b.pid, b.locktype, b.relation::regclass, c.lvl + 1 from chain c, pg_locks b where b.granted and b.relation = c.rel and b.pid <> c.pid and c.lvl < 5) search depth first by pid set ord cycle pid set looped using path select * from chain order by ord
+
+select locktype, mode, granted, count(*) from pg_locks group by grouping sets ((locktype, mode, granted), (mode), ()) order by count(*) desc
+
+select l.relation::regclass, l.mode, l.fastpath, a.query from pg_locks l join pg_stat_activity a using (pid) where l.relation is not null and l.mode ilike '%exclusive%' and a.pid != pg_backend_pid()
+
+select coalesce(wait_event_type, 'CPU') as class, coalesce(wait_event, '-') as event, count(*) as sessions, array_agg(distinct datname) filter (where datname is not null) from pg_stat_activity group by 1, 2 having count(*) >= 1 order by 3 desc
+
+select client_addr, application_name, state, sent_lsn, write_lsn, flush_lsn, replay_lsn, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) as lag_bytes, write_lag, flush_lag, replay_lag, sync_state from pg_stat_replication
+
+select pg_is_in_recovery(), case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end as lsn, now() - pg_last_xact_replay_timestamp() as replay_delay
+
+select slot_name, slot_type, active, restart_lsn, pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) as retained, wal_status, safe_wal_size, age(xmin) as xmin_age, age(catalog_xmin) as catalog_xmin_age from pg_replication_slots order by pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) desc nulls last
+
+select slot_name, spill_txns, spill_count, pg_size_pretty(spill_bytes), stream_txns, total_bytes, stats_reset from pg_stat_replication_slots
+
+select subname, pid, received_lsn, latest_end_lsn, latest_end_time, now() - last_msg_receipt_time as silent from pg_stat_subscription
+
+select subname, apply_error_count, sync_error_count from pg_stat_subscription_stats where apply_error_count + sync_error_count > 0
+
+select status, receive_start_lsn, written_lsn, flushed_lsn, received_tli, latest_end_lsn, slot_name, sender_host, sender_port from pg_stat_wal_receiver
+
+select schemaname, relname, n_live_tup, n_dead_tup, round(100.0 * n_dead_tup / greatest(n_live_tup + n_dead_tup, 1), 2) as dead_pct, last_vacuum, last_autovacuum, last_analyze, last_autoanalyze, vacuum_count, autovacuum_count from pg_stat_user_tables where n_dead_tup > 1000 order by n_dead_tup desc limit 20
+
+select s.schemaname, s.relname, n_dead_tup, (coalesce((select split_part(o, '=', 2) from unnest(c.reloptions) o where o like 'autovacuum_vacuum_threshold=%'), current_setting('autovacuum_vacuum_threshold'))::bigint + coalesce((select split_part(o, '=', 2) from unnest(c.reloptions) as o where o like 'autovacuum_vacuum_scale_factor=%'), current_setting('autovacuum_vacuum_scale_factor'))::float8 * c.reltuples)::bigint as threshold from pg_stat_user_tables s join pg_class c on c.oid = s.relid
+
+select datname, age(datfrozenxid) as xid_age, mxid_age(datminmxid) as mxid_age, round(100 * age(datfrozenxid) / 2147483647.0, 2) as pct_to_wraparound, round(100.0 * age(datfrozenxid) / current_setting('autovacuum_freeze_max_age')::bigint, 1) as pct_to_emergency from pg_database order by 2 desc
+
+select c.oid::regclass, greatest(age(c.relfrozenxid), age(t.relfrozenxid)) as age, pg_size_pretty(pg_table_size(c.oid)) from pg_class c left join pg_class t on c.reltoastrelid = t.oid where c.relkind in ('r', 'm') order by 2 desc limit 25
+
+select p.pid, p.datname, p.relid::regclass, p.phase, p.heap_blks_total, p.heap_blks_scanned, round(100.0 * p.heap_blks_scanned / nullif(p.heap_blks_total, 0), 1) as pct, p.index_vacuum_count, p.num_dead_tuples, a.query from pg_stat_progress_vacuum p join pg_stat_activity a using (pid)
+
+select pid, phase, max_dead_tuple_bytes, dead_tuple_bytes, num_dead_item_ids, indexes_total, indexes_processed, delay_time from pg_stat_progress_vacuum
+
+select pid, command, phase, blocks_done, blocks_total, tuples_done, tuples_total, lockers_done, lockers_total, current_locker_pid from pg_stat_progress_create_index
+
+select pid, relid::regclass, phase, sample_blks_total, sample_blks_scanned from pg_stat_progress_analyze
+
+select pid, command, phase, heap_tuples_scanned, heap_blks_total from pg_stat_progress_cluster
+
+select pid, phase, pg_size_pretty(backup_total), pg_size_pretty(backup_streamed), tablespaces_streamed || '/' || tablespaces_total from pg_stat_progress_basebackup
+
+select pid, relid::regclass, command, type, pg_size_pretty(bytes_processed), pg_size_pretty(nullif(bytes_total, 0)), tuples_processed, tuples_excluded, tuples_skipped from pg_stat_progress_copy
+
+select checkpoints_timed, checkpoints_req, round(100.0 * checkpoints_req / nullif(checkpoints_timed + checkpoints_req, 0), 1) as req_pct, pg_size_pretty(buffers_checkpoint * current_setting('block_size')::bigint) as by_checkpoint, pg_size_pretty(buffers_backend * 8192) from pg_stat_bgwriter
+
+select num_timed, num_requested, num_done, write_time, sync_time, buffers_written, slru_written, stats_reset from pg_stat_checkpointer
+
+select backend_type, object, context, reads, read_time, writes, write_time, writebacks, extends, hits, evictions, reuses, fsyncs from pg_stat_io where coalesce(reads, 0) + coalesce(writes, 0) > 0 order by reads desc nulls last
+
+select backend_type, context, read_bytes, pg_size_pretty(write_bytes), extend_bytes, round((hits / nullif(hits + reads, 0)::numeric) * 100, 2) as hit_pct from pg_stat_io where object = 'relation'
+
+select wal_records, wal_fpi, pg_size_pretty(wal_bytes) as wal, wal_buffers_full, wal_write, wal_sync, wal_write_time, stats_reset from pg_stat_wal
+
+select name, blks_zeroed, blks_hit, blks_read, blks_written, blks_exists, flushes, truncates from pg_stat_slru order by blks_read desc
+
+select archived_count, last_archived_wal, last_archived_time, failed_count, last_failed_wal, last_failed_time, now() - last_archived_time as since from pg_stat_archiver
+
+select prefetch, hit, skip_init, skip_new, skip_fpw, skip_rep, wal_distance, block_distance, io_depth from pg_stat_recovery_prefetch
+
+select datname, numbackends, xact_commit, xact_rollback, blks_read, blks_hit, temp_files, pg_size_pretty(temp_bytes), deadlocks, checksum_failures, sessions_abandoned, sessions_fatal, sessions_killed from pg_stat_database where datname is not null
+
+select datname, confl_tablespace, confl_lock, confl_snapshot, confl_bufferpin, confl_deadlock from pg_stat_database_conflicts
+
+select sum(blks_hit)::numeric / nullif(sum(blks_hit) + sum(blks_read), 0) as hit_ratio from pg_stat_database
+
+select relname, heap_blks_read, heap_blks_hit, idx_blks_read, toast_blks_read, case when heap_blks_hit + heap_blks_read > 0 then round(heap_blks_hit::numeric / (heap_blks_hit + heap_blks_read), 4) end as ratio from pg_statio_user_tables order by heap_blks_read desc limit 15
+
+select schemaname || '.' || relname as tbl, indexrelname, idx_scan, idx_tup_read, idx_tup_fetch, pg_size_pretty(pg_relation_size(indexrelid)) from pg_stat_user_indexes where idx_scan < 50 order by pg_relation_size(indexrelid) desc
+
+select i.indexrelid::regclass, s.idx_scan, s.last_idx_scan from pg_stat_all_indexes s join pg_index i using (indexrelid) where not i.indisunique and s.idx_scan = 0 and not exists (select 1 from pg_constraint c where c.conindid = i.indexrelid)
+
+select indrelid::regclass as tbl, array_agg(indexrelid::regclass) as dup from pg_index group by indrelid, indkey::text, indclass::text, coalesce(pg_get_expr(indexprs, indrelid), ''), coalesce(pg_get_expr(indpred, indrelid), '') having count(*) > 1
+
+select a.indexrelid::regclass as shorter, b.indexrelid::regclass as longer from pg_index a join pg_index b on a.indrelid = b.indrelid and a.indexrelid <> b.indexrelid and b.indkey::text like a.indkey::text || ' %' where a.indpred is null
+
+select c.relname, i.indisvalid, i.indisready, i.indislive from pg_index i join pg_class c on c.oid = i.indexrelid where not (i.indisvalid and i.indisready and i.indislive)
+
+select conrelid::regclass, conname, pg_get_constraintdef(oid) from pg_constraint c where contype = 'f' and not exists (select from pg_index i where i.indrelid = c.conrelid and (i.indkey::int2[])[0:cardinality(c.conkey) - 1] @> c.conkey)
+
+select conrelid::regclass, conname, convalidated, contype from pg_constraint where not convalidated
+
+select relname, seq_scan, seq_tup_read, idx_scan, seq_tup_read / nullif(seq_scan, 0) as avg_rows, last_seq_scan from pg_stat_user_tables where seq_scan > 0 order by seq_tup_read desc fetch first 10 rows only
+
+select relname, n_tup_ins, n_tup_upd, n_tup_hot_upd, n_tup_newpage_upd, n_tup_del, round(100.0 * n_tup_hot_upd / nullif(n_tup_upd, 0), 1) as hot_pct from pg_stat_all_tables order by n_tup_upd desc limit 10
+
+select relid::regclass, total_vacuum_time, total_autovacuum_time, total_analyze_time from pg_stat_all_tables order by total_autovacuum_time desc nulls last limit 5
+
+select queryid, calls, round(total_exec_time::numeric, 1) as total_ms, round(mean_exec_time::numeric, 3) as mean_ms, stddev_exec_time, rows, shared_blks_hit, shared_blks_read, temp_blks_written, wal_bytes, left(query, 200) from pg_stat_statements order by total_exec_time desc limit 20
+
+select userid::regrole, dbid, queryid, toplevel, plans, total_plan_time, jit_functions, jit_generation_time, blk_read_time + blk_write_time as io_ms from pg_stat_statements where calls > 100
+
+select sum(total_exec_time) over (order by total_exec_time desc rows between unbounded preceding and current row) / sum(total_exec_time) over () as cumulative, queryid from pg_stat_statements order by total_exec_time desc limit 50
+
+select dealloc, stats_reset, now() - stats_reset as since from pg_stat_statements_info
+
+select shared_blk_read_time, local_blk_write_time, temp_blk_read_time, stats_since, minmax_stats_since, parallel_workers_to_launch from pg_stat_statements limit 3
+
+select name, setting, unit, source, sourcefile, sourceline, pending_restart from pg_settings where source not in ('default', 'override') order by name
+
+select name, setting, boot_val, reset_val from pg_settings where setting is distinct from boot_val and context <> 'internal'
+
+select name, case unit when '8kB' then pg_size_pretty(setting::bigint * 8192) when 'kB' then pg_size_pretty(setting::bigint * 1024) when 'MB' then pg_size_pretty(setting::bigint << 20) else setting || coalesce(unit, '') end as value from pg_settings where category ~ 'Memory|Resource' and vartype = 'integer'
+
+select name, setting from pg_settings where name like 'wal%' or name ~ '^(checkpoint|archive|max_wal)'
+
+select name, setting from pg_settings where pending_restart
+
+show work_mem
+
+show all
+
+select current_setting('shared_buffers'), current_setting('effective_cache_size', true), pg_size_bytes(current_setting('shared_buffers')) / 1024 / 1024 as mb
+
+select string_agg(name || ' = ' || quote_literal(setting), E'\n' order by name) from pg_settings where source = 'configuration file'
+
+select setdatabase, d.datname, setrole::regrole, unnest(setconfig) as setting from pg_db_role_setting s left join pg_database d on d.oid = s.setdatabase
+
+select datname, pg_size_pretty(pg_database_size(datname)) from pg_database where datallowconn order by pg_database_size(oid) desc
+
+select n.nspname, c.relname, c.relkind, pg_size_pretty(pg_total_relation_size(c.oid)) as total, pg_size_pretty(pg_relation_size(c.oid, 'main')) as main, pg_size_pretty(pg_relation_size(c.oid, 'fsm')) as fsm, pg_size_pretty(pg_relation_size(c.oid, 'vm')) as vm, pg_size_pretty(pg_indexes_size(c.oid)) as idx, pg_size_pretty(pg_total_relation_size(c.reltoastrelid)) as toast from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = any ('{r,m,p}') and n.nspname not in ('pg_catalog', 'information_schema') order by pg_total_relation_size(c.oid) desc limit 30
+
+select spcname, pg_size_pretty(pg_tablespace_size(oid)), pg_tablespace_location(oid), spcoptions from pg_tablespace
+
+select schemaname, sum(pg_total_relation_size(quote_ident(schemaname) || '.' || quote_ident(tablename)))::bigint as bytes from pg_tables group by schemaname
+
+select relname, reltuples::bigint, relpages, relallvisible, relallfrozen, round(100.0 * relallvisible / nullif(relpages, 0), 1) as vis_pct from pg_class where relkind = 'r' and relpages > 0 order by relpages desc limit 10
+
+select schemaname, sequencename, last_value, max_value, increment_by, cycle, round(100.0 * last_value / max_value, 2) as used_pct from pg_sequences where last_value is not null order by 7 desc
+
+select seqrelid::regclass, format_type(seqtypid, null), seqmax, pg_sequence_last_value(seqrelid) from pg_sequence
+
+select d.refobjid::regclass as tbl, a.attname, d.objid::regclass as seq from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid where d.classid = 'pg_class'::regclass and d.deptype in ('a', 'i') and d.refclassid = 'pg_class'::regclass
+
+select inhparent::regclass as parent, count(*) as partitions, sum(pg_total_relation_size(inhrelid)) as bytes from pg_inherits group by inhparent
+
+select relid, parentrelid, isleaf, level from pg_partition_tree('app.events')
+
+select c.oid::regclass, pg_get_expr(c.relpartbound, c.oid) as bound, pg_get_partkeydef(i.inhparent) from pg_class c join pg_inherits i on i.inhrelid = c.oid where c.relispartition
+
+select pg_partition_root('app.events_2026_01'), array(select relid::regclass from pg_partition_ancestors('app.events_2026_01'))
+
+select schemaname, funcname, calls, total_time, self_time, round((total_time / nullif(calls, 0))::numeric, 3) from pg_stat_user_functions order by self_time desc limit 10
+
+select gid, prepared, owner, database, now() - prepared as age, transaction from pg_prepared_xacts order by prepared
+
+select pubname, puballtables, pubinsert, pubupdate, pubdelete, pubviaroot from pg_publication
+
+select * from pg_publication_tables order by pubname, schemaname, tablename
+
+select oid, subname, subenabled, subslotname, subpublications, subsynccommit, substream, subtwophasestate, subdisableonerr from pg_subscription
+
+select srrelid::regclass, srsubstate, srsublsn from pg_subscription_rel where srsubstate <> 'r'
+
+select extname, extversion, nspname, default_version, extversion is distinct from default_version as outdated from pg_extension e join pg_namespace n on n.oid = e.extnamespace left join pg_available_extensions a on a.name = e.extname
+
+select rolname, rolsuper, rolreplication, rolbypassrls, rolconnlimit, rolvaliduntil, rolvaliduntil < now() + interval '7 days' as expires_soon from pg_roles where rolcanlogin
+
+select r.rolname, array(select b.rolname from pg_auth_members m join pg_roles b on m.roleid = b.oid where m.member = r.oid) as member_of from pg_roles r where r.rolname !~ '^pg_'
+
+select grantee::regrole, privilege_type, is_grantable from pg_class c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) where c.oid = 'app.orders'::regclass
+
+select table_schema, table_name, column_name, data_type, is_nullable, column_default from information_schema.columns where table_schema = 'app' order by table_name, ordinal_position
+
+select tc.constraint_name, kcu.column_name, ccu.table_name as foreign_table from information_schema.table_constraints tc join information_schema.key_column_usage kcu using (constraint_schema, constraint_name) join information_schema.constraint_column_usage ccu using (constraint_schema, constraint_name) where tc.constraint_type = 'FOREIGN KEY'
+
+select grantee, table_name, string_agg(privilege_type, ',' order by privilege_type) from information_schema.role_table_grants group by 1, 2
+
+select routine_schema, routine_name, data_type from information_schema.routines where routine_schema not in ('pg_catalog', 'information_schema')
+
+select trigger_name, event_manipulation, event_object_table, action_timing from information_schema.triggers
+
+select schema_name, schema_owner from information_schema.schemata
+
+select tgrelid::regclass, tgname, tgenabled, pg_get_triggerdef(oid, true) from pg_trigger where not tgisinternal
+
+select n.nspname, p.proname, pg_get_function_identity_arguments(p.oid), prokind, provolatile, prosecdef, l.lanname from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang where n.nspname not like 'pg\_%' escape '\' and n.nspname <> 'information_schema'
+
+select polrelid::regclass, polname, polcmd, pg_get_expr(polqual, polrelid) from pg_policy
+
+select schemaname, tablename, policyname, permissive, roles, cmd, qual from pg_policies
+
+select schemaname, viewname, viewowner, definition from pg_views where schemaname not in ('pg_catalog', 'information_schema')
+
+select matviewname, ispopulated, hasindexes from pg_matviews
+
+select tablename, attname, null_frac, avg_width, n_distinct, correlation from pg_stats where schemaname = 'app' and abs(correlation) < 0.3
+
+select attrelid::regclass, attname, attstattarget, attoptions, attstorage, attcompression from pg_attribute where attnum > 0 and not attisdropped and (attstattarget >= 0 or attoptions is not null)
+
+select stxname, stxrelid::regclass, stxkeys, stxkind, pg_get_statisticsobjdef(oid) from pg_statistic_ext
+
+select datname, datcollate, datctype, datcollversion, pg_database_collation_actual_version(oid) as actual from pg_database where datcollversion is distinct from pg_database_collation_actual_version(oid)
+
+select collname, collprovider, collversion, pg_collation_actual_version(oid) from pg_collation where collversion <> pg_collation_actual_version(oid)
+
+select pid, ssl, version, cipher, bits, client_dn from pg_stat_ssl join pg_stat_activity using (pid) where ssl
+
+select pid, gss_authenticated, encrypted from pg_stat_gssapi
+
+select name, statement, prepare_time, parameter_types, from_sql, generic_plans, custom_plans from pg_prepared_statements
+
+select name, is_holdable, is_binary, is_scrollable, creation_time from pg_cursors
+
+select name, size, allocated_size from pg_shmem_allocations order by allocated_size desc limit 20
+
+select name, pg_size_pretty(total_bytes), total_nblocks, free_bytes, used_bytes from pg_backend_memory_contexts order by total_bytes desc limit 10
+
+select type, name, description from pg_wait_events where type = 'IO'
+
+select pid, io_id, operation, state, off, length, target_desc from pg_aios
+
+select pid, wait_event, count(*) from generate_series(1, 5) g, pg_stat_activity group by 1, 2
+
+select pg_postmaster_start_time(), now() - pg_postmaster_start_time() as uptime, pg_conf_load_time(), version(), current_setting('server_version_num')::int / 10000 as major
+
+select * from pg_control_checkpoint()
+
+select checkpoint_lsn, redo_lsn, timeline_id, next_xid, oldest_xid, oldest_multi_xid, checkpoint_time, now() - checkpoint_time as since from pg_control_checkpoint()
+
+select system_identifier, pg_control_version, catalog_version_no, pg_control_last_modified from pg_control_system()
+
+select max_connections_setting, max_worker_processes_setting, wal_level_setting from (select max_connections as max_connections_setting, max_worker_processes as max_worker_processes_setting, wal_level as wal_level_setting from pg_control_recovery() as r(max_connections, max_worker_processes, wal_level)) s
+
+select count(*) as files, pg_size_pretty(sum(size)) as total, min(modification), max(modification) from pg_ls_waldir()
+
+select count(*) from pg_ls_archive_statusdir() where name like '%.ready'
+
+select name, pg_size_pretty(size), modification from pg_ls_logdir() order by modification desc limit 5
+
+select pg_walfile_name(pg_current_wal_lsn()), (pg_walfile_name_offset(pg_current_wal_lsn())).*
+
+select pg_current_wal_lsn() - '0/0'::pg_lsn as bytes_since_start
+
+select pg_current_snapshot(), pg_snapshot_xmin(pg_current_snapshot()), pg_snapshot_xmax(pg_current_snapshot())
+
+select max(age(backend_xmin)) as oldest_xmin, max(age(backend_xid)) from pg_stat_activity
+
+select 'slot' as holder, slot_name::text as who, age(xmin) from pg_replication_slots where xmin is not null union all select 'backend', pid::text, age(backend_xmin) from pg_stat_activity where backend_xmin is not null union all select 'prepared', gid, age(transaction) from pg_prepared_xacts union all select 'standby', application_name, age(backend_xmin) from pg_stat_replication order by 3 desc nulls last limit 10
+
+select usename, count(*) over (partition by usename) as by_user, rank() over (order by backend_start), lag(query_start) over w, first_value(state) over w, ntile(4) over w from pg_stat_activity window w as (partition by usename order by backend_start)
+
+select date_trunc('hour', backend_start) as h, count(*), percentile_disc(0.5) within group (order by now() - backend_start) as median_age, mode() within group (order by state) from pg_stat_activity group by 1
+
+select percentile_cont(array[0.5, 0.95, 0.99]) within group (order by extract(epoch from now() - xact_start)) from pg_stat_activity where xact_start is not null
+
+select width_bucket(extract(epoch from now() - query_start), 0, 60, 6) as bucket, count(*), numrange(min(extract(epoch from now() - query_start)), max(extract(epoch from now() - query_start)), '[]') from pg_stat_activity group by 1 order by 1
+
+select to_char(now(), 'YYYY-MM-DD"T"HH24:MI:SS.MSOF'), to_char(1234567.891, 'FM9,999,999.00'), to_char(interval '90 minutes', 'HH24:MI')
+
+select jsonb_build_object('pid', pid, 'state', state, 'age_s', extract(epoch from now() - query_start)) from pg_stat_activity
+
+select jsonb_agg(to_jsonb(t) - 'query') from (select pid, query, state from pg_stat_activity limit 5) t
+
+select row_to_json(d) from pg_stat_database d where datname = current_database()
+
+select json_object_agg(name, setting) from pg_settings where name in ('work_mem', 'shared_buffers')
+
+select key, value from jsonb_each_text((select to_jsonb(b) from pg_stat_bgwriter b))
+
+select k, v from pg_stat_database d cross join lateral jsonb_each(to_jsonb(d)) as e(k, v) where d.datname = current_database() and jsonb_typeof(v) = 'number'
+
+select ord, opt from pg_class c, unnest(c.reloptions) with ordinality as o(opt, ord) where c.relname = 'orders'
+
+select (regexp_matches(query, 'from\s+([a-z_.]+)', 'gi'))[1] as tbl, count(*) from pg_stat_activity group by 1
+
+select regexp_count(query, 'join', 1, 'i'), regexp_substr(query, '^\w+'), regexp_instr(query, 'where') from pg_stat_activity
+
+select string_to_array(current_setting('shared_preload_libraries'), ','), unnest(string_to_array(current_setting('search_path'), ', '))
+
+select format('%s.%I (%L)', n.nspname, c.relname, c.relkind) from pg_class c join pg_namespace n on c.relnamespace = n.oid limit 5
+
+select pg_describe_object(classid, objid, objsubid), deptype from pg_depend where refobjid = 'app.orders'::regclass
+
+select (pg_identify_object(classid, objid, objsubid)).* from pg_depend where refobjid = 'app.orders'::regclass limit 5
+
+select obj_description('app.orders'::regclass, 'pg_class'), col_description('app.orders'::regclass, 1), shobj_description(oid, 'pg_database') from pg_database
+
+select attname, format_type(atttypid, atttypmod), pg_get_expr(d.adbin, d.adrelid) from pg_attribute a left join pg_attrdef d on (a.attrelid, a.attnum) = (d.adrelid, d.adnum) where attrelid = to_regclass('app.orders') and attnum > 0
+
+select relname from pg_class where oid = any (array['pg_class'::regclass, 'pg_proc'::regclass]::oid[])
+
+select has_table_privilege('interlock_diag', 'app.orders', 'select'), has_database_privilege(current_database(), 'connect'), pg_has_role('pg_monitor', 'usage')
+
+select t.typname, e.enumlabel, e.enumsortorder from pg_enum e join pg_type t on t.oid = e.enumtypid order by 1, 3
+
+select explain.* from (values (1, 'a'), (2, 'b')) as explain(id, label)
+
+values (current_database(), current_user, inet_server_addr(), inet_server_port())
+
+table pg_stat_database
+
+explain select * from app.orders where id = 1
+
+explain (verbose, costs off, format yaml) select count(*) from app.orders o join app.customers c on c.id = o.customer_id where o.created_at > now() - interval '1 day'
+
+explain (generic_plan) select * from app.orders where id = $1
+
+explain (analyze false, buffers, settings, wal off, summary, memory) select 1
+
+select count(*) from (select distinct client_addr from pg_stat_activity)
+
+select * from (values (1, 'a'), (2, 'b'))
+
+select datname, n from (select datname, count(*) as n from pg_stat_activity group by datname) where n > 1_0
+
+select pg_size_pretty(1_073_741_824::bigint), 0x1F, 0b1010, 0o777, 1_000.5, 1e1_0
+
+select relname from pg_class where pg_relation_size(oid) > 0x100000
+
+select any_value(state), datname from pg_stat_activity group by datname
+
+select system_user, current_user, session_user, current_role, current_catalog, current_schema
+
+select now() at time zone 'UTC', now() at local, timezone('Europe/Zurich', now())
+
+select json_object('pid': pid, 'state': state) from pg_stat_activity
+
+select json_object('pid' value pid, 'state' value state returning jsonb) from pg_stat_activity
+
+select json_arrayagg(relname order by relname) from pg_class
+
+select json_objectagg(relname : relpages) from pg_class
+
+select json_query(payload, '$.items') from app.events
+
+select json_exists(payload, '$.x') from app.events
+
+select json_scalar(1), json('{}'), json_serialize('{}')
+
+select array_sample(array[1, 2, 3], 2), array_shuffle(array[1, 2]), array_sort(array[3, 1]), array_reverse(array[1, 2])
+
+select random(1, 10), random_normal(), erf(1.0), gamma(5), lgamma(5), crc32('a'::bytea), casefold('A'), reverse('abc'::bytea)
+
+select to_bin(10), to_oct(8), to_hex(255), unicode_assigned('a'), uuidv7(), uuid_extract_timestamp(gen_random_uuid())
+
+select date_add(now(), interval '1 day', 'UTC'), date_subtract(now(), interval '1 day'), date_bin('15 minutes', now(), '2001-01-01'), date_trunc('day', now(), 'UTC')
+
+select pg_get_acl('pg_class'::regclass, 1259, 0), pg_basetype('pg_catalog.int4'::regtype), to_regtypemod('varchar(10)')
+
+select has_parameter_privilege('work_mem', 'set'), pg_settings_get_flags('work_mem'), pg_stat_have_stats('database', 1, 0)
+
+select * from pg_stat_get_backend_io(pg_backend_pid())
+
+select * from pg_stat_get_backend_wal(pg_backend_pid())
+
+select inherited, invalidation_reason, inactive_since, two_phase, failover, synced from pg_replication_slots
+
+select t.relname, l.waitstart from pg_locks l join pg_class t on t.oid = l.relation where waitstart < now() - interval '5 s'
+
+select * from pg_available_wal_summaries(), pg_get_wal_summarizer_state()
+
+select pg_xact_commit_timestamp(xmin) from app.orders limit 1
+
+select * from pgstattuple('app.orders')
+
+select * from pgstattuple_approx('app.orders'::regclass)
+
+select * from pgstatindex('app.orders_pkey')
+
+select leaf_fragmentation, avg_leaf_density from pgstatindex('app.orders_pkey'::regclass)
+
+select c.relname, count(*) * 8192 as bytes from pg_buffercache b join pg_class c on b.relfilenode = pg_relation_filenode(c.oid) and b.reldatabase in (0, (select oid from pg_database where datname = current_database())) group by 1 order by 2 desc limit 10
+
+select * from pg_buffercache_summary()
+
+select * from pg_buffercache_usage_counts()
+
+select usagecount, count(*), count(*) filter (where isdirty) from pg_buffercache group by 1
+
+select * from pg_visibility_map_summary('app.orders')
+
+select blkno, all_visible, all_frozen from pg_visibility_map('app.orders') where not all_visible limit 5
+
+select count(*), avg(avail) from pg_freespace('app.orders')
+
+select * from pg_check_frozen('app.orders')
+
+select locked_row, locker, multi, xids, modes, pids from pgrowlocks('app.orders')
+
+select event_type, event, sum(count) from pg_wait_sampling_profile group by 1, 2 order by 3 desc
+
+select * from pg_wait_sampling_current
+
+select * from pg_stat_kcache order by exec_user_time desc limit 5
+
+select query, reads, writes, exec_user_time from pg_stat_kcache_detail
+
+select * from hypopg_list_indexes
+
+select hypopg_list_indexes.index_name from hypopg_list_indexes
+
+select * from hypopg()
+
+select bucket, query, calls, total_exec_time from pg_stat_monitor
+
+select relation, attnum, occurences from pg_qualstats limit 5
+
+select * from cron.job_run_details order by start_time desc limit 5
+
+select hypertable_name, num_chunks from timescaledb_information.hypertables
+
+with w as materialized (select now() as t), l as not materialized (select * from pg_locks) select w.t, l.* from w, l
+
+with constants as (select current_setting('block_size')::numeric as bs, 23 as hdr, 8 as ma), t as (select oid, relpages from pg_class) select t.oid::regclass, t.relpages * bs from t, constants
+
+with c as (select current_setting('block_size')::int bs), h as (select 24 as h), m as (select 8 as ma), x as (select count(*) n from pg_class) select * from c, h, m, x, pg_stat_bgwriter b, pg_stat_archiver a, pg_stat_database d where d.datname = current_database()
+
+select s.n, pg_stat_get_backend_pid(s.backendid) as pid, pg_stat_get_backend_activity(s.backendid) from (select backendid, 1 as n from pg_stat_get_backend_idset() as backendid) s
+
+select pg_stat_get_live_tuples(c.oid), pg_stat_get_dead_tuples(c.oid), pg_stat_get_blocks_fetched(c.oid) from pg_class c where relkind = 'r'
+
+select d.datname, r.rolname from pg_database d cross join pg_roles r where has_database_privilege(r.oid, d.oid, 'connect') and r.rolcanlogin
+
+select n.nspname, r.rolname, has_schema_privilege(r.rolname, n.nspname, 'create') from pg_namespace n, pg_roles r where r.rolcanlogin and n.nspname = 'public'
+
+select a.name, a.setting as primary_value, b.setting from pg_settings a join pg_settings b on a.name = b.name where a.unit is not null
+
+select (select setting from pg_settings where name = 'max_connections')::int - (select count(*) from pg_stat_activity) - (select setting::int from pg_settings where name = 'superuser_reserved_connections') as free
+
+select m.max, u.used, s.res, m.max - u.used - s.res as free from (select setting::int max from pg_settings where name = 'max_connections') m, (select count(*) used from pg_stat_activity) u, (select setting::int res from pg_settings where name = 'superuser_reserved_connections') s, (select 1) k
+
+select mc.setting, sb.setting, wm.setting, mw.setting from pg_settings mc, pg_settings sb, pg_settings wm, pg_settings mw where mc.name = 'max_connections' and sb.name = 'shared_buffers' and wm.name = 'work_mem' and mw.name = 'maintenance_work_mem'
+
+select 'x' from pg_class c, pg_namespace n, pg_am a, pg_roles r where n.oid = c.relnamespace and a.oid = c.relam and r.oid = c.relowner
+
+select nspname, relname, conname from pg_class, pg_namespace, pg_constraint where relnamespace = pg_namespace.oid and conrelid = pg_class.oid
+
+select relname, attname, typname from pg_class, pg_attribute, pg_type where attrelid = pg_class.oid and atttypid = pg_type.oid and attnum > 0
+
+select nspname, relname, attname from pg_namespace n, pg_class c, pg_attribute a where relnamespace = n.oid and attrelid = c.oid
+
+select pg_size_pretty(sum(pg_database_size(oid))) from pg_database
+
+select now() - interval '1 hour' * 24, interval '1 day' / 2, justify_interval(interval '36 hours'), make_interval(hours => 3)
+
+select g.day::date, count(o.id) from generate_series(current_date - 7, current_date, interval '1 day') g(day) left join app.orders o on o.created_at >= g.day and o.created_at < g.day + interval '1 day' group by 1 order by 1
+
+select h, count(a.pid) from generate_series(now() - interval '24 hours', now(), '1 hour') h left join pg_stat_activity a on a.backend_start between h and h + interval '1 hour' group by h
+
+select ts, lead(ts) over (order by ts) - ts from generate_series(timestamptz '2026-01-01', timestamptz '2026-01-02', interval '5 min') ts
+
+select generate_subscripts(indkey, 1) from pg_index limit 3
+
+select i, indkey[i] from pg_index, generate_series(0, indnatts - 1) i
+
+select attname from pg_index ix, generate_series(0, current_setting('max_index_keys')::int - 1) as k, pg_attribute a where a.attrelid = ix.indrelid and a.attnum = ix.indkey[k]
+
+select c.relname, pg_stat_get_numscans(c.oid), pg_stat_get_tuples_returned(c.oid) from pg_class c order by 2 desc limit 5
+
+select case when current_setting('server_version_num')::int >= 140000 then 'new' else 'old' end
+
+select not pg_is_in_recovery() as primary, pg_is_wal_replay_paused() from (select 1) x where pg_is_in_recovery()
+
+select extract(epoch from (now() - pg_last_xact_replay_timestamp()))::int as seconds
+
+select coalesce(round(extract(epoch from max(now() - xact_start))::numeric), 0) from pg_stat_activity where state in ('idle in transaction', 'active') and pid <> pg_backend_pid()
+
+select count(*) from pg_stat_activity where wait_event_type = 'Lock' and now() - state_change > interval '30 seconds'
+
+select coalesce(sum(case when mode = 'AccessExclusiveLock' then 1 else 0 end), 0) as ael from pg_locks
+
+select unnest(array['a', 'b']) as k, unnest(array[1, 2]) as v
+
+select * from unnest(array['a', 'b'], array[1, 2]) with ordinality as t(k, v, n)
+
+select * from rows from (unnest(array[1, 2]), generate_series(10, 12)) as t(a, b)
+
+select string_agg(distinct usename::text, ', ' order by usename::text) from pg_stat_activity
+
+select array_agg(pid order by query_start desc nulls last) from pg_stat_activity
+
+select bool_or(granted), bool_and(granted), every(fastpath), bit_or(1) from pg_locks
+
+select corr(idx_scan, seq_scan), regr_slope(n_dead_tup, n_live_tup), stddev_samp(n_dead_tup), variance(n_live_tup) from pg_stat_user_tables
+
+select md5(query), length(query), octet_length(query), hashtext(query) from pg_stat_activity
+
+select substring(query from 'from ([a-z_]+)'), substring(query for 20), overlay('abc' placing 'x' from 2), position('a' in 'bab'), trim(both ' ' from ' x '), initcap('a b'), translate('abc', 'ab', 'xy') from pg_stat_activity
+
+select lower(left(query, 6)) as verb, count(*) from pg_stat_statements group by 1 order by 2 desc
+
+select 'a' ~ '^[a-z]{1,3}$', 'abc' similar to '%(b|d)%', 'abc' like 'a_c' escape '!', 'A' ilike 'a', 'a' !~* 'B'
+
+select inet '10.0.0.1' << inet '10.0.0.0/8', host(client_addr), masklen(client_addr), family(client_addr) from pg_stat_activity where client_addr is not null
+
+select int4range(1, 5) @> 3, daterange(current_date, null) && daterange('2026-01-01', '2026-02-01'), tstzrange(now(), now() + interval '1 h', '[)')
+
+select '{"a": {"b": 1}}'::jsonb #>> '{a,b}', '{"a": 1}'::jsonb @> '{"a": 1}', jsonb_path_query('{"a":[1,2]}', '$.a[*] ? (@ > 1)'), ('{"x": [1]}'::jsonb)['x'][0]
+
+select row(1, 2) < row(1, 3), (1, 2) = (1, 2), row(1, null) is not null, (select 1, 2) = (1, 2)
+
+select case when true then 1 else 2 end, nullif(1, 2), greatest(1, 2, 3), least(1, 2), coalesce(null, 1), 1 is distinct from 2, true is not unknown
+
+select cast('1' as integer), '1'::int8, int4 '5', date '2026-01-01', timestamp 'now', interval '1' day, b'101', x'ff', e'\t', u&'\0041', $$text$$, $t$x$t$
+
+select 5 / 2, 5 % 2, 5 & 3, 5 | 3, 5 # 3, ~5, 5 << 2, 5 >> 1, |/ 25.0, ||/ 27.0, @ -5, 2 ^ 3
+
+select 'pg_class'::regclass::oid, 'now'::regproc, 'sum(int4)'::regprocedure, 'postgres'::regrole, 'int4'::regtype, 'pg_catalog'::regnamespace, '+(int4,int4)'::regoperator, 'english'::regconfig
+
+select oid, * from pg_type where typtype = 'e' and typname collate "C" > 'a' order by typname collate "default" using <
+
+select tableoid::regclass, ctid, xmin, xmax, cmin, cmax from app.orders limit 1
+
+select (ctid::text::point)[0]::bigint as block, count(*) from app.orders group by 1 limit 10
+
+select count(*) from app.orders tablesample system (1) repeatable (42)
+
+select count(*) from app.orders tablesample bernoulli (0.5)
+
+select distinct on (datname) datname, pid, query_start from pg_stat_activity order by datname, query_start desc
+
+select pid from pg_stat_activity except select pid from pg_locks intersect all select pid from pg_stat_ssl order by 1 limit 5 offset 1
+
+select relname from pg_class order by relpages desc fetch first 5 rows with ties
+
+select grouping(datname, usename), datname, usename, count(*) from pg_stat_activity group by cube (datname, usename) having count(*) > 1
+
+select sum(n_dead_tup) over (order by relname groups between 1 preceding and 1 following exclude ties) from pg_stat_user_tables
+
+select * from pg_stat_activity a natural join pg_stat_ssl s
+
+select * from pg_class c left join lateral (select count(*) from pg_attribute a where a.attrelid = c.oid and attnum > 0) x(n) on true limit 5
+
+select exists (select from pg_stat_replication), not exists (select 1 from pg_replication_slots where not active), 1 in (select 1), array(select pid from pg_stat_activity)
+
+select q.*, pg_size_pretty(q.b) from (select oid::regclass as t, pg_relation_size(oid) as b from pg_class where relkind = 'r') as q where q.b > (select avg(pg_relation_size(oid)) from pg_class where relkind = 'r')
+
+select power(1024, 3), exp(1), ln(10), log(2, 8), sqrt(2), round(1.005, 2), trunc(1.9), ceil(1.1), floor(1.9), sign(-1), mod(5, 2), gcd(4, 6), pi()
+
+select rpad(relname, 30, '.') || lpad(relpages::text, 10) from pg_class limit 5
+
+select repeat('#', least(50, (pg_relation_size(oid) / 8192)::int)) from pg_class limit 5
+
+select repeat('=', (100 * blks_hit / nullif(blks_hit + blks_read, 0))::int / 2) from pg_stat_database
+
+select pg_typeof(now()), pg_column_size(query), pg_collation_for('a') from pg_stat_activity limit 1
+
+select pg_encoding_to_char(encoding), datistemplate, datallowconn, datconnlimit from pg_database
+
+select amname, amtype from pg_am
+
+select castsource::regtype, casttarget::regtype, castcontext from pg_cast limit 5
+
+select evtname, evtevent, evtenabled from pg_event_trigger
+
+select srvname, srvtype, srvversion from pg_foreign_server
+
+select ftrelid::regclass, ftserver from pg_foreign_table
+
+select fdwname from pg_foreign_data_wrapper
+
+select lanname, lanpltrusted from pg_language
+
+select count(*) from pg_largeobject_metadata
+
+select roident, roname from pg_replication_origin
+
+select local_id, external_id, remote_lsn from pg_replication_origin_status
+
+select * from pg_timezone_names where name like 'Europe/%' limit 3
+
+select word, catcode from pg_get_keywords() where catcode = 'R' limit 3
+
+select * from pg_seclabels limit 1
+
+select * from pg_rules where schemaname = 'app'
+
+select * from pg_user
+
+select * from pg_group
+
+select * from pg_config
+
+select * from pg_stat_xact_user_tables
+
+select * from pg_stat_sys_indexes limit 1
+
+select * from pg_statio_all_sequences
+
+select * from pg_stats_ext
+
+select * from pg_stats_ext_exprs
+
+select * from pg_tables where tablespace is not null
+
+select * from pg_indexes where indexdef ilike '%gin%'
+
+select * from pg_init_privs limit 1
+
+select * from pg_default_acl
+
+select * from pg_ts_config
+
+select "pid", "query" from "pg_catalog"."pg_stat_activity" where "state" = 'active'
+
+SELECT PG_SIZE_PRETTY(PG_TOTAL_RELATION_SIZE('app.orders'))
+
+select 1 /* application: grafana */ + 1 -- trailing
+
+(select 1) union (select 2) order by 1
+
+select pg_catalog.count(*) from pg_catalog.pg_class where relname operator(pg_catalog.~) '^pg_' collate pg_catalog.default
+
+select a.attname from pg_attribute a where a.attrelid = 'app.orders'::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped
+
+select $1::int + 1
+
+select conname, array_agg(attname order by u.ord) from pg_constraint c cross join lateral unnest(c.conkey) with ordinality as u(attnum, ord) join pg_attribute a on a.attrelid = c.conrelid and a.attnum = u.attnum group by conname
+
+select s.*, round((s.idx_bytes / nullif(s.tbl_bytes, 0)::numeric), 2) as ratio from (select relid::regclass, pg_indexes_size(relid) idx_bytes, pg_table_size(relid) tbl_bytes from pg_stat_user_tables) s where s.tbl_bytes > 1024 * 1024 * 100 order by ratio desc nulls last
+
+select count(*) * 100.0 / sum(count(*)) over () as pct, state from pg_stat_activity group by state
+
+select l1.pid as waiter, l2.pid as holder, l1.locktype from pg_locks l1 join pg_locks l2 on (l1.locktype, l1.database, l1.relation, l1.transactionid) is not distinct from (l2.locktype, l2.database, l2.relation, l2.transactionid) and l1.pid <> l2.pid where not l1.granted and l2.granted
+
+select name, setting from pg_settings where name like 'wal%'
+
+select name, left(setting, 60) as setting, left(short_desc, 80) from pg_settings order by name
+
+select name, substr(setting, 1, 40) from pg_settings
+
+select split_part(name, '_', 1) as family, count(*) from pg_settings group by 1
+
+select regexp_replace(category, ' /.*', '') as category, count(*) from pg_settings group by 1
+
+select string_to_array(setting, ',') from pg_settings where name = 'shared_preload_libraries'
+
+select trim(unnest(string_to_array(setting, ','))) as library from pg_settings where name in ('shared_preload_libraries', 'session_preload_libraries')
+
+select replace(setting, '"', '') from pg_settings where name = 'search_path'
+
+select name, setting || coalesce(' ' || unit, '') as value, source from pg_settings where source <> 'default'
+
+select name, setting, boot_val from pg_settings where setting <> boot_val and name <> 'primary_conninfo'
+
+select name, reverse(setting) from pg_settings where name not in ('primary_conninfo', 'ssl_passphrase_command')
+
+select string_agg(name || '=' || setting, ', ' order by name) from pg_settings where name ~ 'autovacuum'
+
+select name, current_setting(name) from pg_settings where context = 'user' limit 10
+
+select n, current_setting(n) from unnest(array['work_mem', 'maintenance_work_mem', 'shared_buffers']) n
+
+select jsonb_object_agg(name, setting) from pg_settings where name = any (array['fsync', 'wal_level'])
+
+with s as (select name, setting from pg_settings where name in ('max_connections', 'superuser_reserved_connections')) select sum(setting::int) filter (where name = 'max_connections') from s
+
+select upper(setting), length(setting), quote_literal(setting) from pg_settings
+
+select md5(string_agg(name, ',' order by name)) from pg_settings
+
+select current_setting('work_mem'), pg_size_bytes(current_setting('shared_buffers'))
+
+select a.query, left(a.query, 40), s.setting from pg_stat_activity a cross join pg_settings s where s.name = 'max_connections'
+
+select coalesce(nullif(current_setting('app.request_id', true), ''), '-')
+
+select setting ~ '^\d+$' as numeric, count(*) from pg_settings group by 1
+
+select * from pg_settings where name = lower('WORK_MEM')
+
+SELECT gs FROM generate_series(now() - interval '10 seconds', now(), interval '100 milliseconds') gs
+
+SELECT * FROM app.t WHERE hash ~ '^[0-9a-f]{128}$' OR key ~ '^[a-z]{100}[0-9]{200}$'
+
+SELECT regexp_replace(query, '(.{100}).{200,}', '\1...') FROM pg_stat_activity
+
+SELECT repeat('#', ceil(random()*10)::int)
+
+SELECT c.*, p.*, t.* FROM app.company c, app.plan p, app.tariff t LIMIT 1

@@ -1,0 +1,632 @@
+#include "base/db/sql_guard_rows.hpp"
+
+#include "base/db/sql_guard_constants.hpp"
+#include "base/db/sql_guard_data.hpp"
+#include "base/db/sql_tree.hpp"
+#include "base/limits.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <optional>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+namespace interlock::db {
+namespace {
+
+using base::Json;
+using constants::evaluate;
+using constants::has_column;
+using constants::node;
+namespace limits = base::limits;
+
+constexpr int depth_max = 48;            // queries in queries; real ones stay below 10
+constexpr int queries_max = 4'000;       // looked at; a text holds less, a step is looked at twice
+constexpr int unjoined_max = 2;          // relations that a FROM may hold without joining them
+constexpr double relation_rows = 10'000; // what a catalog is taken for where text is kept of it
+
+/// Asks the nodes of an expression, but for those of the queries in it.
+void own_nodes(
+    const Json& value, const std::function<void(const std::string& type, const Json& node)>& asked
+) {
+    std::vector<const Json*> rest{&value};
+    while (!rest.empty()) {
+        const auto* next = rest.back();
+        rest.pop_back();
+        if (next->is_object()) {
+            for (const auto& [key, item] : next->items()) {
+                if (key == "subselect" || key == "SelectStmt") {
+                    continue;
+                }
+                if (item.is_object()) {
+                    asked(key, item);
+                }
+                rest.push_back(&item);
+            }
+        } else if (next->is_array()) {
+            for (const auto& item : *next) {
+                rest.push_back(&item);
+            }
+        }
+    }
+}
+
+std::string name_of(const Json& call) {
+    return dotted(base::member(call, "funcname")).last;
+}
+
+bool calls_any(const Json& value, const std::function<bool(const Json& call)>& wanted) {
+    bool found = false;
+    own_nodes(value, [&](const std::string& type, const Json& call) {
+        found = found || (type == "FuncCall" && wanted(call));
+    });
+    return found;
+}
+
+/// What one text of constants can be split into, or one list of them holds.
+double pieces(std::string_view sql, const Json& value) {
+    double elements = 0;
+    double times = 1;
+    own_nodes(value, [&](const std::string& type, const Json& found) {
+        const auto* items = base::member(found, type == "A_ArrayExpr" ? "elements" : "items");
+        elements += items != nullptr && items->is_array() ? static_cast<double>(items->size()) : 0;
+        const auto* arguments = base::member(found, "args");
+        const bool makes = type == "FuncCall" && guard_data::makes_text(name_of(found));
+        if (makes && arguments != nullptr && arguments->size() > 1) {
+            times *= std::max(1.0, evaluate(sql, &(*arguments)[1]).value_or(1));
+        }
+    });
+    return elements + static_cast<double>(constants::texts_in(value).size()) * times;
+}
+
+bool is_column(const Json* value, const Json* other) {
+    const auto* first = node(value, "ColumnRef");
+    const auto* second = node(other, "ColumnRef");
+    return first != nullptr && second != nullptr &&
+           names_in(base::member(*first, "fields")) == names_in(base::member(*second, "fields"));
+}
+
+/// An operator that few pairs of values satisfy.
+bool is_narrow(const Json& expression) {
+    static const std::set<std::string> wide{
+        "<>", "<", "<=", ">", ">=", "!~", "!~*", "!~~", "!~~*", "||", "NOT BETWEEN"};
+    const auto kind = base::string_member(expression, "kind").value_or("");
+    return kind != "AEXPR_DISTINCT" && kind != "AEXPR_OP_ALL" &&
+           !wide.contains(dotted(base::member(expression, "name")).last);
+}
+
+/// Parts that AND holds together.
+std::vector<const Json*> conjuncts(const Json& condition) {
+    std::vector<const Json*> found;
+    std::vector<const Json*> rest{&condition};
+    while (!rest.empty()) {
+        const auto* next = rest.back();
+        rest.pop_back();
+        const auto* expression = node(next, "BoolExpr");
+        const auto* arms = expression ? base::member(*expression, "args") : nullptr;
+        if (arms != nullptr && base::string_member(*expression, "boolop") == "AND_EXPR") {
+            for (const auto& arm : *arms) {
+                rest.push_back(&arm);
+            }
+        } else {
+            found.push_back(next);
+        }
+    }
+    return found;
+}
+
+std::optional<double> limit_of(std::string_view sql, const Json& select) {
+    return evaluate(sql, base::member(select, "limitCount"));
+}
+
+/// Rows come as they are found, so that a LIMIT ends the work.
+bool ends_early(std::string_view sql, const Json& select) {
+    for (const auto* member :
+         {"whereClause",
+          "sortClause",
+          "groupClause",
+          "havingClause",
+          "distinctClause",
+          "windowClause"}) {
+        if (select.contains(member)) {
+            return false;
+        }
+    }
+    const auto* targets = base::member(select, "targetList");
+    const bool gathers = targets != nullptr && calls_any(*targets, [](const Json& call) {
+                             return call.contains("over") || guard_data::aggregate(name_of(call));
+                         });
+    return !gathers && limit_of(sql, select).value_or(constants::endless) <= limits::tool_rows_max;
+}
+
+/// Columns that a query of WITH gives, by the names that its own step may write.
+std::set<std::string> own_columns(const Json& query, const Json& first) {
+    std::set<std::string> names;
+    for (const auto& name : names_in(base::member(query, "aliascolnames"))) {
+        names.insert(name);
+    }
+    const auto* targets = base::member(first, "targetList");
+    for (std::size_t i = 0; targets != nullptr && i < targets->size(); ++i) {
+        const auto* target = node(&(*targets)[i], "ResTarget");
+        const auto* column = target ? node(base::member(*target, "val"), "ColumnRef") : nullptr;
+        const auto parts =
+            column ? names_in(base::member(*column, "fields")) : std::vector<std::string>{};
+        const auto name = target ? base::string_member(*target, "name") : std::nullopt;
+        names.insert(name ? *name : parts.empty() ? "" : parts.back());
+    }
+    return names;
+}
+
+/// Whether a value is made of itself more than once: its length grows as 2 to the power of steps.
+bool grows(const Json& value, const std::function<bool(const Json& column)>& is_own) {
+    const auto own_columns_in = [&](const Json& piece) {
+        std::multiset<std::string> names;
+        own_nodes(piece, [&](const std::string& type, const Json& column) {
+            if (type == "ColumnRef" && is_own(column)) {
+                names.insert(names_in(base::member(column, "fields")).back());
+            }
+        });
+        return names;
+    };
+    bool found = false;
+    own_nodes(value, [&](const std::string& type, const Json& piece) {
+        const auto name = type == "A_Expr"     ? dotted(base::member(piece, "name")).last
+                          : type == "FuncCall" ? name_of(piece)
+                                               : std::string{};
+        if (name == "||" || guard_data::joins_text(name)) {
+            const auto names = own_columns_in(piece);
+            found = found || std::any_of(names.begin(), names.end(), [&](const auto& each) {
+                        return names.count(each) > 1;
+                    });
+        }
+        const auto* arguments = base::member(piece, "args");
+        if (arguments == nullptr || !arguments->is_array() || arguments->empty() ||
+            own_columns_in((*arguments)[0]).empty()) {
+            return;
+        }
+        const auto part = [&](std::size_t i) {
+            return i < arguments->size() ? constants::text((*arguments)[i]) : std::nullopt;
+        };
+        const bool longer = (name == "replace" || name == "regexp_replace") &&
+                            (!part(1) || !part(2) || part(2)->size() > part(1)->size());
+        const bool padded = (name == "lpad" || name == "rpad") && arguments->size() > 1 &&
+                            has_column((*arguments)[1]);
+        found = found || name == "repeat" || longer || padded;
+    });
+    return found;
+}
+
+} // namespace
+
+std::string_view GuardRows::judge(const Json& statement) {
+    const auto* explain = node(&statement, "ExplainStmt");
+    const auto* asked = explain ? base::member(*explain, "query") : &statement;
+    if (const auto* select = node(asked, "SelectStmt")) {
+        query(*select, {}, 0);
+    }
+    return found_;
+}
+
+GuardRows::Size GuardRows::query(const Json& select, Named named, int depth) {
+    if (depth > depth_max || ++queries_ > queries_max) {
+        refuse("dos_parser");
+        return {};
+    }
+    if (const auto* with = base::member(select, "withClause")) {
+        open_with(*with, named, depth);
+    }
+    return chain(select, named, depth);
+}
+
+/// UNION and the like, as long as they may be.
+GuardRows::Size GuardRows::chain(const Json& select, const Named& named, int depth) {
+    Size all{.rows = 0, .relations = 0};
+    const auto add = [&](const Size& size) {
+        all.rows += size.rows;
+        all.relations = std::max(all.relations, size.relations);
+    };
+    const auto* next = &select;
+    while (next->contains("larg") && next->contains("rarg")) {
+        add(query((*next)["rarg"], named, depth + 1));
+        next = &(*next)["larg"];
+        if (next->contains("withClause")) {
+            add(query(*next, named, depth + 1));
+            return all;
+        }
+    }
+    add(single(*next, named, depth));
+    const auto limit = limit_of(sql_, select);
+    all.rows = std::min(all.rows, std::max(limit.value_or(constants::endless), 0.0));
+    all.relations = limit && *limit <= limits::tool_rows_max ? 0 : all.relations;
+    return all;
+}
+
+void GuardRows::open_with(const Json& with, Named& named, int depth) {
+    const auto* list = base::member(with, "ctes");
+    const bool recursive = base::boolean_member(with, "recursive").value_or(false);
+    for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+        const auto* found = node(&(*list)[i], "CommonTableExpr");
+        const auto* select = found ? node(base::member(*found, "ctequery"), "SelectStmt") : nullptr;
+        if (select == nullptr) {
+            continue;
+        }
+        const auto name = base::string_member(*found, "ctename").value_or("");
+        const auto names_itself = [&](const std::string& type, const Json& members) {
+            return type == "RangeVar" && base::string_member(members, "relname") == name &&
+                   !members.contains("schemaname");
+        };
+        auto inner = named;
+        if (recursive && constants::any_node(*select, names_itself)) {
+            inner.emplace_back(name, Size{});
+            step(*found, name, inner, depth);
+            query(*select, inner, depth + 1);
+            named.emplace_back(name, Size{.rows = 1, .relations = 1}); // as many as it takes
+        } else {
+            named.emplace_back(name, query(*select, std::move(inner), depth + 1));
+        }
+    }
+}
+
+/// The step of a recursion must not multiply what it starts from, nor make it longer by itself.
+void GuardRows::step(const Json& cte, const std::string& name, const Named& named, int depth) {
+    const auto* select = node(base::member(cte, "ctequery"), "SelectStmt");
+    const auto* next = base::member(*select, "rarg");
+    const auto* first = base::member(*select, "larg");
+    if (next == nullptr || first == nullptr || next->contains("limitCount")) {
+        return;
+    }
+    auto from = gather(*next, named, depth);
+    if (const auto* where = base::member(*next, "whereClause")) {
+        from.conditions.push_back(where);
+    }
+    from.lenient = true;
+    for (const auto* condition : from.conditions) {
+        connect(from, *condition);
+    }
+    const auto itself = std::find_if(from.leaves.begin(), from.leaves.end(), [&](const Leaf& leaf) {
+        return leaf.relation == name;
+    });
+    if (itself == from.leaves.end()) {
+        return;
+    }
+    const auto others = together(from, &*itself);
+    double made = others.rows;
+    const auto* targets = base::member(*next, "targetList");
+    if (targets != nullptr) {
+        own_nodes(*targets, [&](const std::string& type, const Json& call) {
+            made *= type == "FuncCall" ? std::max(1.0, function(call).rows) : 1.0;
+        });
+    }
+    if (others.relations > 0 || made > 1) {
+        return refuse("dos_recursion");
+    }
+    const auto columns = own_columns(cte, *first);
+    const auto is_own = [&](const Json& column) {
+        const auto parts = names_in(base::member(column, "fields"));
+        return !parts.empty() && (parts.size() > 1 ? parts[parts.size() - 2] == itself->alias
+                                                   : columns.contains(parts.back()));
+    };
+    if (targets != nullptr && grows(*targets, is_own)) {
+        refuse("dos_memory");
+    }
+}
+
+GuardRows::From GuardRows::gather(const Json& select, const Named& named, int depth) {
+    From from;
+    const auto* list = base::member(select, "fromClause");
+    for (std::size_t i = 0; list != nullptr && i < list->size(); ++i) {
+        gather_item((*list)[i], from, named, depth);
+    }
+    return from;
+}
+
+void GuardRows::gather_item(const Json& item, From& from, const Named& named, int depth) {
+    if (depth > depth_max) {
+        return refuse("dos_rows");
+    }
+    const auto add = [&](const Json& members, std::string name, Size size) {
+        const auto* alias = base::member(members, "alias");
+        Leaf leaf;
+        leaf.alias = alias ? base::string_member(*alias, "aliasname").value_or("") : name;
+        leaf.relation = std::move(name);
+        leaf.size = size;
+        leaf.group = from.leaves.size();
+        from.leaves.push_back(std::move(leaf));
+    };
+    if (const auto* relation = node(&item, "RangeVar")) {
+        const auto name = base::string_member(*relation, "relname").value_or("");
+        Size size{.rows = 1, .relations = guard_data::one_row_view(name) ? 0 : 1};
+        for (const auto& [known, its] : named) { // the last one hides those before it
+            size = known == name && !relation->contains("schemaname") ? its : size;
+        }
+        return add(*relation, name, size);
+    }
+    if (const auto* sample = node(&item, "RangeTableSample")) {
+        return sample->contains("relation")
+                   ? gather_item((*sample)["relation"], from, named, depth + 1)
+                   : void();
+    }
+    if (const auto* queried = node(&item, "RangeSubselect")) {
+        const auto* select = node(base::member(*queried, "subquery"), "SelectStmt");
+        return add(*queried, "", select ? query(*select, named, depth + 1) : Size{});
+    }
+    if (const auto* functions = node(&item, "RangeFunction")) {
+        Size size;
+        std::string name;
+        own_nodes(*functions, [&](const std::string& type, const Json& call) {
+            if (type == "FuncCall") {
+                const auto each = function(call);
+                size.rows = std::max(size.rows, each.rows);
+                size.relations = std::max(size.relations, each.relations);
+                name = name_of(call);
+            }
+        });
+        size.rows *= inner_queries(*functions, named, depth).rows;
+        return add(*functions, name, size);
+    }
+    const auto* join = node(&item, "JoinExpr");
+    if (join == nullptr) {
+        return;
+    }
+    const auto left = from.leaves.size();
+    gather_item((*join)["larg"], from, named, depth + 1);
+    const auto right = from.leaves.size();
+    gather_item((*join)["rarg"], from, named, depth + 1);
+    if (right == from.leaves.size() || left == right) {
+        return;
+    }
+    if (join->contains("usingClause") || join->contains("isNatural")) {
+        merge(from, left, right);
+    }
+    if (const auto* condition = base::member(*join, "quals")) {
+        from.conditions.push_back(condition);
+    }
+    if (join->contains("alias")) {
+        add(*join, "", Size{});
+        from.leaves.back().group = from.leaves[left].group;
+    }
+}
+
+void GuardRows::merge(From& from, std::size_t first, std::size_t second) {
+    const auto kept = from.leaves[first].group;
+    const auto gone = from.leaves[second].group;
+    for (auto& leaf : from.leaves) {
+        leaf.group = leaf.group == gone ? kept : leaf.group;
+    }
+}
+
+GuardRows::Columns GuardRows::columns(const From& from, const Json* value) {
+    Columns found;
+    if (value == nullptr) {
+        return found;
+    }
+    constants::any_node(*value, [&](const std::string& type, const Json& column) {
+        if (type != "ColumnRef") {
+            return false;
+        }
+        const auto parts = names_in(base::member(column, "fields"));
+        const auto of = parts.empty() ? "" : parts[parts.size() > 1 ? parts.size() - 2 : 0];
+        const auto leaf =
+            std::find_if(from.leaves.begin(), from.leaves.end(), [&](const Leaf& each) {
+                return each.alias == of;
+            });
+        if (leaf != from.leaves.end()) {
+            found.leaves.insert(static_cast<std::size_t>(leaf - from.leaves.begin()));
+        } else if (parts.size() > 1) {
+            ++found.outer;
+        } else {
+            ++found.vague;
+        }
+        return false;
+    });
+    return found;
+}
+
+/// What a condition joins, or fixes to few rows.
+void GuardRows::connect(From& from, const Json& condition) {
+    for (const auto* part : conjuncts(condition)) {
+        const auto* expression = node(part, "A_Expr");
+        const auto* alternatives = node(part, "BoolExpr");
+        bool narrow = expression != nullptr && is_narrow(*expression);
+        if (alternatives != nullptr && base::string_member(*alternatives, "boolop") == "OR_EXPR") {
+            // One that always holds lets everything through.
+            bool any = false;
+            for (const auto& arm : (*alternatives)["args"]) {
+                const auto* inner = node(&arm, "A_Expr");
+                const bool same =
+                    inner != nullptr &&
+                    is_column(base::member(*inner, "lexpr"), base::member(*inner, "rexpr"));
+                if (!has_column(arm) || same) {
+                    return;
+                }
+                any = any || inner == nullptr || is_narrow(*inner);
+            }
+            narrow = any;
+        }
+        const auto* left = expression ? base::member(*expression, "lexpr") : part;
+        const auto* right = expression ? base::member(*expression, "rexpr") : nullptr;
+        if (is_column(left, right)) {
+            continue;
+        }
+        const auto first = columns(from, left);
+        const auto second = columns(from, right);
+        join(from, first, second, narrow, expression != nullptr);
+    }
+}
+
+void GuardRows::join(
+    From& from, const Columns& first, const Columns& second, bool narrow, bool compared
+) {
+    auto leaves = first.leaves;
+    leaves.insert(second.leaves.begin(), second.leaves.end());
+    const int vague = first.vague + second.vague;
+    if (leaves.size() > 1) {
+        narrow = narrow && !(compared && (first.none() || second.none())); // a.x + b.x = 5
+        for (auto each = std::next(leaves.begin()); each != leaves.end(); ++each) {
+            const auto pair = std::make_pair(*leaves.begin(), *each);
+            // Two wide ones make a narrow one: from <= at and at < to.
+            if (narrow || from.lenient || !from.halves.insert(pair).second) {
+                merge(from, pair.first, pair.second);
+            }
+        }
+    }
+    if (vague > 0) {
+        const bool many = vague + static_cast<int>(leaves.size()) + first.outer + second.outer > 1;
+        from.credit += narrow ? 1 : many || from.lenient ? 0.5 : 0;
+        return;
+    }
+    const bool one_side = first.none() || second.none() || first.outer + second.outer > 0;
+    if (leaves.size() == 1 && narrow && compared && one_side) {
+        from.leaves[*leaves.begin()].size = Size{};
+    }
+}
+
+/// What groups of leaves multiply to; without the group of `but`.
+GuardRows::Size GuardRows::together(const From& from, const Leaf* but) {
+    std::vector<Size> groups(from.leaves.size(), Size{});
+    for (const auto& leaf : from.leaves) {
+        auto& group = groups[leaf.group];
+        group.rows = std::max(group.rows, leaf.size.rows);
+        group.relations = std::max(group.relations, leaf.size.relations);
+    }
+    Size all;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        if (but == nullptr || but->group != i) {
+            all.rows *= groups[i].rows;
+            all.relations += groups[i].relations;
+        }
+    }
+    all.relations = std::max(0, all.relations - static_cast<int>(from.credit));
+    return all;
+}
+
+GuardRows::Size GuardRows::single(const Json& select, const Named& named, int depth) {
+    auto from = gather(select, named, depth);
+    if (const auto* where = base::member(select, "whereClause")) {
+        from.conditions.push_back(where);
+    }
+    for (const auto* condition : from.conditions) {
+        connect(from, *condition);
+    }
+    auto size = together(from);
+    if (size.relations > unjoined_max && !ends_early(sql_, select)) {
+        refuse("dos_rows");
+    }
+    double each = 1; // rows that a row costs
+    for (const auto* member :
+         {"targetList",
+          "whereClause",
+          "groupClause",
+          "havingClause",
+          "sortClause",
+          "valuesLists",
+          "distinctClause",
+          "limitCount",
+          "limitOffset",
+          "windowClause"}) {
+        if (const auto* value = base::member(select, member)) {
+            each = std::max(each, inner_queries(*value, named, depth).rows);
+        }
+    }
+    if (const auto* values = base::member(select, "valuesLists")) {
+        size.rows *= std::max<double>(1, static_cast<double>(values->size()));
+    }
+    const auto* targets = base::member(select, "targetList");
+    bool aggregates = false;
+    bool collects = false;
+    if (targets != nullptr) {
+        own_nodes(*targets, [&](const std::string& type, const Json& call) {
+            if (type != "FuncCall") {
+                return;
+            }
+            const auto name = name_of(call);
+            size.rows *= std::max(1.0, function(call).rows);
+            aggregates = aggregates || (!call.contains("over") && guard_data::aggregate(name));
+            collects = collects || guard_data::collecting_aggregate(name);
+        });
+    }
+    if (size.rows * each > limits::sql_series_rows_max) {
+        refuse("dos_rows");
+    }
+    if (collects) {
+        const double kept = size.rows * (size.relations > 0 ? relation_rows : 1);
+        if (size.relations >= unjoined_max || kept * longest_ > limits::sql_made_bytes_max) {
+            refuse(size.rows > limits::sql_collected_rows_max ? "dos_rows" : "dos_memory");
+        }
+        if (size.rows > limits::sql_collected_rows_max) {
+            refuse("dos_rows");
+        }
+    }
+    const auto limit = limit_of(sql_, select);
+    if (aggregates && !select.contains("groupClause")) {
+        return {};
+    }
+    size.rows = std::min(size.rows, std::max(limit.value_or(constants::endless), 0.0));
+    size.relations = limit && *limit <= limits::tool_rows_max ? 0
+                     : select.contains("groupClause")         ? std::min(size.relations, 1)
+                                                              : size.relations;
+    return size;
+}
+
+/// The queries within an expression: how many rows the largest makes.
+GuardRows::Size GuardRows::inner_queries(const Json& value, const Named& named, int depth) {
+    Size all;
+    std::vector<const Json*> rest{&value};
+    while (!rest.empty()) {
+        const auto* next = rest.back();
+        rest.pop_back();
+        if (const auto* select = node(next, "SelectStmt")) {
+            all.rows = std::max(all.rows, query(*select, named, depth + 1).rows);
+        } else if (next->is_structured()) {
+            for (const auto& item : *next) {
+                rest.push_back(&item);
+            }
+        }
+    }
+    return all;
+}
+
+GuardRows::Size GuardRows::function(const Json& call) const {
+    const auto name = name_of(call);
+    const auto* arguments = base::member(call, "args");
+    if (guard_data::many_rows(name)) {
+        return {.rows = 1, .relations = 1};
+    }
+    if (arguments == nullptr || !arguments->is_array()) {
+        return {};
+    }
+    if (name == "generate_series") {
+        const auto rows = series(sql_, *arguments);
+        return {.rows = std::max(rows.value_or(1), 1.0), .relations = 0};
+    }
+    const auto* list = arguments->empty() ? nullptr : node(&(*arguments)[0], "A_ArrayExpr");
+    if (name == "unnest" && list != nullptr && list->contains("elements")) {
+        return {.rows = static_cast<double>((*list)["elements"].size()), .relations = 0};
+    }
+    if (!guard_data::splits(name) || has_column(*arguments)) {
+        return {};
+    }
+    return {.rows = std::max(pieces(sql_, *arguments), 1.0), .relations = 0};
+}
+
+std::optional<double> GuardRows::series(std::string_view sql, const Json& arguments) {
+    if (arguments.size() < 2) {
+        return std::nullopt;
+    }
+    const bool stepped = arguments.size() > 2;
+    const auto from = evaluate(sql, &arguments[0]);
+    const auto to = evaluate(sql, &arguments[1]);
+    if (from && to) {
+        const auto step = stepped ? evaluate(sql, &arguments[2]) : std::optional{1.0};
+        return std::abs(*to - *from) / std::max(std::abs(step.value_or(1.0)), 1e-9) + 1;
+    }
+    const auto began = stepped ? constants::moment(sql, arguments[0]) : std::nullopt;
+    const auto ended = began ? constants::moment(sql, arguments[1]) : std::nullopt;
+    const auto length = ended ? constants::span(sql, arguments[2]) : std::nullopt;
+    return length ? std::optional{std::abs(*ended - *began) / std::max(std::abs(*length), 1e-9) + 1}
+                  : std::nullopt;
+}
+
+} // namespace interlock::db

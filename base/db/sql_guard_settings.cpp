@@ -1,0 +1,242 @@
+#include "base/db/sql_guard_settings.hpp"
+
+#include "base/db/sql_guard_constants.hpp"
+#include "base/db/sql_guard_data.hpp"
+#include "base/db/sql_tree.hpp"
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace interlock::db {
+namespace {
+
+using base::Json;
+using constants::any_node;
+using constants::node;
+
+std::string function_of(const Json& call) {
+    return dotted(base::member(call, "funcname")).last;
+}
+
+const Json* argument(const Json& call, std::size_t place) {
+    const auto* list = base::member(call, "args");
+    return list != nullptr && list->is_array() && place < list->size() ? &(*list)[place] : nullptr;
+}
+
+std::string last_name(const Json* column) {
+    const auto* found = node(column, "ColumnRef");
+    const auto names =
+        found ? names_in(base::member(*found, "fields")) : std::vector<std::string>{};
+    return names.empty() ? "" : names.back();
+}
+
+bool is_settings(const Json* item) {
+    const auto* relation = node(item, "RangeVar");
+    const auto* functions = node(item, "RangeFunction");
+    return (relation != nullptr && base::string_member(*relation, "relname") == "pg_settings") ||
+           (functions != nullptr &&
+            any_node(*functions, [](const std::string& type, const Json& call) {
+                return type == "FuncCall" && function_of(call) == "pg_show_all_settings";
+            }));
+}
+
+/// current_setting() of something that is no constant.
+bool asks_any(const std::string& type, const Json& call) {
+    if (type != "FuncCall" || function_of(call) != "current_setting") {
+        return false;
+    }
+    const auto* name = argument(call, 0);
+    return name != nullptr && !constants::text(*name);
+}
+
+/// Constants that name a secret setting, but for those that are compared in order to leave it out.
+bool names_secret(const Json& statement) {
+    std::vector<const Json*> rest{&statement};
+    while (!rest.empty()) {
+        const auto* next = rest.back();
+        rest.pop_back();
+        const auto* expression = node(next, "A_Expr");
+        const auto name = expression ? dotted(base::member(*expression, "name")).last : "";
+        if (name == "<>" || name == "!~" || name == "!~~" || name == "!~~*") {
+            continue;
+        }
+        const bool joined = name == "||" || constants::called(*next) == "concat";
+        if ((joined || next->contains("A_Const")) && next->is_object()) {
+            const auto text = constants::text(*next);
+            if (text && guard_data::secret_setting(base::lower_ascii(*text))) {
+                return true;
+            }
+        }
+        if (next->is_structured()) {
+            for (const auto& item : *next) {
+                rest.push_back(&item);
+            }
+        }
+    }
+    return false;
+}
+
+/// A condition on names that no secret setting meets.
+bool tells_which(const Json& condition) {
+    const auto* expression = node(&condition, "A_Expr");
+    if (expression == nullptr) {
+        return false;
+    }
+    const auto kind = base::string_member(*expression, "kind").value_or("");
+    const auto name = dotted(base::member(*expression, "name")).last;
+    const auto* left = base::member(*expression, "lexpr");
+    const auto* right = base::member(*expression, "rexpr");
+    const bool named = left != nullptr && right != nullptr && last_name(left) == "name" &&
+                       !constants::has_column(*right) && !right->contains("SubLink");
+    if (!named) {
+        return false;
+    }
+    const auto text = constants::text(*right);
+    if (kind == "AEXPR_LIKE" && name == "~~" && text) {
+        return !guard_data::begins_secret_setting(text->substr(0, text->find_first_of("%_\\")));
+    }
+    const bool one_of = name == "=" && kind != "AEXPR_OP_ALL";
+    // The one that every standby has; what else is secret is named by whoever made it.
+    const bool but = name == "<>" && kind != "AEXPR_OP_ANY" &&
+                     constants::texts_in(*right).find("primary_conninfo") != std::string::npos;
+    return one_of || but;
+}
+
+bool any_tells_which(const Json& condition) {
+    if (const auto* both = node(&condition, "BoolExpr")) {
+        const auto* arms = base::member(*both, "args");
+        return arms != nullptr && base::string_member(*both, "boolop") == "AND_EXPR" &&
+               std::any_of(arms->begin(), arms->end(), any_tells_which);
+    }
+    return tells_which(condition);
+}
+
+/// Whether every query that reads the settings says which it means.
+bool all_named(const Json& statement) {
+    return !any_node(statement, [](const std::string&, const Json& select) {
+        const auto* from = base::member(select, "fromClause");
+        if (from == nullptr) {
+            return false;
+        }
+        std::vector<const Json*> rest{from};
+        bool reads = false;
+        const auto* where = base::member(select, "whereClause");
+        bool named = where != nullptr && any_tells_which(*where);
+        while (!rest.empty()) {
+            const auto* item = rest.back();
+            rest.pop_back();
+            reads = reads || is_settings(item);
+            if (item->is_array()) {
+                for (const auto& each : *item) {
+                    rest.push_back(&each);
+                }
+            } else if (const auto* join = node(item, "JoinExpr")) {
+                const auto* condition = base::member(*join, "quals");
+                named = named || (condition != nullptr && any_tells_which(*condition));
+                rest.push_back(&(*join)["larg"]);
+                rest.push_back(&(*join)["rarg"]);
+            }
+        }
+        return reads && !named;
+    });
+}
+
+/// Names under which values of settings go through the statement.
+class Values {
+public:
+    explicit Values(const Json& statement) {
+        any_node(statement, [&](const std::string& type, const Json& members) {
+            const bool item = type == "RangeVar" || type == "RangeFunction";
+            if (item && is_settings_members(type, members)) {
+                const auto* alias = base::member(members, "alias");
+                names_.insert(
+                    alias ? base::string_member(*alias, "aliasname").value_or("") : "pg_settings"
+                );
+            }
+            const auto* columns =
+                base::member(members, type == "alias" ? "colnames" : "aliascolnames");
+            for (const auto& name : names_in(columns)) {
+                names_.insert(name);
+            }
+            return false;
+        });
+        for (std::size_t before = 0; before != names_.size();) {
+            before = names_.size();
+            any_node(statement, [&](const std::string& type, const Json& target) {
+                const auto name = base::string_member(target, "name");
+                const auto* value = base::member(target, "val");
+                if (type == "ResTarget" && name && value != nullptr && holds(*value)) {
+                    names_.insert(*name);
+                }
+                return false;
+            });
+        }
+    }
+
+    bool holds(const Json& value) const {
+        return any_node(value, [&](const std::string& type, const Json& members) {
+            if (type == "ColumnRef") {
+                const auto names = names_in(base::member(members, "fields"));
+                return !names.empty() && names_.contains(names.back());
+            }
+            return asks_any(type, members);
+        });
+    }
+
+private:
+    static bool is_settings_members(const std::string& type, const Json& members) {
+        const Json wrapped{{type, members}};
+        return is_settings(&wrapped);
+    }
+
+    std::set<std::string> names_{"setting", "boot_val", "reset_val"};
+};
+
+/// The beginning of a value, in front of whose end nothing is missing.
+bool keeps_beginning(const std::string& name, const Json& call) {
+    const auto* from = argument(call, 1);
+    const auto* constant = from ? node(from, "A_Const") : nullptr;
+    const auto* number = constant ? base::member(*constant, "ival") : nullptr;
+    const auto value = number ? base::integer_member(*number, "ival").value_or(0) : 0;
+    return (name == "left" && value > 0) ||
+           ((name == "substr" || name == "substring") && value == 1);
+}
+
+} // namespace
+
+std::string reads_secret_settings(const Json& statement) {
+    const bool reads = any_node(statement, [](const std::string& type, const Json& members) {
+        return asks_any(type, members) ||
+               (type == "RangeVar" && base::string_member(members, "relname") == "pg_settings") ||
+               (type == "FuncCall" && function_of(members) == "pg_show_all_settings");
+    });
+    if (!reads) {
+        return "";
+    }
+    if (names_secret(statement)) {
+        return "The statement names a setting that may hold a password.";
+    }
+    const bool any = any_node(statement, asks_any);
+    if (!any && all_named(statement)) {
+        return "";
+    }
+    const Values values{statement};
+    const bool reshapes = any_node(statement, [&](const std::string& type, const Json& members) {
+        if (type == "FuncCall") {
+            const auto name = function_of(members);
+            const auto* arguments = base::member(members, "args");
+            return guard_data::reshapes_text(name) && arguments != nullptr &&
+                   !keeps_beginning(name, members) && values.holds(*arguments);
+        }
+        const auto* target = type == "TypeCast" ? base::member(members, "typeName") : nullptr;
+        return target != nullptr && dotted(base::member(*target, "names")).last == "bytea" &&
+               values.holds(members);
+    });
+    return reshapes ? "Values of settings are reshaped, and one of them may hold a password." : "";
+}
+
+} // namespace interlock::db
