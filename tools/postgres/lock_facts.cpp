@@ -199,14 +199,26 @@ void read_waits(const db::Table& table, LockFacts& facts) {
     facts.complete = true;
 }
 
+/// A gid as it is told, and told apart: cleaned, one of invisible characters would have no name,
+/// and two of them would be one.
+std::string gid_of(const db::Table& table, std::size_t row) {
+    const std::string gid = table.text(row, "gid");
+    if (!gid.empty() && base::sanitize(gid) == gid) {
+        return gid;
+    }
+    std::string shown;
+    for (const char c : gid.empty() ? std::string{"''"} : base::escape_non_ascii(gid)) {
+        shown += c == '\n' ? "\\u{a}" : c == '\t' ? "\\u{9}" : std::string(1, c);
+    }
+    return base::sanitize(shown);
+}
+
 /// Gives the nameless blocker (pid 0) of every wait its gid.
 void name_prepared_blockers(const db::Table& table, LockFacts& facts) {
     std::map<long long, std::set<std::string>> gids;
     for (std::size_t row = 0; row < table.rows.size(); ++row) {
         if (lock_modes_conflict(table.text(row, "wanted"), table.text(row, "held"))) {
-            gids[table.integer(row, "waiter").value_or(0)].insert(
-                base::sanitize(table.text(row, "gid"))
-            );
+            gids[table.integer(row, "waiter").value_or(0)].insert(gid_of(table, row));
         }
     }
     for (LockWait& wait : facts.waits) {
@@ -291,7 +303,7 @@ LockFacts decode_lock_facts(const db::ReadResults& results) {
         )) {
         for (std::size_t row = 0; row < table->rows.size(); ++row) {
             facts.prepared.push_back(
-                {.gid = base::sanitize(table->text(row, "gid")),
+                {.gid = gid_of(*table, row),
                  .owner = base::sanitize(table->text(row, "owner")),
                  .database = base::sanitize(table->text(row, "database")),
                  .prepared = table->text(row, "prepared"),

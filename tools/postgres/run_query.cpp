@@ -4,6 +4,7 @@
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "telemetry/redaction.hpp"
 #include "tools/catalog.hpp"
 #include "tools/lane.hpp"
 #include "tools/postgres/guarded_sql.hpp"
@@ -219,12 +220,12 @@ Run::fetch(const GuardedStatement& asked, const GuardedStatement& statement) {
     return result;
 }
 
-/// Names as they can stand in one object: told apart, never empty.
+/// Names as they can stand in one object: told apart, never empty. Users name columns too.
 std::vector<std::string> distinct(const std::vector<std::string>& columns) {
     std::vector<std::string> names;
     std::set<std::string> seen;
     for (const auto& column : columns) {
-        const auto plain = base::sanitize(column);
+        const auto plain = telemetry::safe_text(column);
         auto name = plain;
         for (int i = 2; name.empty() || !seen.insert(name).second; ++i) {
             name = plain + "_" + std::to_string(i);

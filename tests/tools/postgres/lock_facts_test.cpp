@@ -165,6 +165,17 @@ TEST_CASE("pid 0 gets the name of the prepared transaction whose lock conflicts"
     CHECK(facts.waits[0].blockers == expected);
 }
 
+TEST_CASE("names of prepared transactions that do not show are written out", "[tools]") {
+    for (const auto& [gid, told] : std::vector<std::pair<std::string, std::string>>{
+             {"\x1b]0;t\x07", "\\u{1b}]0;t\\u{7}"}, {"a\n\tb", "a\\u{a}\\u{9}b"}, {"", "''"}}) {
+        auto results = sample_results();
+        results[1] =
+            rows({"waiter", "wanted", "held", "gid"}, {{"20", "ShareLock", "ExclusiveLock", gid}});
+        const auto facts = tools::decode_lock_facts(results);
+        CHECK(facts.waits[0].blockers.back() == tools::LockNode{.pid = 0, .gid = told});
+    }
+}
+
 TEST_CASE("a session that may not be seen is marked so", "[tools]") {
     const auto facts = tools::decode_lock_facts(sample_results("f"));
     CHECK_FALSE(facts.sees_all_sessions);
