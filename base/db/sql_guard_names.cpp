@@ -329,7 +329,7 @@ std::string_view field_class(std::string_view name, FieldOf of) {
         words({"lo_close lo_creat lo_create lo_get lo_import lo_export lo_tell lo_tell64 lo_unlink "
                "nextval "
                "currval setval setseed set_config ts_stat amvalidate gin_clean_pending_list "
-               "brin_summarize_new_values xml_in"});
+               "brin_summarize_new_values xml_in plpgsql_validator"});
     // Columns have these names, too; behind an expression in brackets nobody means one.
     static const Names costly =
         words({"factorial exp dexp numeric_exp xml xmlcomment xmltext xml_is_well_formed "

@@ -36,7 +36,8 @@ constexpr db::Sql names_sql{"guarded_names", R"sql(
         where d.refclassid = 'pg_catalog.pg_extension'::regclass and d.deptype = 'e'
           and e.extname in ('pg_stat_statements', 'pg_buffercache', 'pgstattuple',
                             'pg_freespacemap', 'pg_visibility', 'pg_stat_kcache',
-                            'pg_wait_sampling', 'pg_stat_monitor', 'hypopg', 'pg_trgm', 'citext',
+                            'pg_wait_sampling', 'pg_stat_monitor', 'pg_qualstats',
+                            'pg_store_plans', 'pgrowlocks', 'hypopg', 'pg_trgm', 'citext',
                             'hstore', 'unaccent', 'fuzzystrmatch', 'btree_gin', 'btree_gist',
                             'intarray', 'ltree', 'cube', 'earthdistance', 'isn', 'seg',
                             'uuid-ossp', 'vector', 'postgis')

@@ -1,7 +1,7 @@
 #include "base/db/sql_guard_data.hpp"
+#include "tests/base/db/guard/corpus.hpp"
 #include "tests/lab/lab.hpp"
 
-#include <set>
 #include <string>
 
 #include <catch2/catch.hpp>
@@ -37,59 +37,6 @@ TEST_CASE("what does harm has a class of its own", "[db][guard]") {
     CHECK(function_class("my_function") == "fn_user");
 }
 
-/// Volatile in pg_catalog, and allowed: they change nothing and wait for nothing.
-const std::set<std::string> harmless{
-    "clock_timestamp",
-    "current_query",
-    "gen_random_uuid",
-    "random",
-    "timeofday",
-    "pg_blocking_pids",
-    "pg_collation_actual_version",
-    "pg_control_checkpoint",
-    "pg_control_init",
-    "pg_control_recovery",
-    "pg_control_system",
-    "pg_current_logfile",
-    "pg_current_wal_flush_lsn",
-    "pg_current_wal_insert_lsn",
-    "pg_current_wal_lsn",
-    "pg_database_collation_actual_version",
-    "pg_database_size",
-    "pg_get_backend_memory_contexts",
-    "pg_get_multixact_members",
-    "pg_get_shmem_allocations",
-    "pg_get_wal_replay_pause_state",
-    "pg_get_wal_resource_managers",
-    "pg_indexes_size",
-    "pg_is_in_recovery",
-    "pg_is_wal_replay_paused",
-    "pg_jit_available",
-    "pg_last_committed_xact",
-    "pg_last_wal_receive_lsn",
-    "pg_last_wal_replay_lsn",
-    "pg_last_xact_replay_timestamp",
-    "pg_lock_status",
-    "pg_ls_archive_statusdir",
-    "pg_ls_logdir",
-    "pg_ls_waldir",
-    "pg_notification_queue_usage",
-    "pg_partition_ancestors",
-    "pg_partition_tree",
-    "pg_prepared_xact",
-    "pg_relation_size",
-    "pg_safe_snapshot_blocking_pids",
-    "pg_sequence_last_value",
-    "pg_show_replication_origin_status",
-    "pg_stat_have_stats",
-    "pg_table_size",
-    "pg_tablespace_size",
-    "pg_total_relation_size",
-    "pg_xact_commit_timestamp",
-    "pg_xact_commit_timestamp_origin",
-    "pg_xact_status",
-    "txid_status"};
-
 TEST_CASE("no allowed function of the server is volatile unless it is known", "[db][guard][live]") {
     const auto functions = lab::run_sql(
         lab::primary(),
@@ -110,8 +57,8 @@ TEST_CASE("no allowed function of the server is volatile unless it is known", "[
         ++allowed;
         INFO(name);
         CHECK(function_class(name) != "fn_lo");
-        if (functions.boolean(i, "volatile").value_or(true) && !name.starts_with("pg_stat_get_")) {
-            CHECK(harmless.contains(name));
+        if (functions.boolean(i, "volatile").value_or(true)) {
+            CHECK(test::changes_nothing(name));
         }
         // Input and output functions of types, handlers, support functions; two make text of
         // anything, and a well-known estimate of bloat is written with them.
