@@ -118,7 +118,8 @@ constexpr std::string_view privileges =
     "has_tablespace_privilege has_type_privilege pg_has_role pg_get_acl";
 
 constexpr std::string_view catalog =
-    "col_description format_type obj_description oidvectortypes pg_available_extension_versions "
+    "col_description format_type nameconcatoid obj_description oidvectortypes "
+    "pg_available_extension_versions "
     "pg_available_extensions pg_basetype pg_char_to_encoding pg_collation_actual_version "
     "pg_collation_for pg_collation_is_visible pg_column_compression pg_column_is_updatable "
     "pg_column_size pg_column_toast_chunk_id pg_conversion_is_visible "
@@ -139,7 +140,8 @@ constexpr std::string_view catalog =
     "pg_relation_is_publishable pg_relation_is_updatable pg_relation_size pg_sequence_last_value "
     "pg_sequence_parameters pg_size_bytes pg_size_pretty pg_statistics_obj_is_visible "
     "pg_table_is_visible pg_table_size pg_tablespace_databases pg_tablespace_location "
-    "pg_tablespace_size pg_timezone_abbrevs pg_timezone_names pg_total_relation_size "
+    "pg_tablespace_size pg_timezone_abbrevs pg_timezone_abbrevs_abbrevs "
+    "pg_timezone_abbrevs_zone pg_timezone_names pg_total_relation_size "
     "pg_ts_config_is_visible pg_ts_dict_is_visible pg_ts_parser_is_visible "
     "pg_ts_template_is_visible pg_type_is_visible pg_typeof regclass satisfies_hash_partition "
     "shobj_description to_regclass to_regcollation to_regnamespace to_regoper to_regoperator "
