@@ -1,6 +1,7 @@
 // run_query: SQL that a caller wrote, through the guard, past what the catalog tells about its
 // names, planned before it is run, and cut by the target itself.
 #include "base/db/sql_guard.hpp"
+#include "base/db/sql_origin.hpp"
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
@@ -235,18 +236,84 @@ std::vector<std::string> distinct(const std::vector<std::string>& columns) {
     return names;
 }
 
-/// Text of statements is masked wherever it is recognised: views of statistics name it so.
-bool holds_sql(const std::string& name) {
-    const auto lower = base::lower_ascii(name);
-    return lower == "query" || lower == "statement" || lower.ends_with("_query") ||
-           lower.starts_with("query_text");
+constexpr std::string_view not_shown = "(not shown)";
+
+/// Of each column of the answer. SHOW is of settings by nature; EXPLAIN tells of the caller's own.
+base::Result<std::vector<db::Origin>>
+origins_of(const GuardedStatement& statement, const std::vector<std::string>& columns) {
+    if (statement.kind() == StatementKind::select) {
+        return db::column_origins(statement.text(), columns);
+    }
+    std::vector<db::Origin> out(columns.size(), db::Origin::ordinary);
+    for (std::size_t i = 0; i < columns.size() && statement.kind() == StatementKind::show; ++i) {
+        const bool named = columns.size() > 1 && columns[i] != "setting";
+        out[i] = named ? db::Origin::ordinary : db::Origin::setting;
+    }
+    return out;
 }
 
-std::vector<Column> declare(const std::vector<std::string>& names) {
+bool is_number_or_truth(const std::string& cell) {
+    constexpr std::size_t digits_max = 20;
+    return cell.size() <= digits_max &&
+           (cell == "t" || cell == "f" ||
+            cell.find_first_not_of("0123456789.-") == std::string::npos);
+}
+
+/// Whether a setting's value may be seen; its name stands beside it, or is the column's own.
+bool may_show_setting(const db::Table& table, std::size_t row, std::size_t column, bool is_show) {
+    const auto named = std::find(table.columns.begin(), table.columns.end(), "name");
+    const std::string& cell = *table.rows[row][column];
+    if (is_show && table.columns.size() == 1) {
+        return !db::is_secret_setting(table.columns[0]);
+    }
+    if (named == table.columns.end()) {
+        return db::is_plain_setting_value(cell);
+    }
+    const auto& name = table.rows[row][static_cast<std::size_t>(named - table.columns.begin())];
+    return name && !db::is_secret_setting(*name) && !cell.empty();
+}
+
+/// Takes out what the rules for secrets cannot see through. Literals of statements are masked
+/// later, by the lexer.
+void hide_cells(
+    const std::vector<db::Origin>& origins, bool is_show, db::Table& table, Evidence& evidence
+) {
+    std::set<std::string> hidden;
+    for (std::size_t row = 0; row < table.rows.size(); ++row) {
+        for (std::size_t i = 0; i < origins.size(); ++i) {
+            db::Cell& cell = table.rows[row][i];
+            if (!cell || cell->empty() ||
+                (origins[i] != db::Origin::computed && origins[i] != db::Origin::setting)) {
+                continue;
+            }
+            const bool shown = origins[i] == db::Origin::computed
+                                   ? is_number_or_truth(*cell)
+                                   : may_show_setting(table, row, i, is_show);
+            if (!shown) {
+                hidden.insert(table.columns[i]);
+                cell = not_shown;
+            }
+        }
+    }
+    for (const std::string& column : hidden) {
+        evidence.not_examined.push_back(
+            {.what = "column " + column + ", where it says " + std::string{not_shown},
+             .why = "it comes from texts of statements or values of settings, and a secret in it "
+                    "could not be told",
+             .would_tell = "the values: select the column itself, left(query, n) of it, or name "
+                           "beside setting"}
+        );
+    }
+}
+
+std::vector<Column>
+declare(const std::vector<std::string>& names, const std::vector<db::Origin>& origins) {
     std::vector<Column> columns;
     columns.reserve(names.size());
-    for (const auto& name : names) {
-        columns.push_back({.name = name, .untrusted = true, .sql_text = holds_sql(name)});
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        columns.push_back(
+            {.name = names[i], .untrusted = true, .sql_text = origins[i] == db::Origin::statement}
+        );
     }
     return columns;
 }
@@ -283,12 +350,13 @@ base::Result<Evidence> Run::answer(const GuardedStatement& asked) {
         INTERLOCK_CHECK(plan(asked, statement));
     }
     INTERLOCK_TRY(auto rows, fetch(asked, statement));
-    shown_ = distinct(rows.table.columns);
-    declared_ = declare(shown_);
-    rows.table.columns = shown_;
-
     Evidence evidence;
     evidence.tool = tool_name;
+    INTERLOCK_TRY(const auto origins, origins_of(statement, rows.table.columns));
+    hide_cells(origins, statement.kind() == StatementKind::show, rows.table, evidence);
+    shown_ = distinct(rows.table.columns);
+    declared_ = declare(shown_, origins);
+    rows.table.columns = shown_;
     evidence.source = std::move(source_);
     evidence.summary = counted(static_cast<long long>(rows.table.rows.size()), "row", "rows") +
                        " of " +

@@ -191,11 +191,10 @@ TEST_CASE("what stands behind a name is judged as well", "[tools][live]") {
 
 TEST_CASE("a plan over budget is not run", "[tools][live]") {
     Shop shop;
-    const json error = refused(
-        shop,
-        "select count(*) from pg_attribute a, pg_attribute b, pg_attribute c "
-        "where a.attnum < b.attnum + c.attnum"
-    );
+    shop.database().sql("analyze app.orders; grant usage on schema app to interlock_diag;"
+                        "grant select on app.orders to interlock_diag;"
+                        "update pg_class set reltuples = 1e9 where oid = 'app.orders'::regclass");
+    const json error = refused(shop, "select count(*) from app.orders where note = 'n'");
     CHECK(error["code"] == "budget_exhausted");
     CHECK(error["what"].get<std::string>().find("cost") != std::string::npos);
 }
@@ -265,3 +264,101 @@ TEST_CASE("whatever is allowed changes nothing on the server", "[tools][live]") 
 }
 
 } // namespace
+
+TEST_CASE("literals of other sessions' statements are masked under any name", "[tools][live]") {
+    Shop shop;
+    lab::Session other{shop.app(), "the other"};
+    other.run("select 'hunter2secret', 4711 as secret_number");
+    const std::string from = " from pg_stat_activity where application_name = 'the other'";
+    for (const char* select :
+         {"select query as q",
+          "select left(query, 40) as q",
+          "select max(query) as q",
+          "select coalesce(query, '') as q",
+          "select query || '...' as q",
+          "select regexp_replace(query, '\\s+', ' ', 'g') as q"}) {
+        INFO(select);
+        const json packet = ask(shop, select + from);
+        const std::string shown = packet["rows"]["result"][0]["q"];
+        CHECK(shown.find("select $1") == 0);
+        CHECK(packet.dump().find("hunter2secret") == std::string::npos);
+        CHECK(packet.dump().find("4711") == std::string::npos);
+    }
+    for (const char* select :
+         {"select reverse(query) as q",
+          "select substr(query, 9) as q",
+          "select upper(query) as q",
+          "select replace(query, '''', '') as q",
+          "select array_agg(query) as q",
+          "select to_json(pg_stat_activity) as q",
+          "select query::bytea as q",
+          "select string_to_array(query, '''') as q"}) {
+        INFO(select);
+        const json packet = ask(shop, select + from);
+        CHECK(packet["rows"]["result"][0]["q"] == "(not shown)");
+        CHECK(not_examined(packet, "column q"));
+    }
+    const json star = ask(shop, "select *" + from);
+    CHECK(star["rows"]["result"][0]["application_name"] == "the other");
+    CHECK(star["rows"]["result"][0]["query"] == "select $1, $2 as secret_number");
+    CHECK(star["not_examined"].empty());
+    const json counted = ask(shop, "select length(query) as n, state" + from);
+    CHECK(counted["rows"]["result"][0]["n"] == "45");
+    CHECK(counted["rows"]["result"][0]["state"] == "idle");
+    const json failed = refused(shop, "select query::int as q" + from);
+    CHECK(failed.dump().find("hunter2secret") == std::string::npos);
+}
+
+TEST_CASE("settings that hold secrets are shown to nobody", "[tools][live]") {
+    Shop shop;
+    lab::Database& database = shop.database();
+    database.sql("alter database " + database.name() + " set app.jwt_secret = 'hunter2secret'");
+    for (const char* setting : {"primary_conninfo", "restore_command"}) {
+        database.sql(
+            std::string{"alter system set "} + setting +
+            (std::string_view{setting} == "primary_conninfo"
+                 ? " = 'host=nowhere application_name=hunter2secret'"
+                 : " = 'fetch hunter2secret'")
+        );
+    }
+    database.sql("select pg_reload_conf()");
+    REQUIRE(lab::wait_until([&] {
+        return database.scalar("show restore_command") == "fetch hunter2secret";
+    }));
+    for (const char* sql :
+         {"show all",
+          "show primary_conninfo",
+          "show restore_command",
+          "show app.jwt_secret",
+          "select * from pg_settings where name ~ 'conninfo|restore_command'",
+          "select setting from pg_settings where name ~ 'conninfo|restore_command'",
+          "select reverse(setting) as q from pg_settings where name = 'restore_command'",
+          "select setting || '' as q from pg_settings where name = 'primary_conninfo'",
+          "select current_setting('restore_command') as q",
+          "select current_setting('app.jwt_secret') as q",
+          "select setconfig from pg_db_role_setting",
+          "select unnest(setconfig) as q from pg_db_role_setting",
+          "select to_json(s) as q from pg_settings s where name = 'restore_command'",
+          "select pg_show_all_settings() as q"}) {
+        INFO(sql);
+        const auto output = shop.bench().call("run_query", arguments(sql, 100));
+        CHECK(output.structured.find("hunter2secret") == std::string::npos);
+        CHECK(output.structured.find("terces2retnuh") == std::string::npos);
+        CHECK(output.text.find("hunter2secret") == std::string::npos);
+    }
+    const json all =
+        ask(shop,
+            "select name, setting from pg_settings where name in "
+            "('work_mem', 'search_path', 'log_line_prefix') order by name");
+    CHECK(all["rows"]["result"][2]["setting"] == "8192");
+    CHECK(all["not_examined"].empty());
+    CHECK(ask(shop, "show max_connections")["not_examined"].empty());
+    CHECK(
+        ask(shop, "select current_setting('search_path') as q")["rows"]["result"][0]["q"] ==
+        "pg_catalog"
+    );
+    for (const char* setting : {"primary_conninfo", "restore_command"}) {
+        database.sql(std::string{"alter system reset "} + setting);
+    }
+    database.sql("select pg_reload_conf()");
+}
