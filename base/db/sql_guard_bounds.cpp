@@ -188,9 +188,22 @@ private:
     std::size_t at_ = 0;
 };
 
+/// What matched must match again, however it was parted: tried in every way.
+bool refers_back(const std::string& text) {
+    bool nested = false;
+    bool back = false;
+    for (std::size_t i = 0; i + 1 < text.size(); ++i) {
+        const auto repeats = [](char c) { return c == '*' || c == '+' || c == '}' || c == '{'; };
+        nested = nested || (repeats(text[i]) && text[i + 1] == ')' && i + 2 < text.size() &&
+                            repeats(text[i + 2]));
+        back = back || (text[i] == '\\' && text[i + 1] >= '1' && text[i + 1] <= '9');
+    }
+    return nested && back;
+}
+
 bool repeats_repetitions(const std::string& text) {
-    return text.find('{') != std::string::npos &&
-           PatternSize{text}.deepest() >= limits::sql_pattern_repeats_max;
+    return refers_back(text) || (text.find('{') != std::string::npos &&
+                                 PatternSize{text}.deepest() >= limits::sql_pattern_repeats_max);
 }
 
 /// A path that descends everywhere, from everywhere.
@@ -344,7 +357,9 @@ std::string_view GuardBounds::call(const std::string& function, const Json& call
     if (function == "repeat" || function == "lpad" || function == "rpad") {
         return length(function, *arguments);
     }
-    if (guard_data::multiplies_text(function) && makers(*arguments) >= 2) {
+    if (guard_data::multiplies_text(function) &&
+        (makers(*arguments) >= 2 ||
+         constants::text_bound(sql_, Json{{"FuncCall", call}}) > limits::sql_made_bytes_max)) {
         return "dos_memory";
     }
     if (function == "format") {

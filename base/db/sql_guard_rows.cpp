@@ -22,10 +22,12 @@ using constants::has_column;
 using constants::node;
 namespace limits = base::limits;
 
-constexpr int depth_max = 48;            // queries in queries; real ones stay below 10
-constexpr int queries_max = 4'000;       // looked at; a text holds less, a step is looked at twice
-constexpr int unjoined_max = 2;          // relations that a FROM may hold without joining them
-constexpr double relation_rows = 10'000; // what a catalog is taken for where text is kept of it
+constexpr int depth_max = 48;             // queries in queries; real ones stay below 10
+constexpr int queries_max = 4'000;        // looked at; a text holds less, a step is looked at twice
+constexpr int unjoined_max = 2;           // relations that a FROM may hold without joining them
+constexpr double beside_one_max = 50'000; // made rows that a relation may be multiplied with
+constexpr double beside_two_max = 1'000;  // and two of them
+constexpr double relation_rows = 10'000;  // what a catalog is taken for where text is kept of it
 
 /// Asks the nodes of an expression, but for those of the queries in it.
 void own_nodes(
@@ -222,9 +224,10 @@ GuardRows::Size GuardRows::query(const Json& select, Named named, int depth) {
 
 /// UNION and the like, as long as they may be.
 GuardRows::Size GuardRows::chain(const Json& select, const Named& named, int depth) {
-    Size all{.rows = 0, .relations = 0};
+    Size all{.rows = 0, .relations = 0, .work = 1};
     const auto add = [&](const Size& size) {
         all.rows += size.rows;
+        all.work = std::max(all.work, size.work);
         all.relations = std::max(all.relations, size.relations);
     };
     const auto* next = &select;
@@ -262,11 +265,29 @@ void GuardRows::open_with(const Json& with, Named& named, int depth) {
             inner.emplace_back(name, Size{});
             step(*found, name, inner, depth);
             query(*select, inner, depth + 1);
-            named.emplace_back(name, Size{.rows = 1, .relations = 1}); // as many as it takes
+            named.emplace_back(name, recursive_size(*select));
         } else {
             named.emplace_back(name, query(*select, std::move(inner), depth + 1));
         }
     }
+}
+
+/// As many as it takes; what only counts, as many as it counts to.
+GuardRows::Size GuardRows::recursive_size(const Json& select) const {
+    const auto* next = base::member(select, "rarg");
+    const auto* where = next ? base::member(*next, "whereClause") : nullptr;
+    const auto* from = next ? base::member(*next, "fromClause") : nullptr;
+    Size size{.rows = 1, .relations = 1, .work = 1};
+    if (where != nullptr && from != nullptr && from->size() == 1 &&
+        (*from)[0].contains("RangeVar")) {
+        for (const auto* part : conjuncts(*where)) {
+            const auto* compared = node(part, "A_Expr");
+            const auto end =
+                compared ? evaluate(sql_, base::member(*compared, "rexpr")) : std::nullopt;
+            size.rows = std::max(size.rows, std::abs(end.value_or(1)));
+        }
+    }
+    return size;
 }
 
 /// The step of a recursion must not multiply what it starts from, nor make it longer by itself.
@@ -335,9 +356,19 @@ void GuardRows::gather_item(const Json& item, From& from, const Named& named, in
         leaf.group = from.leaves.size();
         from.leaves.push_back(std::move(leaf));
     };
+    // What is made for each row of something else goes with it.
+    const auto add_lateral = [&](const Json& members, std::string name, Size size) {
+        const auto of = columns(from, &members).leaves;
+        add(members, std::move(name), size);
+        for (const auto leaf : of) {
+            if (size.relations == 0) {
+                merge(from, leaf, from.leaves.size() - 1);
+            }
+        }
+    };
     if (const auto* relation = node(&item, "RangeVar")) {
         const auto name = base::string_member(*relation, "relname").value_or("");
-        Size size{.rows = 1, .relations = guard_data::one_row_view(name) ? 0 : 1};
+        Size size{.rows = 1, .relations = guard_data::one_row_view(name) ? 0 : 1, .work = 1};
         for (const auto& [known, its] : named) { // the last one hides those before it
             size = known == name && !relation->contains("schemaname") ? its : size;
         }
@@ -350,7 +381,7 @@ void GuardRows::gather_item(const Json& item, From& from, const Named& named, in
     }
     if (const auto* queried = node(&item, "RangeSubselect")) {
         const auto* select = node(base::member(*queried, "subquery"), "SelectStmt");
-        return add(*queried, "", select ? query(*select, named, depth + 1) : Size{});
+        return add_lateral(*queried, "", select ? query(*select, named, depth + 1) : Size{});
     }
     if (const auto* functions = node(&item, "RangeFunction")) {
         Size size;
@@ -364,7 +395,12 @@ void GuardRows::gather_item(const Json& item, From& from, const Named& named, in
             }
         });
         size.rows *= inner_queries(*functions, named, depth).rows;
-        return add(*functions, name, size);
+        if (name == "generate_series") { // up to what another one made
+            for (const auto leaf : columns(from, functions).leaves) {
+                size.rows = std::max(size.rows, from.leaves[leaf].size.rows);
+            }
+        }
+        return size.rows > 1 ? add(*functions, name, size) : add_lateral(*functions, name, size);
     }
     const auto* join = node(&item, "JoinExpr");
     if (join == nullptr) {
@@ -479,7 +515,7 @@ void GuardRows::join(
     }
     const bool one_side = first.none() || second.none() || first.outer + second.outer > 0;
     if (leaves.size() == 1 && narrow && compared && one_side) {
-        from.leaves[*leaves.begin()].size = Size{};
+        from.leaves[*leaves.begin()].size.relations = 0;
     }
 }
 
@@ -511,7 +547,10 @@ GuardRows::Size GuardRows::single(const Json& select, const Named& named, int de
         connect(from, *condition);
     }
     auto size = together(from);
-    if (size.relations > unjoined_max && !ends_early(sql_, select)) {
+    const bool many = size.relations > unjoined_max ||
+                      (size.relations > 0 && size.rows > beside_one_max) ||
+                      (size.relations > 1 && size.rows > beside_two_max);
+    if (many && !ends_early(sql_, select)) {
         refuse("dos_rows");
     }
     double each = 1; // rows that a row costs
@@ -527,7 +566,7 @@ GuardRows::Size GuardRows::single(const Json& select, const Named& named, int de
           "limitOffset",
           "windowClause"}) {
         if (const auto* value = base::member(select, member)) {
-            each = std::max(each, inner_queries(*value, named, depth).rows);
+            each = std::max(each, inner_queries(*value, named, depth).work);
         }
     }
     if (const auto* values = base::member(select, "valuesLists")) {
@@ -542,32 +581,39 @@ GuardRows::Size GuardRows::single(const Json& select, const Named& named, int de
                 return;
             }
             const auto name = name_of(call);
-            size.rows *= std::max(1.0, function(call).rows);
+            size.rows *= name == "generate_series" && has_column(call)
+                             ? size.rows
+                             : std::max(1.0, function(call).rows);
             aggregates = aggregates || (!call.contains("over") && guard_data::aggregate(name));
             collects = collects || guard_data::collecting_aggregate(name);
         });
     }
-    if (size.rows * each > limits::sql_series_rows_max) {
+    size.work = size.rows * each;
+    if (size.work > limits::sql_series_rows_max) {
         refuse("dos_rows");
     }
     if (collects) {
-        const double kept = size.rows * (size.relations > 0 ? relation_rows : 1);
-        if (size.relations >= unjoined_max || kept * longest_ > limits::sql_made_bytes_max) {
-            refuse(size.rows > limits::sql_collected_rows_max ? "dos_rows" : "dos_memory");
-        }
-        if (size.rows > limits::sql_collected_rows_max) {
-            refuse("dos_rows");
-        }
+        keep(size);
     }
     const auto limit = limit_of(sql_, select);
     if (aggregates && !select.contains("groupClause")) {
-        return {};
+        return {.rows = 1, .relations = 0, .work = size.work};
     }
     size.rows = std::min(size.rows, std::max(limit.value_or(constants::endless), 0.0));
     size.relations = limit && *limit <= limits::tool_rows_max ? 0
                      : select.contains("groupClause")         ? std::min(size.relations, 1)
                                                               : size.relations;
     return size;
+}
+
+/// All rows of a query at once, in one value.
+void GuardRows::keep(const Size& size) {
+    const double kept = size.rows * (size.relations > 0 ? relation_rows : 1);
+    if (size.rows > limits::sql_collected_rows_max) {
+        refuse("dos_rows");
+    } else if (size.relations >= unjoined_max || kept * longest_ > limits::sql_made_bytes_max) {
+        refuse("dos_memory");
+    }
 }
 
 /// The queries within an expression: how many rows the largest makes.
@@ -577,8 +623,17 @@ GuardRows::Size GuardRows::inner_queries(const Json& value, const Named& named, 
     while (!rest.empty()) {
         const auto* next = rest.back();
         rest.pop_back();
+        if (const auto* link = node(next, "SubLink")) {
+            const auto* select = node(base::member(*link, "subselect"), "SelectStmt");
+            if (select != nullptr && base::string_member(*link, "subLinkType") == "ARRAY_SUBLINK") {
+                keep(query(*select, named, depth + 1));
+                continue;
+            }
+        }
         if (const auto* select = node(next, "SelectStmt")) {
-            all.rows = std::max(all.rows, query(*select, named, depth + 1).rows);
+            const auto size = query(*select, named, depth + 1);
+            all.rows = std::max(all.rows, size.rows);
+            all.work = std::max(all.work, size.work);
         } else if (next->is_structured()) {
             for (const auto& item : *next) {
                 rest.push_back(&item);
@@ -592,23 +647,23 @@ GuardRows::Size GuardRows::function(const Json& call) const {
     const auto name = name_of(call);
     const auto* arguments = base::member(call, "args");
     if (guard_data::many_rows(name)) {
-        return {.rows = 1, .relations = 1};
+        return {.rows = 1, .relations = 1, .work = 1};
     }
     if (arguments == nullptr || !arguments->is_array()) {
         return {};
     }
     if (name == "generate_series") {
         const auto rows = series(sql_, *arguments);
-        return {.rows = std::max(rows.value_or(1), 1.0), .relations = 0};
+        return {.rows = std::max(rows.value_or(1), 1.0), .relations = 0, .work = 1};
     }
     const auto* list = arguments->empty() ? nullptr : node(&(*arguments)[0], "A_ArrayExpr");
     if (name == "unnest" && list != nullptr && list->contains("elements")) {
-        return {.rows = static_cast<double>((*list)["elements"].size()), .relations = 0};
+        return {.rows = static_cast<double>((*list)["elements"].size()), .relations = 0, .work = 1};
     }
     if (!guard_data::splits(name) || has_column(*arguments)) {
         return {};
     }
-    return {.rows = std::max(pieces(sql_, *arguments), 1.0), .relations = 0};
+    return {.rows = std::max(pieces(sql_, *arguments), 1.0), .relations = 0, .work = 1};
 }
 
 std::optional<double> GuardRows::series(std::string_view sql, const Json& arguments) {

@@ -29,6 +29,7 @@ private:
     struct Size {
         double rows = 1;   // made out of nothing
         int relations = 0; // multiplied with each other
+        double work = 1;   // rows made on the way, also those that an aggregate took in
     };
     struct Leaf {
         std::string alias;
@@ -61,6 +62,8 @@ private:
     void gather_item(const base::Json& item, From& from, const Named& named, int depth);
     Size inner_queries(const base::Json& value, const Named& named, int depth);
     Size function(const base::Json& call) const;
+    Size recursive_size(const base::Json& select) const;
+    void keep(const Size& size);
     void refuse(std::string_view family) { found_ = found_.empty() ? family : found_; }
 
     static void merge(From& from, std::size_t first, std::size_t second);

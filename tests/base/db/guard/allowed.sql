@@ -1336,3 +1336,117 @@ SELECT regexp_replace(query, '(.{100}).{200,}', '\1...') FROM pg_stat_activity
 SELECT repeat('#', ceil(random()*10)::int)
 
 SELECT c.*, p.*, t.* FROM app.company c, app.plan p, app.tariff t LIMIT 1
+
+select d.day::date, c.country, coalesce(sum(o.total), 0) from generate_series(current_date - 30, current_date, interval '1 day') as d(day) cross join (select distinct country from app.customers) c left join app.customers cu on cu.country = c.country left join app.orders o on o.customer_id = cu.id and o.created_at >= d.day and o.created_at < d.day + interval '1 day' group by 1, 2
+
+select h.hour, count(l.id) from generate_series(0, 23) as h(hour) left join app.events l on extract(hour from l.created_at) = h.hour group by 1
+
+with t as (select count(*) as total from app.orders), s as (select status, count(*) as n from app.orders group by status) select s.status, s.n, round(100.0 * s.n / t.total, 1) from s, t
+
+with a as (select * from pg_stat_activity), l as (select * from pg_locks), c as (select oid, relname from pg_class) select a.pid, l.mode, c.relname from a join l on l.pid = a.pid join c on c.oid = l.relation
+
+select a.pid, c.relname, n.nspname, l.mode from pg_locks l, pg_stat_activity a, pg_class c, pg_namespace n where l.pid = a.pid and l.relation = c.oid and c.relnamespace = n.oid
+
+select n.nspname, t.relname, a.attname from pg_catalog.pg_namespace n inner join pg_catalog.pg_class t on t.relnamespace = n.oid inner join pg_catalog.pg_attribute a on a.attrelid = t.oid where n.nspname = 'app'
+
+select t.relname, i.relname, a.attname from pg_class t, pg_class i, pg_index ix, pg_attribute a where t.oid = ix.indrelid and i.oid = ix.indexrelid and a.attrelid = t.oid and a.attnum = any(ix.indkey) and t.relkind = 'r' order by 1, 2
+
+select a.attname, t.typname, d.adsrc from pg_class c, pg_type t, pg_attribute a left join (select adrelid, adnum, pg_get_expr(adbin, adrelid) as adsrc from pg_attrdef) d on d.adrelid = a.attrelid and d.adnum = a.attnum where c.oid = a.attrelid and t.oid = a.atttypid and c.relname = 'orders'
+
+select bl.pid, a.usename, kl.pid, ka.usename from pg_catalog.pg_locks bl join pg_catalog.pg_stat_activity a on bl.pid = a.pid join pg_catalog.pg_locks kl join pg_catalog.pg_stat_activity ka on kl.pid = ka.pid on bl.transactionid = kl.transactionid and bl.pid != kl.pid where not bl.granted
+
+select s.schemaname, s.relname, pg_size_pretty(pg_relation_size(s.relid)), x.ratio from pg_stat_user_tables s, lateral (select round(100.0 * n_dead_tup / nullif(n_live_tup, 0), 1) as ratio from pg_stat_user_tables u where u.relid = s.relid) x
+
+select * from pg_stat_database d, pg_stat_bgwriter b, pg_stat_archiver a, pg_stat_wal w where d.datname = current_database()
+
+select c.relname, s.n_live_tup, i.indexrelname, st.calls from pg_class c left join pg_stat_user_tables s on s.relid = c.oid left join pg_stat_user_indexes i on i.relid = c.oid left join pg_stat_statements st on st.query ilike '%' || c.relname || '%' where c.relkind = 'r'
+
+select p.name, p.setting, d.datname, r.rolname from pg_settings p, pg_database d, pg_roles r where p.name = 'work_mem' and d.datname = current_database() and r.rolname = current_user
+
+select r1.rolname, r2.rolname from pg_auth_members m join pg_roles r1 on r1.oid = m.member join pg_roles r2 on r2.oid = m.roleid
+
+with recursive parts as (select c.oid, c.oid as root, 0 as lvl from pg_class c where relkind = 'p' union all select i.inhrelid, p.root, p.lvl + 1 from parts p join pg_inherits i on i.inhparent = p.oid) select root::regclass, count(*), sum(pg_relation_size(oid)) from parts group by 1
+
+with recursive fk as (select conrelid, confrelid, 1 as depth, array[conrelid] as path from pg_constraint where contype = 'f' union all select c.conrelid, c.confrelid, fk.depth + 1, fk.path || c.conrelid from fk, pg_constraint c where c.conrelid = fk.confrelid and c.contype = 'f' and not c.conrelid = any(fk.path)) select * from fk
+
+with recursive dep as (select objid, refobjid, 1 as d from pg_depend where refobjid = 'app.orders'::regclass union select d.objid, d.refobjid, dep.d + 1 from pg_depend d join dep on d.refobjid = dep.objid where dep.d < 4) select distinct objid::regclass from dep
+
+with recursive months(m) as (select date '2026-01-01' union all select (m + interval '1 month')::date from months where m < date '2026-12-01') select m, count(o.id) from months left join app.orders o on date_trunc('month', o.created_at) = m group by 1
+
+with recursive split(part, rest, n) as (select '', current_setting('search_path') || ',', 0 union all select substr(rest, 1, strpos(rest, ',') - 1), substr(rest, strpos(rest, ',') + 1), n + 1 from split where rest <> '' and n < 20) select part from split where n > 0
+
+with recursive b as (select pid, pg_blocking_pids(pid) as by, 0 as l from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0 union all select a.pid, pg_blocking_pids(a.pid), b.l + 1 from b cross join lateral unnest(b.by) as x(pid) join pg_stat_activity a on a.pid = x.pid where b.l < 6) select * from b
+
+with recursive r as (select 1 as n, 'a'::text as s union all select n + 1, s || '.' || n::text from r where n < 10) select * from r
+
+select x.*, y.* from (select count(*) from pg_stat_activity) x, (select count(*) from pg_locks) y, (select count(*) from pg_prepared_xacts) z, (select max(age(datfrozenxid)) from pg_database) w
+
+select (select count(*) from pg_stat_activity), (select count(*) from pg_locks where not granted), (select max(now() - xact_start) from pg_stat_activity), (select count(*) from pg_replication_slots where not active)
+
+select name, lead(name) over (order by name), setting from pg_settings order by 1
+
+select json_build_object('activity', (select json_agg(a) from pg_stat_activity a), 'locks', (select json_agg(l) from pg_locks l), 'settings', (select json_object_agg(name, setting) from pg_settings where name in ('work_mem')))
+
+select array(select relname from pg_class where relkind = 'r' order by relpages desc limit 10)
+
+select string_agg(format('%s=%s', name, setting), '; ') from pg_settings where name in ('fsync', 'full_page_writes')
+
+select replace(replace(query, E'\n', ' '), E'\t', ' ') as q, translate(query, E'\r\n', '  ') from pg_stat_activity
+
+select regexp_replace(regexp_replace(query, '''[^'']*''', '?', 'g'), '\d+', '?', 'g'), count(*) from pg_stat_activity group by 1
+
+select query ~ '^\s*(with|select)\M', query ~* '(\w+)\s+\1' from pg_stat_activity
+
+select (regexp_match(pg_get_indexdef(indexrelid), 'USING (\w+)'))[1] as am, count(*) from pg_index group by 1
+
+select a.name, a.setting, b.setting from pg_settings a, pg_settings b where a.name = 'autovacuum_max_workers' and b.name = 'autovacuum_naptime'
+
+select c.oid::regclass, o.option_name, o.option_value from pg_class c cross join lateral pg_options_to_table(c.reloptions) o
+
+select c.relname, u.ord, u.attnum from pg_index i join pg_class c on c.oid = i.indexrelid cross join lateral unnest(i.indkey::int2[]) with ordinality u(attnum, ord)
+
+select s.sid, q.q from (values (1), (2), (3)) s(sid) cross join (values ('a'), ('b')) q(q)
+
+select m.*, k.* from generate_series(1, 12) m, generate_series(1, m) k
+
+select to_char(d, 'Mon') from generate_series(timestamp '2026-01-01', timestamp '2026-12-01', '1 month') d
+
+select ts, count(*) from generate_series(date_trunc('minute', now() - interval '6 hours'), date_trunc('minute', now()), interval '1 minute') ts left join app.events e on e.created_at >= ts and e.created_at < ts + interval '1 minute' group by ts
+
+select pid, age(clock_timestamp(), query_start), usename, query from pg_stat_activity where query != '<IDLE>' and query not ilike '%pg_stat_activity%' order by query_start desc
+
+select relname, age(relfrozenxid) as xid_age, pg_size_pretty(pg_table_size(oid)) as table_size from pg_class where relkind = 'r' and pg_table_size(oid) > 1073741824 order by age(relfrozenxid) desc limit 20
+
+select 2 ^ 31 - max(age(datfrozenxid)) as left_xids, power(2, 31)::bigint from pg_database
+
+select pg_size_pretty(pg_relation_size(oid) / (1024 * 1024) * power(1024, 2)::bigint) from pg_class limit 1
+
+select repeat(' ', 2 * level) || name from (values (0, 'a'), (1, 'b')) t(level, name)
+
+select lpad('', 4 * depth, ' ') || node from app.tree
+
+select rpad(name, (select max(length(name)) from pg_settings)) || setting from pg_settings
+
+select * from pg_stat_activity where backend_start > now() - '00:10:00'::interval
+
+select * from crosscheck.t where a between symmetric 5 and 1
+
+select n, sum(n) over (rows unbounded preceding) from generate_series(1, 10000) n
+
+select avg(x) from generate_series(1, 100000) x
+
+select * from (table pg_stat_archiver) a, (table pg_stat_wal) w
+
+select l.*, a.* from pg_locks l full outer join pg_stat_activity a on a.pid = l.pid
+
+select c1.relname, c2.relname from pg_class c1 inner join pg_class c2 on c1.reltoastrelid = c2.oid inner join pg_index x on x.indrelid = c2.oid inner join pg_class c3 on c3.oid = x.indexrelid
+
+select q.queryid, q.calls, d.datname, u.rolname from pg_stat_statements q, pg_database d, pg_roles u where q.dbid = d.oid and q.userid = u.oid order by q.total_exec_time desc limit 10
+
+select nsp.nspname, cls.relname, count(*) from pg_buffercache buf, pg_class cls, pg_namespace nsp where buf.relfilenode = pg_relation_filenode(cls.oid) and nsp.oid = cls.relnamespace and buf.reldatabase = (select oid from pg_database where datname = current_database()) group by 1, 2
+
+select relname, relpages from pg_class, (select setting::int as bs from pg_settings where name = 'block_size') b, pg_namespace n where relnamespace = n.oid and relpages * bs > 100000
+
+select pid, datname, query from pg_stat_activity join pg_database using (datname) join pg_roles on usename = rolname
+
+select i.relname as idx, tab.relname as tab, am.amname from pg_index x join pg_class i on i.oid = x.indexrelid join pg_class tab on tab.oid = x.indrelid join pg_am am on am.oid = i.relam join pg_namespace n on n.oid = tab.relnamespace where n.nspname !~ '^pg_'
