@@ -1,6 +1,7 @@
 #include "base/db/conninfo.hpp"
 
 #include "base/db/conninfo_options.hpp"
+#include "base/db/conninfo_rules.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,9 +12,6 @@ namespace {
 
 using base::Errc;
 using base::Error;
-
-constexpr std::array<std::string_view, 6> rules{
-    "any", "primary", "standby", "prefer-standby", "read-write", "read-only"};
 
 /// What does not parse says nothing: it is refused where it comes in.
 ConninfoOptions said_by(const TargetAddress& address) {
@@ -35,39 +33,6 @@ bool is_target_name(std::string_view name) {
 
 constexpr std::string_view name_rule =
     "a target's name is 1 to 63 of a-z, 0-9, _ and -, and starts with a letter or digit";
-constexpr std::string_view secret_remedy =
-    "keep it in a file of mode 0600 (password_file), in a variable (password_env), in what a "
-    "command prints (password_command), or in libpq's passfile or service file";
-constexpr std::string_view conninfo_remedy =
-    "Write key=value pairs, as in host=db1 port=5432 dbname=app user=interlock_diag, with values "
-    "that hold a space in single quotes, or a postgresql:// URI.";
-
-/// Why `conninfo` is not to be used, if it is not.
-std::optional<Error> refuse(const TargetAddress& address) {
-    const auto problem = [](std::string what, std::string_view remedy) {
-        return Error{Errc::invalid_input, std::move(what), std::string{remedy}};
-    };
-    const auto options = ConninfoOptions::parse(address.conninfo);
-    if (!options) {
-        return problem("does not parse", conninfo_remedy);
-    }
-    for (const auto* secret : {"password", "sslpassword"}) {
-        if (options->find(secret)) {
-            return problem("holds a password", secret_remedy);
-        }
-    }
-    const auto rule = options->find("target_session_attrs").value_or("any");
-    if (std::find(rules.begin(), rules.end(), rule) == rules.end()) {
-        return problem(
-            "has a target_session_attrs that is none",
-            "Write any, primary, standby, prefer-standby, read-write or read-only."
-        );
-    }
-    if (const auto servers = servers_of(address); !servers) {
-        return servers.error();
-    }
-    return std::nullopt;
-}
 
 std::vector<std::string> split(std::string_view list) {
     std::vector<std::string> parts;
@@ -78,25 +43,6 @@ std::vector<std::string> split(std::string_view list) {
             return parts;
         }
         list.remove_prefix(end + 1);
-    }
-}
-
-void read_password_source(base::Decoder& entry, TargetAddress& address) {
-    address.password_file = entry.text_or("password_file", "");
-    address.password_variable = entry.text_or("password_env", "");
-    address.password_command = entry.texts("password_command");
-    for (const auto* key : {"password_file", "password_env", "password_command"}) {
-        entry.refuse_empty(key);
-    }
-    const int sources = int{!address.password_file.empty()} +
-                        int{!address.password_variable.empty()} +
-                        int{!address.password_command.empty()};
-    if (sources > 1) {
-        entry.fail(
-            "password_file",
-            "a target has one password: give one of password_file, password_env and "
-            "password_command"
-        );
     }
 }
 
@@ -184,8 +130,8 @@ TargetAddress read_target_address(base::Decoder& entry) {
     if (!address.name.empty() && !is_target_name(address.name)) {
         entry.fail("name", std::string{name_rule});
     }
-    if (const auto refused = refuse(address); refused && !address.conninfo.empty()) {
-        entry.fail("conninfo", refused->what + "; " + refused->remedy);
+    if (const auto kept = check_conninfo(address); !kept && !address.conninfo.empty()) {
+        entry.fail("conninfo", kept.error().what + "; " + kept.error().remedy);
     }
     return address;
 }
@@ -205,13 +151,13 @@ base::Result<TargetAddress> parse_target_argument(std::string_view text) {
         return Error{
             Errc::invalid_input,
             "The connection string of target " + address.name + " is empty.",
-            std::string{conninfo_remedy}};
+            std::string{conninfo_form}};
     }
-    if (const auto refused = refuse(address)) {
+    if (const auto kept = check_conninfo(address); !kept) {
         return Error{
             Errc::invalid_input,
-            "The connection string of target " + address.name + " " + refused->what + ".",
-            refused->remedy};
+            "The connection string of target " + address.name + " " + kept.error().what + ".",
+            kept.error().remedy};
     }
     return address;
 }
