@@ -10,6 +10,7 @@ struct StateDirectory {
     std::string root;
 
     std::string queue() const { return root + "/queue.db"; }          // queue and audit log
+    std::string store() const { return root + "/store.yaml"; }        // names a shared store
     std::string evidence() const { return root + "/evidence"; }       // whole results, server
     std::string spans() const { return root + "/spans"; }             // <program>.jsonl
     std::string keys() const { return root + "/keys"; }               // <program>.ed25519
