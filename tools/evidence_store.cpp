@@ -1,9 +1,9 @@
 #include "tools/evidence_store.hpp"
 
-#include "base/db/store.hpp"
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "tools/open_evidence.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -153,7 +153,9 @@ public:
                 "select e.tool, e.target, e.created, b.body from evidence e "
                 "join evidence_body b on b.id = e.id "
                 "where e.id = $1 and e.subject = $2 and e.created >= $3";
-            INTERLOCK_TRY(const auto row, transaction.run(sql, {id, subject, oldest_allowed()}));
+            INTERLOCK_TRY(
+                const auto row, transaction.run(sql, {id, subject, oldest_allowed(transaction)})
+            );
             if (row.empty()) {
                 return unknown(id);
             }
@@ -177,7 +179,9 @@ public:
         const auto read = [&](db::StoreTransaction& transaction) -> base::Status {
             constexpr std::string_view sql =
                 "select id from evidence where id = $1 and subject = $2 and created >= $3";
-            INTERLOCK_TRY(const auto row, transaction.run(sql, {id, subject, oldest_allowed()}));
+            INTERLOCK_TRY(
+                const auto row, transaction.run(sql, {id, subject, oldest_allowed(transaction)})
+            );
             found = !row.empty();
             return base::done;
         };
@@ -205,8 +209,9 @@ private:
         base::Time stored;
     };
 
-    std::string oldest_allowed() const {
-        return base::format_time(clock_.now() - limits::evidence_lifetime);
+    /// By the store's clock, which is the same to all that share it.
+    static std::string oldest_allowed(db::StoreTransaction& transaction) {
+        return base::format_time(transaction.now() - limits::evidence_lifetime);
     }
 
     /// The caller holds the mutex.
@@ -225,7 +230,7 @@ private:
              evidence.tool,
              evidence.target,
              evidence.created,
-             base::format_time(clock_.now()),
+             base::format_time(transaction.now()),
              std::to_string(size)}
         ));
         INTERLOCK_CHECK(transaction.run(
@@ -240,7 +245,7 @@ private:
     /// Counts anew, drops what is past its lifetime and, when `coming` bytes would not fit, the
     /// least recently used.
     base::Status make_room(db::StoreTransaction& transaction, std::size_t coming) {
-        INTERLOCK_CHECK(drop_unused_since(transaction, oldest_allowed()));
+        INTERLOCK_CHECK(drop_unused_since(transaction, oldest_allowed(transaction)));
         INTERLOCK_TRY(usage_, count_usage(transaction));
         puts_since_count_ = 0;
         bytes_since_count_ = 0;
@@ -256,7 +261,7 @@ private:
             store_->transact([&](db::StoreTransaction& transaction) -> base::Status {
                 INTERLOCK_CHECK(transaction.run(
                     "update evidence set used = $2 where id = $1",
-                    {id, base::format_time(clock_.now())}
+                    {id, base::format_time(transaction.now())}
                 ));
                 return base::done;
             });
@@ -286,6 +291,11 @@ open_evidence_directory(const std::string& directory, base::Clock& clock) {
             directory + "/evidence.db", db::StoreMode::create, clock, db::Durability::sync
         )
     );
+    return open_evidence_store(std::move(store), clock);
+}
+
+base::Result<std::unique_ptr<EvidenceStore>>
+open_evidence_store(std::unique_ptr<db::Store> store, base::Clock& clock) {
     auto table = std::make_unique<EvidenceTable>(std::move(store), clock);
     INTERLOCK_CHECK(table->create());
     return std::unique_ptr<EvidenceStore>{std::move(table)};
