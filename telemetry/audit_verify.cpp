@@ -263,17 +263,15 @@ private:
     }
 
     base::Status look_for_orphans(db::StoreTransaction& transaction) {
-        INTERLOCK_TRY(
-            const auto table,
-            transaction.run(
-                "select p.leaf_index from audit_payload p where not exists "
-                "(select 1 from audit_log l where l.leaf_index = p.leaf_index) " +
-                    std::string(scope_.from.size() == 0 ? "" : "and p.leaf_index >= $1 ") +
-                    "order by p.leaf_index limit " +
-                    std::to_string(base::limits::audit_problems_max),
-                {std::to_string(scope_.from.size())}
-            )
-        );
+        std::string sql = "select p.leaf_index from audit_payload p where not exists "
+                          "(select 1 from audit_log l where l.leaf_index = p.leaf_index)";
+        std::vector<db::Cell> parameters;
+        if (scope_.from.size() > 0) {
+            sql += " and p.leaf_index >= $1";
+            parameters.emplace_back(std::to_string(scope_.from.size()));
+        }
+        sql += " order by p.leaf_index limit " + std::to_string(base::limits::audit_problems_max);
+        INTERLOCK_TRY(const auto table, transaction.run(sql, parameters));
         for (std::size_t row = 0; row < table.rows.size(); ++row)
             problem("Leaf " + table.text(row, "leaf_index") + ": it has a payload and no record.");
         return base::done;
