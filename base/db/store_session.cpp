@@ -204,10 +204,7 @@ base::Result<Table> StoreSession::run(std::string_view sql, const std::vector<Ce
     }
     INTERLOCK_TRY(const auto result, receive());
     if (static_cast<std::size_t>(PQntuples(result.get())) > limits::store_rows_max) {
-        return Error{
-            Errc::limit_exceeded,
-            "A read of the store " + store_ + " is larger than it may be.",
-            "Read it in pages."};
+        return too_large();
     }
     auto table = to_table(result.get());
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): it changes nothing in it
@@ -269,9 +266,8 @@ base::Result<PqResult> StoreSession::receive() {
     while (true) {
         if (auto waited = wait.until_result(); !waited) {
             broken_ = true;
-            return waited.error().code == Errc::limit_exceeded
-                       ? Error{Errc::limit_exceeded, "A read of the store " + store_ + " is larger than it may be.", "Read it in pages."}
-                       : gone(waited.error().what);
+            return waited.error().code == Errc::limit_exceeded ? too_large()
+                                                               : gone(waited.error().what);
         }
         PqResult next{PQgetResult(connection_.get())};
         if (!next) {
@@ -299,6 +295,13 @@ base::Result<PqResult> StoreSession::receive() {
     const char* message = PQresultErrorField(kept.get(), PG_DIAG_MESSAGE_PRIMARY);
     return state.empty() ? gone(PQresultErrorMessage(kept.get()))
                          : store_error(store_, state, message != nullptr ? message : "");
+}
+
+Error StoreSession::too_large() const {
+    return {
+        Errc::limit_exceeded,
+        "A read of the store " + store_ + " is larger than it may be.",
+        "Read it in pages."};
 }
 
 Error StoreSession::gone(std::string_view why) const {

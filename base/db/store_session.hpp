@@ -62,6 +62,7 @@ private:
     base::Status prepare(bool to_write);
     base::Result<PqResult> command(const std::string& statements);
     base::Result<PqResult> receive();
+    base::Error too_large() const;
     base::Error gone(std::string_view why) const;
 
     base::SystemClock clock_; // for deadlines
