@@ -3,6 +3,7 @@
 #include "approval/queue.hpp"
 #include "base/clock.hpp"
 #include "base/db/store.hpp"
+#include "base/db/store_place.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
 #include "base/state_directory.hpp"
@@ -58,8 +59,8 @@ Result<telemetry::AuditVerification> verify(const AuditOptions& options) {
     for (const SignedNote& note : kept.notes) {
         checkpoints.push_back(note.checkpoint);
     }
-    const std::string path = base::StateDirectory{options.state_directory}.queue();
-    INTERLOCK_TRY(const auto store, db::open_sqlite_store(path, db::StoreMode::read_only, clock));
+    const base::StateDirectory state{options.state_directory};
+    INTERLOCK_TRY(const auto store, db::open_store(state, db::StoreMode::read_only, clock));
     INTERLOCK_TRY(auto verification, telemetry::verify_audit(*store, checkpoints));
     verification.problems.insert(
         verification.problems.begin(), kept.problems.begin(), kept.problems.end()
@@ -335,8 +336,8 @@ Exit verify_audit_log(const AuditOptions& options) {
 Exit show_audit_log(const AuditOptions& options) {
     base::SystemClock clock;
     base::SystemRandom random;
-    const std::string path = base::StateDirectory{options.state_directory}.queue();
-    auto store = db::open_sqlite_store(path, db::StoreMode::read_only, clock);
+    const base::StateDirectory state{options.state_directory};
+    auto store = db::open_store(state, db::StoreMode::read_only, clock);
     if (!store) {
         return report(store.error(), options.json);
     }

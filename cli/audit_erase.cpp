@@ -3,6 +3,7 @@
 #include "approval/queue.hpp"
 #include "base/clock.hpp"
 #include "base/db/store.hpp"
+#include "base/db/store_place.hpp"
 #include "base/ids.hpp"
 #include "base/limits.hpp"
 #include "base/process.hpp"
@@ -95,8 +96,8 @@ Result<Json> run_erase(const EraseOptions& options) {
     base::SystemRandom random;
     INTERLOCK_TRY(
         const auto store,
-        db::open_sqlite_store(
-            base::StateDirectory{options.state_directory}.queue(), db::StoreMode::existing, clock
+        db::open_store(
+            base::StateDirectory{options.state_directory}, db::StoreMode::existing, clock
         )
     );
     approval::Queue queue(*store, random);

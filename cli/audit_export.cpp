@@ -3,6 +3,7 @@
 #include "approval/queue.hpp"
 #include "base/clock.hpp"
 #include "base/db/store.hpp"
+#include "base/db/store_place.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
 #include "base/limits.hpp"
@@ -448,9 +449,7 @@ Result<Json> run_export(ExportOptions options) {
     INTERLOCK_CHECK(check_options(options));
     base::SystemClock clock;
     const base::StateDirectory state{options.state_directory};
-    INTERLOCK_TRY(
-        const auto store, db::open_sqlite_store(state.queue(), db::StoreMode::read_only, clock)
-    );
+    INTERLOCK_TRY(const auto store, db::open_store(state, db::StoreMode::read_only, clock));
     INTERLOCK_TRY(auto notes, notes_of(state));
     const SignedNote newest = notes.front();
     notes.erase(notes.begin());

@@ -1,6 +1,7 @@
 #include "cli/audit_report.hpp"
 
 #include "base/clock.hpp"
+#include "base/db/store_place.hpp"
 #include "base/limits.hpp"
 #include "base/state_directory.hpp"
 #include "base/text.hpp"
@@ -421,10 +422,8 @@ Exit report_audit(const ReportOptions& options) {
         }
         INTERLOCK_TRY(
             const auto store,
-            db::open_sqlite_store(
-                base::StateDirectory{options.state_directory}.queue(),
-                db::StoreMode::read_only,
-                clock
+            db::open_store(
+                base::StateDirectory{options.state_directory}, db::StoreMode::read_only, clock
             )
         );
         return make_audit_report(*store, from, to);

@@ -3,6 +3,7 @@
 #include "approval/queue.hpp"
 #include "base/clock.hpp"
 #include "base/db/store.hpp"
+#include "base/db/store_place.hpp"
 #include "base/ids.hpp"
 #include "base/state_directory.hpp"
 #include "base/text.hpp"
@@ -96,8 +97,8 @@ Result<Page> search(SearchOptions options) {
     base::SystemClock clock;
     INTERLOCK_TRY(
         const auto store,
-        db::open_sqlite_store(
-            base::StateDirectory{options.state_directory}.queue(), db::StoreMode::read_only, clock
+        db::open_store(
+            base::StateDirectory{options.state_directory}, db::StoreMode::read_only, clock
         )
     );
     telemetry::AuditScan what;

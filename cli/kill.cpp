@@ -4,6 +4,7 @@
 #include "approval/brakes_lift.hpp"
 #include "base/clock.hpp"
 #include "base/db/store.hpp"
+#include "base/db/store_place.hpp"
 #include "base/ids.hpp"
 #include "base/process.hpp"
 #include "base/state_directory.hpp"
@@ -28,9 +29,7 @@ namespace {
 
 Result<std::unique_ptr<db::Store>>
 open(const KillOptions& options, db::StoreMode mode, base::Clock& clock) {
-    return db::open_sqlite_store(
-        base::StateDirectory{options.state_directory}.queue(), mode, clock
-    );
+    return db::open_store(base::StateDirectory{options.state_directory}, mode, clock);
 }
 
 Result<BrakeKind> kind_of(const KillOptions& options) {

@@ -4,6 +4,7 @@
 #include "approval/queue.hpp"
 #include "base/clock.hpp"
 #include "base/db/store.hpp"
+#include "base/db/store_place.hpp"
 #include "base/ids.hpp"
 #include "base/process.hpp"
 #include "base/state_directory.hpp"
@@ -42,8 +43,8 @@ struct OpenQueue {
 
 Result<OpenQueue> open_queue(const std::string& state_directory, db::StoreMode mode) {
     OpenQueue open;
-    const std::string path = base::StateDirectory{state_directory}.queue();
-    INTERLOCK_TRY(open.store, db::open_sqlite_store(path, mode, *open.clock));
+    const base::StateDirectory state{state_directory};
+    INTERLOCK_TRY(open.store, db::open_store(state, mode, *open.clock));
     open.queue = std::make_unique<approval::Queue>(*open.store, *open.random);
     return open;
 }

@@ -10,7 +10,7 @@
 #include "telemetry/span.hpp"
 #include "tools/catalog.hpp"
 #include "tools/drift.hpp"
-#include "tools/evidence_store.hpp"
+#include "tools/open_evidence.hpp"
 #include "tools/run.hpp"
 #include "tools/targets.hpp"
 #include "tools/tool.hpp"
@@ -195,7 +195,7 @@ Exit run_diagnose(const TargetsOptions& options) {
     telemetry::Metrics metrics;
     telemetry::Tracer tracer(telemetry::null_span_sink(), clock, random);
     const base::StateDirectory state{options.state_directory};
-    auto evidence = tools::open_evidence_directory(state.evidence(), clock);
+    auto evidence = tools::open_evidence(state, clock);
     if (!evidence) {
         return report(evidence.error(), options.json);
     }

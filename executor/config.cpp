@@ -1,6 +1,7 @@
 #include "executor/config.hpp"
 
 #include "approval/people.hpp"
+#include "base/db/store_place.hpp"
 #include "base/decode.hpp"
 #include "base/file.hpp"
 #include "base/http_server.hpp"
@@ -56,6 +57,9 @@ base::Result<Config> read_config(std::string_view yaml, const std::string& direc
     config.state = beside(directory, root.text("state"));
     config.store =
         beside(directory, root.text_or("store", base::StateDirectory{config.state}.queue()));
+    if (const auto why = db::not_a_store_file(root.text_or("store", ""))) {
+        root.fail("store", *why);
+    }
     for (auto& entry : root.mappings("targets")) {
         config.targets.push_back(db::read_target_address(entry));
     }

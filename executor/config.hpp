@@ -17,7 +17,7 @@ namespace interlock::executor {
 
 struct Config {
     std::string state; // directory of keys, checkpoints and spans
-    std::string store; // the queue's file
+    std::string store; // the queue's file; queue.db of `state`: see db::find_store()
     std::vector<db::TargetAddress> targets;
     approval::ApproverKeys approvers;
     std::string listen; // address:port of /healthz and /metrics; "" = none

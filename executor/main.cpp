@@ -1,7 +1,7 @@
 // interlock-executor: runs plans that people approved, after verifying everything itself.
 #include "approval/queue.hpp"
 #include "base/clock.hpp"
-#include "base/db/store.hpp"
+#include "base/db/store_place.hpp"
 #include "base/file.hpp"
 #include "base/ids.hpp"
 #include "base/signals.hpp"
@@ -160,7 +160,11 @@ int run(const executor::Config& config, bool once) {
     }
     base::SystemClock clock;
     base::SystemRandom random;
-    auto store = db::open_sqlite_store(config.store, db::StoreMode::existing, clock);
+    const auto place = db::find_store(state, config.store);
+    if (!place.ok()) {
+        return fail("configuration.unusable", place.error(), exit_configuration);
+    }
+    auto store = db::open_store(*place, db::StoreMode::existing, clock);
     if (!store.ok()) {
         return fail("queue.unusable", store.error(), exit_queue);
     }

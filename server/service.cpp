@@ -2,7 +2,7 @@
 
 #include "approval/queue.hpp"
 #include "base/db/reader_connection.hpp"
-#include "base/db/store.hpp"
+#include "base/db/store_place.hpp"
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
@@ -19,8 +19,8 @@
 #include "telemetry/span_file.hpp"
 #include "tools/catalog.hpp"
 #include "tools/drift.hpp"
-#include "tools/evidence_store.hpp"
 #include "tools/lane_check.hpp"
+#include "tools/open_evidence.hpp"
 #include "tools/sampler.hpp"
 #include "tools/targets.hpp"
 
@@ -213,13 +213,10 @@ Service::open(const Options& options, base::Clock& clock, base::Random& random) 
     );
     INTERLOCK_CHECK(base::make_private_directory(directory.root));
     INTERLOCK_CHECK(base::make_private_directory(directory.spans()));
-    INTERLOCK_TRY(
-        auto store, db::open_sqlite_store(directory.queue(), db::StoreMode::create, clock)
-    );
-    INTERLOCK_TRY(
-        auto brakes, db::open_sqlite_store(directory.queue(), db::StoreMode::existing, clock)
-    );
-    INTERLOCK_TRY(auto evidence, tools::open_evidence_directory(directory.evidence(), clock));
+    INTERLOCK_TRY(const auto place, db::find_store(directory));
+    INTERLOCK_TRY(auto store, db::open_store(place, db::StoreMode::create, clock));
+    INTERLOCK_TRY(auto brakes, db::open_store(place, db::StoreMode::existing, clock));
+    INTERLOCK_TRY(auto evidence, tools::open_evidence(directory, clock));
     INTERLOCK_TRY(auto keeper, CheckpointKeeper::open(directory, random));
     auto state = std::make_unique<State>(
         options,

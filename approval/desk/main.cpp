@@ -6,6 +6,7 @@
 #include "approval/desk/site.hpp"
 #include "approval/desk/token.hpp"
 #include "approval/desk/worker.hpp"
+#include "base/db/store_place.hpp"
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "base/signals.hpp"
@@ -60,15 +61,16 @@ base::Status run(const desk::Options& options) {
     INTERLOCK_TRY(std::string token, desk::load_or_create_token(options.token_file, random));
     const base::StateDirectory state{options.state};
     INTERLOCK_TRY(const auto watch, desk::LogWatch::open(state, clock, random));
+    INTERLOCK_TRY(const auto queue, interlock::db::find_store(state, options.queue));
     std::optional<desk::Notifier> notifier;
     if (!options.notify_url_file.empty()) {
         INTERLOCK_TRY(
             auto receiver, desk::read_receiver(options.notify_url_file, options.notify_secret_file)
         );
         notifier.emplace(desk::NotifierParts{
-            options.queue, options.state + "/notified", std::move(receiver), clock});
+            queue, options.state + "/notified", std::move(receiver), clock});
     }
-    const desk::PlanSource plans(options.queue, *watch, clock, random);
+    const desk::PlanSource plans(queue, *watch, clock, random);
     const desk::Site site(plans, std::move(token));
     desk::Worker worker(site);
     INTERLOCK_TRY(const auto server, listen(options, worker));

@@ -77,13 +77,18 @@ void Notifier::start() {
 }
 
 base::Status Notifier::look(const std::stop_token& stop) {
-    auto store = db::open_sqlite_store(parts_.queue_path, db::StoreMode::read_only, parts_.clock);
-    if (!store && store.error().code == base::Errc::not_found)
-        return base::done; // no server has started yet
-    if (!store)
-        return store.error();
+    std::unique_ptr<db::Store> opened;
+    if (!shared_) {
+        auto store = db::open_store(parts_.queue, db::StoreMode::read_only, parts_.clock);
+        if (!store && store.error().code == base::Errc::not_found)
+            return base::done; // no server has started yet
+        if (!store)
+            return store.error();
+        (parts_.queue.shared ? shared_ : opened) = std::move(*store);
+    }
+    db::Store& store = shared_ ? *shared_ : *opened;
     telemetry::Checkpoint head;
-    INTERLOCK_CHECK((*store)->read([&](db::StoreTransaction& transaction) -> base::Status {
+    INTERLOCK_CHECK(store.read([&](db::StoreTransaction& transaction) -> base::Status {
         INTERLOCK_TRY(head, telemetry::audit_head(transaction));
         return base::done;
     }));
@@ -91,7 +96,7 @@ base::Status Notifier::look(const std::stop_token& stop) {
         next_leaf_ = read_told(parts_.told_path);
     if (*next_leaf_ > head.size) // another store, or an older copy of it
         next_leaf_ = 0;
-    INTERLOCK_TRY(const auto brakes, brakes_from(**store, *next_leaf_, base::limits::brakes_max));
+    INTERLOCK_TRY(const auto brakes, brakes_from(store, *next_leaf_, base::limits::brakes_max));
     for (const BrakeView& view : brakes) {
         const std::string id = head.origin + "/" + std::to_string(view.brake.leaf);
         if (!deliver(view, id, stop))

@@ -6,6 +6,7 @@
 
 #include "approval/desk/brake_view.hpp"
 #include "base/clock.hpp"
+#include "base/db/store_place.hpp"
 #include "base/result.hpp"
 
 #include <chrono>
@@ -35,7 +36,7 @@ struct NotifierPace {
 };
 
 struct NotifierParts {
-    std::string queue_path;
+    db::StorePlace queue;
     std::string told_path; // up to which leaf of the audit log all was told
     Receiver receiver;
     base::Clock& clock;
@@ -56,6 +57,7 @@ private:
     void remember(std::uint64_t next_leaf);
 
     NotifierParts parts_;
+    std::unique_ptr<db::Store> shared_;      // kept: connecting each second would be a burden
     std::optional<std::uint64_t> next_leaf_; // to be told; nullopt before it was read from disk
     bool receiver_is_down_ = false;
     bool store_is_away_ = false;

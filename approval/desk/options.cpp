@@ -1,5 +1,6 @@
 #include "approval/desk/options.hpp"
 
+#include "base/db/store_place.hpp"
 #include "base/decode.hpp"
 #include "base/file.hpp"
 #include "base/http_server.hpp"
@@ -39,6 +40,8 @@ base::Result<Configuration> read_configuration(const std::string& file) {
     Configuration configuration;
     configuration.state = beside(file, root.text("state"));
     configuration.store = beside(file, root.text_or("store", ""));
+    if (const auto why = db::not_a_store_file(root.text_or("store", "")))
+        root.fail("store", *why);
     configuration.listen = root.text_or("listen", configuration.listen);
     configuration.token_file = beside(file, root.text_or("token_file", ""));
     configuration.allowed_hosts = root.texts("allowed_hosts");

@@ -13,7 +13,7 @@ namespace interlock::desk {
 
 struct Options {
     std::string state; // where the desk keeps its key and what it saw of the audit log
-    std::string queue; // the queue's file
+    std::string queue; // the queue's file; queue.db of `state`: see db::find_store()
     std::string address = "127.0.0.1";
     unsigned short port = 7421;
     std::string token_file; // made with a random token when absent

@@ -1,22 +1,21 @@
 #include "approval/desk/plan_source.hpp"
 
-#include "base/db/store.hpp"
 #include "base/limits.hpp"
 
 namespace interlock::desk {
 
 PlanSource::PlanSource(
-    std::string queue_path, LogWatch& watch, base::Clock& clock, base::Random& random
+    db::StorePlace queue, LogWatch& watch, base::Clock& clock, base::Random& random
 )
-    : queue_path_(std::move(queue_path)), watch_(watch), clock_(clock), random_(random) {}
+    : queue_(std::move(queue)), watch_(watch), clock_(clock), random_(random) {}
 
 /// Told apart from a plan that is not found: this is the desk's trouble, not the reader's.
 base::Result<std::unique_ptr<db::Store>> PlanSource::open() const {
-    auto store = db::open_sqlite_store(queue_path_, db::StoreMode::read_only, clock_);
+    auto store = db::open_store(queue_, db::StoreMode::read_only, clock_);
     if (!store.ok() && store.error().code == base::Errc::not_found)
         return base::Error{
             base::Errc::io,
-            "There is no queue at " + queue_path_ + " yet.",
+            "There is no queue at " + queue_.describe() + " yet.",
             "Start interlock-server with the same state directory."};
     if (store.ok())
         INTERLOCK_CHECK(watch_.check(**store));

@@ -7,6 +7,7 @@
 #include "approval/desk/log_watch.hpp"
 #include "approval/queue.hpp"
 #include "base/clock.hpp"
+#include "base/db/store_place.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
 
@@ -18,7 +19,7 @@ namespace interlock::desk {
 
 class PlanSource {
 public:
-    PlanSource(std::string queue_path, LogWatch& watch, base::Clock& clock, base::Random& random);
+    PlanSource(db::StorePlace queue, LogWatch& watch, base::Clock& clock, base::Random& random);
     /// What waits for people first; as many as one page shows.
     base::Result<std::vector<approval::StoredPlan>> list() const;
     /// All plans of the queue.
@@ -29,7 +30,7 @@ public:
 
 private:
     base::Result<std::unique_ptr<db::Store>> open() const;
-    std::string queue_path_;
+    db::StorePlace queue_;
     LogWatch& watch_;
     base::Clock& clock_;
     base::Random& random_;

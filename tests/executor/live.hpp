@@ -2,6 +2,8 @@
 // it, the plan of the library's own runbook, approved with a real key.
 #pragma once
 
+#include "base/db/store_place.hpp"
+#include "base/file.hpp"
 #include "base/process.hpp"
 #include "base/state_directory.hpp"
 #include "runbooks/fingerprint.hpp"
@@ -9,6 +11,7 @@
 #include "tests/executor/scene.hpp"
 #include "tests/lab/lab.hpp"
 #include "tests/lab/session.hpp"
+#include "tests/lab/shared_store.hpp"
 
 #include <map>
 #include <memory>
@@ -21,7 +24,9 @@ namespace interlock::test {
 /// the executor would not run another.
 class Incident {
 public:
-    Incident() {
+    /// `shared`: the queue is in PostgreSQL.
+    explicit Incident(bool shared = false)
+        : shared_(shared ? std::make_unique<lab::SharedStore>() : nullptr) {
         lab::apply_lane(database_);
         database_.sql("create table app (id int primary key, n int);"
                       "insert into app values (1, 0);"
@@ -138,12 +143,21 @@ private:
         );
     }
 
+    std::unique_ptr<db::Store> open_store() {
+        const base::StateDirectory state{state_.path()};
+        if (shared_) {
+            must(base::write_file_atomically(
+                state.store(), "conninfo: \"" + shared_->database.conninfo() + "\"\n"
+            ));
+        }
+        return must(db::open_store(state, db::StoreMode::create, clock_));
+    }
+
     TemporaryDirectory state_;
     base::SystemClock clock_;
     base::SystemRandom random_;
-    std::unique_ptr<db::Store> store_ = must(db::open_sqlite_store(
-        base::StateDirectory{state_.path()}.queue(), db::StoreMode::create, clock_
-    ));
+    std::unique_ptr<lab::SharedStore> shared_;
+    std::unique_ptr<db::Store> store_ = open_store();
     approval::Queue queue_{*store_, random_};
     Approver approver_{state_.path()};
     lab::Database database_;

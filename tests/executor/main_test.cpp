@@ -128,7 +128,7 @@ TEST_CASE("help names the exit codes", "[executor]") {
 }
 
 TEST_CASE("the whole path releases the queue behind a blocker and recovers", "[live]") {
-    Incident incident;
+    Incident incident{/*shared=*/GENERATE(false, true)};
     const auto id = incident.approved_plan();
     auto command = incident.executor(INTERLOCK_EXECUTOR);
     command.arguments.push_back("--once");
@@ -147,7 +147,7 @@ TEST_CASE("the whole path releases the queue behind a blocker and recovers", "[l
 }
 
 TEST_CASE("two executors that race for one plan have one effect", "[live]") {
-    Incident incident;
+    Incident incident{/*shared=*/GENERATE(false, true)};
     const auto id = incident.approved_plan();
     auto first = must(base::Child::start(incident.executor(INTERLOCK_EXECUTOR)));
     auto second = must(base::Child::start(incident.executor(INTERLOCK_EXECUTOR)));

@@ -2,6 +2,8 @@
 // and cancellation that reaches the database.
 #include "approval/brakes.hpp"
 #include "approval/brakes_lift.hpp"
+#include "base/db/store_place.hpp"
+#include "base/file.hpp"
 #include "base/http_client.hpp"
 #include "base/json.hpp"
 #include "server/http_endpoint.hpp"
@@ -9,8 +11,11 @@
 #include "telemetry/audit_log.hpp"
 #include "tests/lab/lab.hpp"
 #include "tests/lab/session.hpp"
+#include "tests/lab/shared_store.hpp"
 #include "tests/server/fixture.hpp"
 #include "tests/server/sleeping_tool.hpp"
+
+#include <filesystem>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -41,10 +46,18 @@ std::string call_text(const std::string& tool, const Json& arguments) {
 
 /// A service with a state directory of its own.
 struct Program {
+    /// `store`: the PostgreSQL it shares with others.
     explicit Program(
         std::vector<interlock::db::TargetAddress> targets,
-        std::optional<server::SupervisorLimits> supervisor = server::SupervisorLimits{}
+        std::optional<server::SupervisorLimits> supervisor = server::SupervisorLimits{},
+        const std::string& store = ""
     ) {
+        if (!store.empty()) {
+            const base::StateDirectory state{directory.path()};
+            const auto written =
+                base::write_file_atomically(state.store(), "conninfo: \"" + store + "\"\n");
+            REQUIRE(written.ok());
+        }
         options.state = directory.path();
         options.supervisor = supervisor;
         options.targets = std::move(targets);
@@ -156,8 +169,10 @@ TEST_CASE("an incident is diagnosed and a plan proposed, shown and withdrawn", "
     CHECK(refused["reasons"].size() == 2);
 
     program.service->drain();
-    auto store = interlock::db::open_sqlite_store(
-        program.directory.file("queue.db"), interlock::db::StoreMode::existing, program.clock
+    auto store = interlock::db::open_store(
+        base::StateDirectory{program.directory.path()},
+        interlock::db::StoreMode::existing,
+        program.clock
     );
     REQUIRE(store.ok());
     const auto verified = interlock::telemetry::verify_audit(*store.value(), {});
@@ -316,8 +331,10 @@ bool lists(Program& program, const std::string& tool) {
 /// What another program does that shares the state directory.
 struct Elsewhere {
     explicit Elsewhere(Program& program) {
-        auto opened = interlock::db::open_sqlite_store(
-            program.directory.file("queue.db"), interlock::db::StoreMode::existing, clock
+        auto opened = interlock::db::open_store(
+            base::StateDirectory{program.directory.path()},
+            interlock::db::StoreMode::existing,
+            clock
         );
         REQUIRE(opened.ok());
         store = std::move(opened).value();
@@ -366,6 +383,97 @@ TEST_CASE("a killed tool leaves the list of every server, and comes back", "[ser
     elsewhere.lift(BrakeKind::tool, "get_blocking");
     REQUIRE(interlock::test::eventually([&] { return lists(program, "get_blocking"); }));
     CHECK(said(program, "tools/call", call).contains("result"));
+}
+
+TEST_CASE("two servers share plans, evidence, brakes and the audit log", "[server][live]") {
+    using interlock::approval::BrakeKind;
+    const interlock::lab::SharedStore shared;
+    const Database database;
+    interlock::lab::apply_lane(database);
+    const auto target = database.address("interlock_diag", "shop");
+    Program one({target}, std::nullopt, shared.database.conninfo());
+    Program other({target}, std::nullopt, shared.database.conninfo());
+    for (Program* program : {&one, &other}) {
+        REQUIRE(program->service->check_credentials().ok());
+        CHECK(program->service->unready().empty());
+    }
+    const Incident incident(database, "10.5 s");
+    const Json diagnosis = one.call("diagnose", Json::object());
+    INFO(diagnosis.dump());
+    REQUIRE(diagnosis["causes"].size() >= 1);
+    const Json& cause = diagnosis["causes"][0];
+    REQUIRE(cause["runbooks"].size() == 1);
+
+    // What the one found is read at the other, and cited there.
+    const std::string id = diagnosis["id"];
+    const Json read = said(other, "resources/read", R"("uri":"evidence://)" + id + R"(",)");
+    INFO(read.dump());
+    REQUIRE(read.contains("result"));
+    CHECK(
+        read["result"]["contents"][0]["text"].get<std::string>().find("lock.idle_in_tx") !=
+        std::string::npos
+    );
+    const Json plan = other.call(
+        "propose_plan",
+        {{"runbook", cause["runbooks"][0]["id"]},
+         {"target", "shop"},
+         {"cause", cause["id"]},
+         {"parameters", cause["runbooks"][0]["parameters"]},
+         {"hypothesis", "an application left its transaction open"},
+         {"evidence", Json::array({id})}}
+    );
+    INFO(plan.dump());
+    REQUIRE(plan.contains("plan_id"));
+    CHECK(one.call("get_plan", {{"plan_id", plan["plan_id"]}})["digest"] == plan["digest"]);
+
+    // Killed once, for both.
+    Elsewhere elsewhere(other);
+    elsewhere.kill(BrakeKind::tool, "get_blocking");
+    for (Program* program : {&one, &other}) {
+        REQUIRE(interlock::test::eventually([&] { return !lists(*program, "get_blocking"); }));
+    }
+    one.service->drain();
+    other.service->drain();
+    const auto verified = interlock::telemetry::verify_audit(*elsewhere.store, {});
+    REQUIRE(verified.ok());
+    CHECK(verified->problems.empty());
+    CHECK(verified->size >= 8);
+    CHECK_FALSE(std::filesystem::exists(one.directory.file("queue.db")));
+    CHECK_FALSE(std::filesystem::exists(one.directory.file("evidence")));
+}
+
+TEST_CASE("a store that goes away is told, and calls go on when it is back", "[server][live]") {
+    interlock::cli::ClusterOptions durable;
+    durable.settings = {{"fsync", "on"}};
+    auto cluster = interlock::cli::Cluster::start(durable);
+    REQUIRE(cluster.ok());
+    const Database database;
+    interlock::lab::apply_lane(database);
+    Program program(
+        {database.address("interlock_diag", "shop")},
+        std::nullopt,
+        (*cluster)->conninfo("postgres", "postgres")
+    );
+    REQUIRE(program.service->check_credentials().ok());
+    const auto list = [&] {
+        return said(
+            program,
+            "tools/call",
+            R"("name":"list_targets",)"
+            R"("arguments":{},)"
+        );
+    };
+    REQUIRE(list()["result"]["isError"] != true);
+    (*cluster)->crash();
+    // Nothing is done that cannot be recorded.
+    const Json refused = list();
+    INFO(refused.dump());
+    CHECK((refused.contains("error") || refused["result"]["isError"] == true));
+    REQUIRE((*cluster)->start_again().ok());
+    CHECK(interlock::test::eventually([&] {
+        const Json answer = list();
+        return answer.contains("result") && answer["result"]["isError"] != true;
+    }));
 }
 
 TEST_CASE("a killed target is not looked at, and the others are", "[server][live]") {

@@ -1,8 +1,12 @@
 #include "base/db/store_place.hpp"
 #include "base/file.hpp"
+#include "base/limits.hpp"
 #include "tests/base/db/store_support.hpp"
 #include "tests/lab/shared_store.hpp"
 #include "tests/support/fakes.hpp"
+
+#include <fstream>
+#include <sys/stat.h>
 
 namespace interlock::db {
 namespace {
@@ -92,6 +96,41 @@ TEST_CASE("a state directory leads to PostgreSQL", "[db][store][live]") {
     const auto seen = open_store(other.state, StoreMode::read_only, other.clock);
     REQUIRE(seen.ok());
     CHECK(test::count(**seen) == 1);
+}
+
+/// The first block of a language in a document.
+std::string block(const std::string& text, const std::string& language) {
+    const std::string fence = "```" + language + "\n";
+    const auto from = text.find(fence);
+    REQUIRE(from != std::string::npos);
+    const auto begin = from + fence.size();
+    return text.substr(begin, text.find("```", begin) - begin);
+}
+
+TEST_CASE("the documented store opens as documented", "[db][store][live]") {
+    const auto document = base::read_file("docs/store.md", base::limits::yaml_bytes_max);
+    REQUIRE(document.ok());
+    auto& cluster = lab::durable();
+    const auto sql = block(*document, "sql");
+    for (std::size_t at = 0; at < sql.size(); at = sql.find('\n', at) + 1) {
+        lab::run_sql(cluster, "postgres", sql.substr(at, sql.find('\n', at) - at));
+    }
+    Place place;
+    auto yaml = block(*document, "yaml");
+    const std::string host = "host=db-control.internal";
+    REQUIRE(yaml.find(host) != std::string::npos);
+    yaml.replace(yaml.find(host), host.size(), "host=" + cluster.directory());
+    place.say(yaml);
+    {
+        std::ofstream password(place.directory.file("store.password"));
+        password << "unused: the laboratory trusts its sockets\n";
+    }
+    REQUIRE(::chmod(place.directory.file("store.password").c_str(), 0600) == 0);
+    const auto store = open_store(place.state, StoreMode::create, place.clock);
+    INFO((store ? "" : base::to_text(store.error())));
+    REQUIRE(store.ok());
+    test::make_table(**store);
+    CHECK(test::count(**store) == 0);
 }
 
 } // namespace
