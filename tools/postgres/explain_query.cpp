@@ -8,6 +8,7 @@
 #include "tools/assess.hpp"
 #include "tools/catalog.hpp"
 #include "tools/postgres/guarded_sql.hpp"
+#include "tools/postgres/hypopg.hpp"
 #include "tools/postgres/plan_reader.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
@@ -221,18 +222,6 @@ void judge_changes(const Plan& before, const Plan& now, std::size_t changes, Evi
     );
 }
 
-// Of the extension's own function, wherever it was installed.
-constexpr db::Sql hypopg_sql{"explain_query_hypopg", R"sql(
-    select pg_catalog.quote_ident(n.nspname) as schema
-    from pg_catalog.pg_extension e
-    join pg_catalog.pg_depend d
-        on d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass and d.refobjid = e.oid
-           and d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.deptype = 'e'
-    join pg_catalog.pg_proc p on p.oid = d.objid and p.proname = 'hypopg_create_index'
-    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-    where e.extname = 'hypopg' and pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
-          and pg_catalog.has_schema_privilege(n.oid, 'USAGE'))sql"};
-
 /// What was planned; with an index to try, without it and with it.
 struct Planned {
     Plan plan;
@@ -250,19 +239,14 @@ public:
     plan(const GuardedStatement& asked, const std::string& index, Evidence& evidence);
 
 private:
-    base::Result<LaneRead> read(const Call& call, std::vector<db::Query> queries) {
-        return read_lane(
-            context_,
-            call,
-            {.target = target_, .tool = tool_name, .looks = db::Looks::at_data},
-            std::move(queries)
-        );
+    LaneRequest request() const {
+        return {.target = target_, .tool = tool_name, .looks = db::Looks::at_data};
     }
-    base::Result<LaneRead> try_index(
+    base::Result<Planned> plan_alone(
         const db::Query& names,
-        const db::Query& planning,
-        const std::string& schema,
-        const std::string& index
+        const db::Rows& judged,
+        const GuardedStatement& statement,
+        Evidence& evidence
     );
 
     Context& context_;
@@ -270,127 +254,72 @@ private:
     std::string target_;
 };
 
-/// EXPLAIN of the statement; with parameters the lane prepares it, on every version: EXPLAIN
-/// (GENERIC_PLAN) takes none over the extended protocol.
-base::Result<db::Query> plan_query(const GuardedStatement& statement, std::string& text) {
-    db::Query query;
-    query.rows_max = 1;
-    if (!statement.has_parameters()) {
-        INTERLOCK_TRY(const GuardedStatement explain, db::explained(statement));
-        text = explain.text();
-    } else {
-        text = statement.text();
-        query.explain_generic = statement.parameters();
+/// What was judged is what is there: the names are asked about again in the transaction that plans.
+base::Status same(const db::Rows& judged, const base::Result<db::Rows>& names) {
+    if (!names) {
+        return names.error();
     }
-    query.sql = {"explain_query_plan", text};
-    return query;
-}
-
-/// A refusal to plan says how to come to the plan all the same.
-Error with_remedy(Error error) {
-    if (error.code == Errc::permission_denied) {
-        error.remedy = "Planning needs SELECT on what the statement names: grant it to the "
-                       "reader's role, or paste a plan that auto_explain or a person took.";
-    }
-    return error;
-}
-
-/// The index lives in the session's memory until it is reset, and shows in plans alone. No stop
-/// comes between: the session must not keep it.
-base::Result<LaneRead> Planning::try_index(
-    const db::Query& names,
-    const db::Query& planning,
-    const std::string& schema,
-    const std::string& index
-) {
-    const std::string create = "select indexname from " + schema + ".hypopg_create_index($1)";
-    const std::string reset = "select " + schema + ".hypopg_reset()";
-    const Call unstopped{
-        .identity = call_.identity,
-        .arguments = call_.arguments,
-        .stop = {},
-        .span = call_.span,
-        .id = call_.id,
-        .cost = call_.cost};
-    const db::Query forget{.sql = {"explain_query_reset", reset}, .parameters = {}, .rows_max = 1};
-    return read(
-        unstopped,
-        {names,
-         planning,
-         forget,
-         {.sql = {"explain_query_index", create}, .parameters = {index}, .rows_max = 1},
-         planning,
-         forget}
-    );
-}
-
-base::Result<Plan> plan_of(base::Result<db::Rows>& result) {
-    if (!result) {
-        return with_remedy(std::move(result).error());
-    }
-    if (result->table.rows.empty() || result->table.rows[0].empty()) {
-        return Error{Errc::not_supported, "The target told no plan.", ""};
-    }
-    return read_plan(result->table.rows[0][0].value_or(""));
-}
-
-/// Why an index cannot be tried; "" if it can.
-std::string why_not_tried(const db::Table& hypopg, const GuardedStatement& statement) {
-    if (hypopg.empty()) {
-        return "HypoPG is not installed in this database, or not for this role";
-    }
-    return statement.has_parameters()
-               ? "a plan for parameters is kept, whatever indexes come: write "
-                 "values in"
-               : "";
-}
-
-/// The names are asked about again in the transaction that plans: what was judged is what is there.
-base::Result<Planned>
-Planning::plan(const GuardedStatement& asked, const std::string& index, Evidence& evidence) {
-    const db::Query names = names_query(asked);
-    INTERLOCK_TRY(
-        auto found, read(call_, {names, {.sql = hypopg_sql, .parameters = {}, .rows_max = 1}})
-    );
-    INTERLOCK_TRY(const db::Rows judged, std::move(found.results.at(0)));
-    INTERLOCK_TRY(const db::Rows hypopg, std::move(found.results.at(1)));
-    INTERLOCK_TRY(const GuardedStatement statement, judge_names(asked, judged));
-    std::string text;
-    INTERLOCK_TRY(const db::Query planning, plan_query(statement, text));
-    const std::string obstacle = index.empty() ? "" : why_not_tried(hypopg.table, statement);
-    const bool tries = !index.empty() && obstacle.empty();
-    if (!obstacle.empty()) {
-        evidence.not_examined.push_back(
-            {"the plan with the index", obstacle, "whether the planner would use it"}
-        );
-    }
-    INTERLOCK_TRY(
-        auto answer,
-        tries ? try_index(names, planning, hypopg.table.text(0, "schema"), index)
-              : read(call_, {names, planning})
-    );
-    evidence.source = std::move(answer.source);
-    INTERLOCK_TRY(const db::Rows again, std::move(answer.results.at(0)));
-    if (!same_names(judged, again)) {
+    if (!same_names(judged, *names)) {
         return Error{
             Errc::changed,
             "An object that the statement names was exchanged while it was looked at.",
             "Ask again."};
     }
+    return base::done;
+}
+
+base::Result<Planned> Planning::plan_alone(
+    const db::Query& names,
+    const db::Rows& judged,
+    const GuardedStatement& statement,
+    Evidence& evidence
+) {
+    INTERLOCK_TRY(const PlanText text, plan_text(statement));
+    INTERLOCK_TRY(auto answer, read_lane(context_, call_, request(), {names, text.query()}));
+    evidence.source = std::move(answer.source);
+    INTERLOCK_CHECK(same(judged, answer.results.at(0)));
     Planned out;
     INTERLOCK_TRY(out.plan, plan_of(answer.results.at(1)));
-    if (tries) {
-        INTERLOCK_TRY(const db::Rows made, std::move(answer.results.at(3)));
-        if (made.table.empty()) {
-            return Error{
-                Errc::invalid_arguments,
-                "HypoPG did not take the index.",
-                "Give one CREATE INDEX with the schema in front of the table."};
-        }
-        INTERLOCK_TRY(Plan with, plan_of(answer.results.at(4)));
-        out.index = made.table.text(0, "indexname");
-        out.without_index = std::exchange(out.plan, std::move(with));
+    return out;
+}
+
+base::Result<Planned>
+Planning::plan(const GuardedStatement& asked, const std::string& index, Evidence& evidence) {
+    const db::Query names = names_query(asked);
+    INTERLOCK_TRY(
+        auto found,
+        read_lane(
+            context_,
+            call_,
+            request(),
+            {names, {.sql = hypopg_sql, .parameters = {}, .rows_max = 1}}
+        )
+    );
+    INTERLOCK_TRY(const db::Rows judged, std::move(found.results.at(0)));
+    INTERLOCK_TRY(const db::Rows hypopg, std::move(found.results.at(1)));
+    INTERLOCK_TRY(const GuardedStatement statement, judge_names(asked, judged));
+    if (!index.empty() && hypopg.table.empty()) {
+        evidence.not_examined.push_back(
+            {"the plan with the index",
+             "HypoPG is not installed in this database, or not for this role",
+             "whether the planner would use it"}
+        );
     }
+    if (index.empty() || hypopg.table.empty()) {
+        return plan_alone(names, judged, statement, evidence);
+    }
+    INTERLOCK_TRY(
+        IndexTrial trial,
+        try_index(
+            context_, call_, request(), names, statement, hypopg.table.text(0, "schema"), index
+        )
+    );
+    evidence.source = std::move(trial.source);
+    INTERLOCK_CHECK(same(judged, trial.names));
+    Planned out;
+    INTERLOCK_TRY(out.without_index, std::move(trial.without));
+    INTERLOCK_TRY(out.plan, std::move(trial.with));
+    out.index = std::move(trial.index);
     return out;
 }
 

@@ -1,10 +1,11 @@
 // get_indexes: indexes that cost more than they give (unused, redundant, invalid, bloated), and
-// where one may be missing (foreign keys, tables read whole).
+// where one is missing (foreign keys, tables read whole and the columns that they are searched by).
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "tools/assess.hpp"
 #include "tools/catalog.hpp"
 #include "tools/postgres/bloat.hpp"
+#include "tools/postgres/index_advice.hpp"
 #include "tools/postgres/lock_facts.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
@@ -511,7 +512,16 @@ constexpr std::array sections{
     &totals_section};
 
 std::string output_schema() {
-    static const std::string schema = packet_schema(sections);
+    static constexpr std::array shown{
+        &unused_section,
+        &redundant_section,
+        &invalid_section,
+        &keys_section,
+        &missing_section,
+        &candidates_section,
+        &bloat_section,
+        &totals_section};
+    static const std::string schema = packet_schema(shown);
     return schema;
 }
 
@@ -650,8 +660,8 @@ void judge_missing(const db::Table& missing, Evidence& evidence) {
                       missing.text(row, "rows_per_scan") + " rows each, " +
                       missing.text(row, "index_scans") + " index scans",
              .threshold = "100 scans of 10000 rows",
-             .meaning = "An index may be missing; counters do not know on which columns: find the "
-                        "statements with get_statements and read their plans with explain_query."}
+             .meaning = "An index may be missing; counters do not know on which columns: view "
+                        "missing looks for them in the statements."}
         );
     }
 }
@@ -778,6 +788,13 @@ base::Result<Output> run(Context& context, const Call& call) {
         );
     }
     assess(read, evidence);
+    if (view == "missing" && read.missing) {
+        std::vector<std::string> relations;
+        for (std::size_t row = 0; row < read.missing->rows.size(); ++row) {
+            relations.push_back(read.missing->text(row, "relation"));
+        }
+        advise_indexes(context, call, request, relations, evidence);
+    }
     const long long indexes =
         read.totals && !read.totals->empty() ? read.totals->integer(0, "indexes").value_or(0) : 0;
     evidence.summary =
@@ -790,6 +807,10 @@ base::Result<Output> run(Context& context, const Call& call) {
 } // namespace
 
 Tool get_indexes() {
+    std::vector<ToolStatement> statements = statements_of(sections);
+    for (ToolStatement& statement : advice_statements()) {
+        statements.push_back(statement);
+    }
     return {
         .name = tool_name,
         .title = "Indexes",
@@ -819,7 +840,7 @@ Tool get_indexes() {
               .example = "50"}},
         .output_schema = output_schema,
         .run = run,
-        .statements = statements_of(sections),
+        .statements = std::move(statements),
         .needs = {hidden_sessions_need()}};
 }
 

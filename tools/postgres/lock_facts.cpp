@@ -202,7 +202,7 @@ void read_waits(const db::Table& table, LockFacts& facts) {
 /// A gid as it is told, and told apart: cleaned, one of invisible characters would have no name,
 /// and two of them would be one.
 std::string gid_of(const db::Table& table, std::size_t row) {
-    const std::string gid = table.text(row, "gid");
+    std::string gid = table.text(row, "gid");
     if (!gid.empty() && base::sanitize(gid) == gid) {
         return gid;
     }
