@@ -62,6 +62,9 @@ std::string bounds_reason(std::string_view family) {
     if (family == "dos_regex") {
         return "The regular expression repeats repetitions of a hundred and more.";
     }
+    if (family == "dos_parser") {
+        return "The statement has more queries in queries than can be looked at.";
+    }
     return "The statement computes with numbers larger than a diagnosis needs.";
 }
 

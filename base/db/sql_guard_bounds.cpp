@@ -212,19 +212,45 @@ bool descends_twice(const std::string& text) {
     return first != std::string::npos && text.find(".**", first + 3) != std::string::npos;
 }
 
-/// Whether any text of the statement is such a pattern, however it comes to the matching.
+bool joins_texts(const Json& value) {
+    const auto* expression = node(&value, "A_Expr");
+    const auto name =
+        expression ? dotted(base::member(*expression, "name")).last : constants::called(value);
+    return name == "||" || guard_data::joins_text(name);
+}
+
+/// Whether any text of the statement is such a pattern, however it comes to the matching: also one
+/// that is put together.
 bool has_such_pattern(const Json& statement) {
-    return any_node(statement, [](const std::string& type, const Json& found) {
-        if (const auto* text = type == "A_Const" ? base::member(found, "sval") : nullptr) {
-            const auto written = base::string_member(*text, "sval").value_or("");
-            return repeats_repetitions(written) || descends_twice(written);
+    struct Piece {
+        const Json* value;
+        bool joined; // what stands around it was looked at as one text
+    };
+    std::vector<Piece> rest{{&statement, false}};
+    while (!rest.empty()) {
+        const auto [value, joined] = rest.back();
+        rest.pop_back();
+        if (const auto* constant = node(value, "A_Const")) {
+            const auto* text = base::member(*constant, "sval");
+            const auto written = text ? base::string_member(*text, "sval").value_or("") : "";
+            if (repeats_repetitions(written) || descends_twice(written)) {
+                return true;
+            }
+            continue;
         }
-        const auto name = type == "FuncCall" ? dotted(base::member(found, "funcname")).last
-                          : type == "A_Expr" ? dotted(base::member(found, "name")).last
-                                             : std::string{};
-        return (name == "||" || guard_data::joins_text(name)) &&
-               repeats_repetitions(constants::texts_in(found));
-    });
+        const bool joins = value->is_object() && joins_texts(*value);
+        if (joins && !joined && repeats_repetitions(constants::texts_in(*value))) {
+            return true;
+        }
+        const bool expression =
+            value->is_object() && (value->contains("A_Expr") || value->contains("FuncCall"));
+        for (const auto& item : *value) {
+            if (item.is_structured()) {
+                rest.push_back({&item, expression ? joins : joined});
+            }
+        }
+    }
+    return false;
 }
 
 /// A join, a sub-select or a function that finds nothing more when the data end.
