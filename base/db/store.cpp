@@ -3,6 +3,7 @@
 #include "base/limits.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -15,6 +16,7 @@
 #include <optional>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -41,15 +43,12 @@ class Statements {
 public:
     /// nullptr: it has to be prepared.
     Statement take(std::string_view sql) {
-        const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const auto& entry) {
-            return entry.first == sql;
-        });
+        const auto found = find(sql, /*taken=*/false);
         if (found == kept_.end()) {
             return nullptr;
         }
-        Statement statement = std::move(found->second);
-        kept_.erase(found);
-        return statement;
+        kept_.splice(kept_.begin(), kept_, found);
+        return std::move(found->second);
     }
     void give_back(std::string_view sql, Statement statement) {
         if (sql.size() > text_max) {
@@ -60,6 +59,10 @@ public:
             return;
         }
         sqlite3_clear_bindings(statement.get());
+        if (const auto place = find(sql, /*taken=*/true); place != kept_.end()) {
+            place->second = std::move(statement);
+            return;
+        }
         if (kept_.size() >= count_max) {
             kept_.pop_back();
         }
@@ -67,10 +70,29 @@ public:
     }
 
 private:
+    using Kept = std::list<std::pair<std::string, Statement>>;
+    Kept::iterator find(std::string_view sql, bool taken) {
+        return std::find_if(kept_.begin(), kept_.end(), [&](const auto& entry) {
+            return entry.first == sql && (entry.second == nullptr) == taken;
+        });
+    }
+
     static constexpr std::size_t count_max = 32;
     static constexpr std::size_t text_max = 4096;
-    std::list<std::pair<std::string, Statement>> kept_; // the latest first
+    Kept kept_; // the latest first; null while it is taken out
 };
+
+/// Kept statements leave SQLite's small fast memory to those that come and go.
+int prepare(
+    sqlite3* database, std::string_view sql, Statement& statement, const char** tail = nullptr
+) {
+    sqlite3_stmt* raw = nullptr;
+    const int code = sqlite3_prepare_v3(
+        database, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &raw, tail
+    );
+    statement.reset(raw);
+    return code;
+}
 
 bool is_out_of_space(int system_error) {
     return system_error == ENOSPC || system_error == EDQUOT;
@@ -143,6 +165,7 @@ public:
 
     base::Result<Table> run(std::string_view sql, const std::vector<Cell>& parameters) override;
     base::Time now() override { return now_; }
+    std::string_view numbered_key() const override { return "integer primary key"; }
     const std::optional<Error>& doom() const { return doom_; }
 
 private:
@@ -197,11 +220,10 @@ SqliteTransaction::run_all(std::string_view sql, const std::vector<Cell>& parame
     Table table;
     bool ran = false;
     while (at != end) {
-        sqlite3_stmt* raw = nullptr;
+        Statement statement;
         const char* tail = end;
-        const int code = sqlite3_prepare_v2(database_, at, static_cast<int>(end - at), &raw, &tail);
-        Statement statement{raw};
-        if (code != SQLITE_OK) {
+        const std::string_view rest{at, static_cast<std::size_t>(end - at)};
+        if (prepare(database_, rest, statement, &tail) != SQLITE_OK) {
             return last_error();
         }
         at = tail;
@@ -221,6 +243,7 @@ SqliteTransaction::run_all(std::string_view sql, const std::vector<Cell>& parame
     return table;
 }
 
+/// The parameters stay where they are until the statement has run.
 base::Status SqliteTransaction::bind(sqlite3_stmt* statement, const std::vector<Cell>& parameters) {
     const int count = sqlite3_bind_parameter_count(statement);
     for (int index = 1; index <= count; ++index) {
@@ -235,7 +258,7 @@ base::Status SqliteTransaction::bind(sqlite3_stmt* statement, const std::vector<
         const auto& cell = parameters[number - 1];
         const int code =
             cell ? sqlite3_bind_text64(
-                       statement, index, cell->data(), cell->size(), SQLITE_TRANSIENT, SQLITE_UTF8
+                       statement, index, cell->data(), cell->size(), SQLITE_STATIC, SQLITE_UTF8
                    )
                  : sqlite3_bind_null(statement, index);
         if (code != SQLITE_OK) {
@@ -312,6 +335,72 @@ private:
     std::thread::id owner_;
 };
 
+/// Folds the write-ahead log into the file, beside the commits: SQLite would do it within one of
+/// them, and everybody would wait for that one as long as for dozens of others. The thread and its
+/// connection come with the first log that is long enough.
+class Folder {
+public:
+    explicit Folder(std::string path) : path_(std::move(path)) {}
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    ~Folder() {
+        {
+            const std::lock_guard lock{mutex_};
+            ending_ = true;
+        }
+        changed_.notify_one();
+        if (thread_.joinable()) {
+            thread_.join();
+        }
+    }
+
+    /// SQLite's hook: told how many pages the log has, by whoever committed.
+    static int committed(void* folder, sqlite3* database, const char*, int pages) {
+        static_cast<Folder*>(folder)->committed(database, pages);
+        return SQLITE_OK;
+    }
+
+private:
+    void committed(sqlite3* database, int pages) {
+        if (pages < folded_.load()) {
+            folded_.store(0); // it began anew
+        }
+        if (pages - folded_.load() < worth_pages) {
+            return;
+        }
+        if (!thread_.joinable() && !start()) {
+            sqlite3_wal_checkpoint_v2(
+                database, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr
+            );
+            return;
+        }
+        {
+            const std::lock_guard lock{mutex_};
+            due_ = true;
+        }
+        changed_.notify_one();
+    }
+    bool start();
+    void work();
+    void fold();
+
+    static constexpr int worth_pages = 1000; // as SQLite has it
+    /// A log in which somebody always writes never begins anew. Past this, writers are held up for
+    /// what is left of it, which is little by then.
+    static constexpr int pages_max = 4 * worth_pages;
+    /// What readers of an old state may hold writers up for.
+    static constexpr int patience_ms = 5;
+
+    const std::string path_;
+    std::atomic<int> folded_{0}; // pages of the log that are in the file
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool due_ = false;
+    bool ending_ = false;
+    Database database_;  // the thread's, once that runs
+    std::thread thread_; // started by whoever commits
+};
+
 class SqliteStore final : public Store {
 public:
     SqliteStore(
@@ -325,7 +414,12 @@ public:
           path_(std::move(path)),
           mode_(mode),
           clock_(clock),
-          durability_(durability) {}
+          durability_(durability),
+          folder_(path_) {
+        if (mode_ != StoreMode::read_only) {
+            sqlite3_wal_hook(database_.get(), &Folder::committed, &folder_);
+        }
+    }
 
     base::Status transact(const std::function<base::Status(StoreTransaction&)>& body) override {
         if (mode_ == StoreMode::read_only) {
@@ -365,6 +459,11 @@ public:
         if (sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr) == SQLITE_OK) {
             return base::done;
         }
+        return last_error();
+    }
+
+private:
+    Error last_error() const {
         return store_error(
             path_,
             sqlite3_extended_errcode(database_.get()),
@@ -372,8 +471,7 @@ public:
             sqlite3_errmsg(database_.get())
         );
     }
-
-private:
+    base::Status say(const char* sql);
     base::Status take_turn();
     base::Status set_writable(bool writable);
     base::Status in_transaction(
@@ -393,6 +491,7 @@ private:
     const Durability durability_;
     std::optional<bool> writable_; // as PRAGMA query_only was told last
     Turn turn_;
+    Folder folder_; // ends before the database, which folds what is left as it closes
 };
 
 base::Status SqliteStore::take_turn() {
@@ -418,6 +517,17 @@ base::Status SqliteStore::set_writable(bool writable) {
     return status;
 }
 
+/// What every transaction says: prepared once.
+base::Status SqliteStore::say(const char* sql) {
+    Statement statement = statements_.take(sql);
+    if ((!statement && prepare(database_.get(), sql, statement) != SQLITE_OK) ||
+        sqlite3_step(statement.get()) != SQLITE_DONE) {
+        return last_error();
+    }
+    statements_.give_back(sql, std::move(statement));
+    return base::done;
+}
+
 base::Status SqliteStore::in_transaction(
     const char* begin, const char* end, const std::function<base::Status(StoreTransaction&)>& body
 ) {
@@ -425,7 +535,7 @@ base::Status SqliteStore::in_transaction(
     const bool writes = std::string_view{end} == "COMMIT";
     auto status = set_writable(writes);
     if (status) {
-        status = execute(begin);
+        status = say(begin);
     }
     if (status) {
         SqliteTransaction transaction{database_.get(), statements_, path_, clock_.now()};
@@ -434,10 +544,10 @@ base::Status SqliteStore::in_transaction(
             status = *transaction.doom();
         }
         if (status) {
-            status = execute(end);
+            status = say(end);
         }
         if (sqlite3_get_autocommit(database_.get()) == 0) {
-            (void)execute("ROLLBACK");
+            (void)say("ROLLBACK");
         }
     }
     turn_.give_back();
@@ -505,6 +615,56 @@ base::Result<Database> open_database(const std::string& path, const std::string&
     sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
     return database;
+}
+
+bool Folder::start() {
+    try {
+        auto opened = open_database(path_, uri(path_, ""), SQLITE_OPEN_READWRITE);
+        if (!opened) {
+            return false;
+        }
+        database_ = std::move(opened).value();
+        // The first statement opens the log. What is folded is on the disk before the log is used
+        // anew, whatever the store's own commits wait for.
+        constexpr const char* first = "PRAGMA synchronous = FULL; PRAGMA schema_version";
+        if (sqlite3_exec(database_.get(), first, nullptr, nullptr, nullptr) != SQLITE_OK) {
+            return false;
+        }
+        sqlite3_busy_timeout(database_.get(), patience_ms);
+        thread_ = std::thread([this] { work(); });
+    } catch (const std::system_error&) {
+        return false;
+    }
+    return true;
+}
+
+void Folder::work() {
+    std::unique_lock lock{mutex_};
+    while (!ending_) {
+        if (!std::exchange(due_, false)) {
+            changed_.wait(lock);
+            continue;
+        }
+        lock.unlock();
+        fold();
+        lock.lock();
+    }
+}
+
+/// What fails is tried again after the next commit, which tells people of a disk that is full.
+void Folder::fold() {
+    int pages = 0;
+    int folded = 0;
+    const auto checkpoint = [&](int how) {
+        const int code = sqlite3_wal_checkpoint_v2(database_.get(), nullptr, how, &pages, &folded);
+        if (code == SQLITE_OK) {
+            folded_.store(folded);
+        }
+    };
+    checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+    if (pages >= pages_max) {
+        checkpoint(SQLITE_CHECKPOINT_FULL);
+    }
 }
 
 /// Whether the file can be read: the first statement opens it and its log.

@@ -23,6 +23,10 @@ public:
     run(std::string_view sql, const std::vector<Cell>& parameters = {}) = 0;
     /// The store's clock: the only one that decides expiry.
     virtual base::Time now() = 0;
+    /// Of a table whose rows are numbered: what its number's column is. SQLite finds rows by such a
+    /// number anyway, when it is declared in just these words; an index of its own would double
+    /// what an insert writes.
+    virtual std::string_view numbered_key() const { return "bigint primary key"; }
 };
 
 class Store {

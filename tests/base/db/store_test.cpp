@@ -535,6 +535,62 @@ TEST_CASE("a killed writer leaves what it committed and nothing else", "[db][sto
     CHECK(write(*store, "insert into t values (2, 'after')").ok());
 }
 
+/// The log's own number, another one each time that it begins anew.
+std::uint32_t log_number(const std::string& path) {
+    std::uint32_t number = 0;
+    const int log = ::open((path + "-wal").c_str(), O_RDONLY | O_CLOEXEC);
+    REQUIRE(log >= 0);
+    CHECK(::pread(log, &number, sizeof number, 12) == sizeof number);
+    ::close(log);
+    return number;
+}
+
+/// Transactions of a megabyte each, without a pause.
+bool write_until(Store& store, const std::function<bool()>& condition) {
+    const base::SystemClock clock;
+    const auto deadline = clock.ticks() + std::chrono::seconds(60);
+    const std::string cell(1 << 20, 'x');
+    while (!condition()) {
+        if (clock.ticks() > deadline || !write(store, "insert into t (note) values ($1)", {cell}) ||
+            !write(store, "delete from t")) {
+            return false;
+        }
+    }
+    return true;
+}
+
+off_t size_of(const std::string& path) {
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0 ? info.st_size : -1;
+}
+
+TEST_CASE("the log is folded into the file beside the writers, and begins anew", "[db][store]") {
+    Fixture fixture;
+    const auto store = fixture.open();
+    make_table(*store);
+    const auto folded = [&] { return size_of(fixture.path()) > (1 << 20); };
+    const auto first = log_number(fixture.path());
+    SECTION("while somebody always writes") {
+        const auto anew = [&] { return log_number(fixture.path()) != first; };
+        CHECK(write_until(*store, [&] { return folded() && anew(); }));
+    }
+    SECTION("while somebody reads an old state") {
+        const auto reader = fixture.open(StoreMode::read_only);
+        const auto status = reader->read([&](StoreTransaction& transaction) -> Status {
+            CHECK(transaction.run("select count(*) from t").ok());
+            // Past the length at which writers would be held up otherwise.
+            int written = 0;
+            CHECK(write_until(*store, [&] { return ++written > 20; }));
+            CHECK(log_number(fixture.path()) == first);
+            return base::done;
+        });
+        CHECK(status);
+        const auto anew = [&] { return log_number(fixture.path()) != first; };
+        CHECK(write_until(*store, [&] { return folded() && anew(); }));
+    }
+    CHECK(query(*store, "pragma integrity_check").text(0, "integrity_check") == "ok");
+}
+
 TEST_CASE("names with marks that mean something in a URI are only names", "[db][store]") {
     Fixture fixture;
     const auto path = fixture.directory.file("a?mode=memory#b%41.db");
