@@ -12,37 +12,54 @@ namespace interlock::telemetry {
 
 namespace {
 
-// leaf_hash repeats what the header determines: it names the leaf when one of the two is edited,
-// where the root alone could only say that something is wrong.
-constexpr std::string_view tables[] = {
-    "create table if not exists audit_log ("
-    "leaf_index bigint primary key, leaf_hash text not null, plan_digest text not null, "
-    "header text not null)",
-    // Without the tool calls, which are most leaves and have no plan.
-    "create index if not exists audit_log_plan on audit_log (plan_digest, leaf_index) "
-    "where plan_digest <> ''",
-    "create table if not exists audit_payload ("
-    "leaf_index bigint primary key, salt text not null, payload text not null)",
-    "create table if not exists audit_state ("
-    "id integer primary key check (id = 1), origin text not null, frontier text not null)",
-};
+/// leaf_hash repeats what the header determines: it names the leaf when one of the two is edited,
+/// where the root alone could only say that something is wrong.
+std::vector<std::string> tables(std::string_view numbered_key) {
+    const std::string leaf_index = "leaf_index " + std::string(numbered_key);
+    return {
+        "create table if not exists audit_log (" + leaf_index +
+            ", leaf_hash text not null, plan_digest text not null, header text not null)",
+        // Without the tool calls, which are most leaves and have no plan.
+        "create index if not exists audit_log_plan on audit_log (plan_digest, leaf_index) "
+        "where plan_digest <> ''",
+        "create table if not exists audit_payload (" + leaf_index +
+            ", salt text not null, payload text not null)",
+        "create table if not exists audit_state ("
+        "id integer primary key check (id = 1), origin text not null, frontier text not null)",
+    };
+}
 
 struct State {
     std::string origin;
     Frontier frontier;
 };
 
-base::Result<State> load_state(db::StoreTransaction& transaction) {
+base::Result<db::Table> state_row(db::StoreTransaction& transaction) {
     INTERLOCK_TRY(
-        const auto table, transaction.run("select origin, frontier from audit_state where id = 1")
+        auto table, transaction.run("select origin, frontier from audit_state where id = 1")
     );
     if (table.rows.size() != 1)
         return base::Error{
             base::Errc::corrupt,
             "The audit log has no state row, so nothing can be recorded.",
             "Restore the store from a copy whose audit log verifies."};
-    INTERLOCK_TRY(auto frontier, Frontier::parse(table.text(0, "frontier")));
-    return State{table.text(0, "origin"), std::move(frontier)};
+    return table;
+}
+
+base::Result<State> load_state(db::StoreTransaction& transaction) {
+    INTERLOCK_TRY(const auto row, state_row(transaction));
+    INTERLOCK_TRY(auto frontier, Frontier::parse(row.text(0, "frontier")));
+    return State{row.text(0, "origin"), std::move(frontier)};
+}
+
+/// The stored one; `tail` knows it already unless somebody else wrote meanwhile, or what it knows
+/// was never committed.
+base::Result<Frontier> frontier_now(db::StoreTransaction& transaction, const AuditTail& tail) {
+    INTERLOCK_TRY(const auto row, state_row(transaction));
+    const auto text = row.text(0, "frontier");
+    if (!text.empty() && text == tail.text)
+        return tail.frontier;
+    return Frontier::parse(text);
 }
 
 /// The next leaf: into its tables and onto the frontier.
@@ -108,7 +125,7 @@ base::Digest payload_hash(std::string_view salt, std::string_view payload) {
 }
 
 base::Status create_audit_tables(db::StoreTransaction& transaction, base::Random& random) {
-    for (const auto sql : tables)
+    for (const auto& sql : tables(transaction.numbered_key()))
         INTERLOCK_CHECK(transaction.run(sql));
     INTERLOCK_CHECK(transaction.run(
         "insert into audit_state (id, origin, frontier) values (1, $1, $2) "
@@ -120,22 +137,26 @@ base::Status create_audit_tables(db::StoreTransaction& transaction, base::Random
 
 base::Result<std::uint64_t>
 append_audit(db::StoreTransaction& transaction, base::Random& random, const AuditEntry& entry) {
-    return append_audit(transaction, random, std::span(&entry, 1));
+    AuditTail unknown;
+    return append_audit(transaction, random, std::span(&entry, 1), unknown);
 }
 
 base::Result<std::uint64_t> append_audit(
-    db::StoreTransaction& transaction, base::Random& random, std::span<const AuditEntry> entries
+    db::StoreTransaction& transaction,
+    base::Random& random,
+    std::span<const AuditEntry> entries,
+    AuditTail& tail
 ) {
-    INTERLOCK_TRY(auto state, load_state(transaction));
-    const auto first = state.frontier.size();
+    INTERLOCK_TRY(auto frontier, frontier_now(transaction, tail));
+    const auto first = frontier.size();
     const auto time = base::format_time(transaction.now());
     for (const AuditEntry& entry : entries)
-        INTERLOCK_CHECK(insert_leaf(transaction, random, entry, time, state.frontier));
+        INTERLOCK_CHECK(insert_leaf(transaction, random, entry, time, frontier));
+    tail.text = frontier.to_text();
+    tail.frontier = std::move(frontier);
     INTERLOCK_TRY(
         const auto updated,
-        transaction.run(
-            "update audit_state set frontier = $1 where id = 1", {state.frontier.to_text()}
-        )
+        transaction.run("update audit_state set frontier = $1 where id = 1", {tail.text})
     );
     if (updated.affected != 1)
         return base::Error{

@@ -35,6 +35,9 @@ struct AuditEntry {
     /// When this one is known to be lost, so is the entry: no end without a begin. AuditWriter
     /// only.
     std::shared_ptr<AuditTicket> after = {};
+    /// Somebody is about to wait for it: it is not kept back, and its time to be written runs from
+    /// when it is handed over, however late wait() is called. AuditWriter only.
+    bool awaited = false;
 };
 
 /// Tables of the log; called once by whoever creates the store.
@@ -44,10 +47,19 @@ base::Status create_audit_tables(db::StoreTransaction& transaction, base::Random
 /// transaction: no effect without its leaf.
 base::Result<std::uint64_t>
 append_audit(db::StoreTransaction& transaction, base::Random& random, const AuditEntry& entry);
+/// The end of the log as somebody who appends again and again wrote it last, so that it need not be
+/// made out of its text anew. Belongs to one store; not to be shared by threads.
+struct AuditTail {
+    std::string text;
+    Frontier frontier;
+};
 /// Several in their order, for the price of one look at the log's state. Returns the first's index;
 /// the others follow it.
 base::Result<std::uint64_t> append_audit(
-    db::StoreTransaction& transaction, base::Random& random, std::span<const AuditEntry> entries
+    db::StoreTransaction& transaction,
+    base::Random& random,
+    std::span<const AuditEntry> entries,
+    AuditTail& tail
 );
 
 /// Size and root as stored.
@@ -74,6 +86,8 @@ public:
     virtual base::Result<std::uint64_t> wait() = 0;
     /// Whether it is known never to come onto the disk. Does not wait.
     virtual bool lost() const { return false; }
+    /// Whether wait() would return at once.
+    virtual bool known() const { return false; }
 };
 
 /// Group commit for tool calls, in the order in which leaves were handed over: a leaf is on disk

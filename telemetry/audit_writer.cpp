@@ -43,7 +43,9 @@ public:
         const auto leaf = std::make_shared<Leaf>(queue_, std::move(entry), options_.wait_max);
         if (is_timed())
             leaf->handed_over = options_.clock->ticks();
-        bool asleep = false;
+        if (leaf->entry.awaited)
+            leaf->due = base::SystemClock{}.ticks() + options_.wait_max;
+        bool tell = false;
         {
             const std::lock_guard lock(queue_->mutex);
             if (queue_->waiting.size() >= options_.queue_max)
@@ -53,9 +55,11 @@ public:
                 );
             leaf->number = ++queue_->last;
             queue_->waiting.push_back(leaf);
-            asleep = queue_->asleep;
+            tell = queue_->asleep || leaf->due;
+            if (leaf->due)
+                queue_->wanted = leaf->number;
         }
-        if (asleep)
+        if (tell)
             queue_->changed.notify_one();
         return std::shared_ptr<AuditTicket>(leaf);
     }
@@ -82,15 +86,9 @@ private:
             : queue(std::move(its_queue)), entry(std::move(its_entry)), wait_max(wait) {}
 
         Outcome wait() override {
-            bool first = false;
-            {
-                const std::lock_guard lock(queue->mutex);
-                first = queue->wanted < number;
-                queue->wanted = std::max(queue->wanted, number);
-            }
-            if (first)
-                queue->changed.notify_one();
-            if (written.wait_for(wait_max) == std::future_status::ready)
+            if (!due)
+                want();
+            if (written.wait_for(patience()) == std::future_status::ready)
                 return written.get();
             // Not begun yet: leave no leaf of a call that is refused. Begun: it may still be
             // written, and a leaf too many is harmless.
@@ -104,16 +102,32 @@ private:
             return late;
         }
 
-        bool lost() const override {
-            return written.wait_for(std::chrono::seconds(0)) == std::future_status::ready &&
-                   !written.get();
+        bool lost() const override { return known() && !written.get(); }
+        bool known() const override {
+            return written.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+        }
+
+        void want() {
+            bool first = false;
+            {
+                const std::lock_guard lock(queue->mutex);
+                first = queue->wanted < number;
+                queue->wanted = std::max(queue->wanted, number);
+            }
+            if (first)
+                queue->changed.notify_one();
+        }
+        std::chrono::nanoseconds patience() const {
+            const std::chrono::nanoseconds none{0};
+            return due ? std::max(none, *due - base::SystemClock{}.ticks()) : wait_max;
         }
 
         const std::shared_ptr<Queue> queue;
         AuditEntry entry; // moved out once its turn has come
         const std::chrono::milliseconds wait_max;
         base::Ticks handed_over{};
-        std::uint64_t number = 0; // set before anybody else knows it
+        std::optional<base::Ticks> due; // of one that is awaited; set before anybody else knows it
+        std::uint64_t number = 0;       // set before anybody else knows it
         std::promise<Outcome> outcome;
         std::shared_future<Outcome> written{outcome.get_future()};
     };
@@ -172,7 +186,7 @@ private:
             entries.push_back(std::move(leaf->entry));
         std::uint64_t first = 0;
         const auto status = store_.transact([&](db::StoreTransaction& transaction) -> base::Status {
-            INTERLOCK_TRY(first, append_audit(transaction, random_, entries));
+            INTERLOCK_TRY(first, append_audit(transaction, random_, entries, tail_));
             return base::done;
         });
         if (status && is_timed()) {
@@ -188,6 +202,7 @@ private:
     base::Random& random_;
     const AuditWriterOptions options_;
     const std::shared_ptr<Queue> queue_;
+    AuditTail tail_;      // the thread's
     std::jthread thread_; // last: it starts when all else stands and ends first
 };
 

@@ -80,6 +80,54 @@ TEST_CASE("the head is the root over all headers", "[telemetry]") {
     CHECK(f.head().root == merkle_root(leaves));
 }
 
+TEST_CASE("a log whose leaves have an index of their own goes on", "[telemetry]") {
+    AuditFixture f;
+    f.tamper(
+        {"drop table audit_log",
+         "drop table audit_payload",
+         "create table audit_log (leaf_index bigint primary key, leaf_hash text not null, "
+         "plan_digest text not null, header text not null)",
+         "create table audit_payload (leaf_index bigint primary key, salt text not null, "
+         "payload text not null)"}
+    );
+    f.fill(3);
+    f.require([&](db::StoreTransaction& t) { return create_audit_tables(t, f.random); });
+    f.fill(3);
+    const auto found = f.verify();
+    CHECK(found.size == 6);
+    CHECK(found.problems.empty());
+    CHECK(read_all(f).back().index == 5);
+}
+
+TEST_CASE(
+    "who appends again and again sees what others appended, and what was lost", "[telemetry]"
+) {
+    AuditFixture f;
+    AuditTail tail;
+    AuditTail others;
+    const std::vector<AuditEntry> two(2, {"t", "a", "", "{}"});
+    std::uint64_t first = 0;
+    const auto append = [&](AuditTail& known, bool keep = true) {
+        return f.store->transact([&](db::StoreTransaction& transaction) -> base::Status {
+            INTERLOCK_TRY(first, append_audit(transaction, f.random, two, known));
+            return keep ? base::Status(base::done)
+                        : base::Status(base::Error{base::Errc::conflict, "no", ""});
+        });
+    };
+    for (std::uint64_t size = 0; size < 60; size += 6) {
+        REQUIRE(append(tail));
+        CHECK(first == size);
+        REQUIRE(append(tail));
+        CHECK_FALSE(append(tail, /*keep=*/false));
+        CHECK(first == size + 4);
+        REQUIRE(append(others));
+        CHECK(first == size + 4);
+    }
+    const auto found = f.verify();
+    CHECK(found.size == 60);
+    CHECK(found.problems.empty());
+}
+
 TEST_CASE("a transaction that rolls back leaves no leaf", "[telemetry]") {
     AuditFixture f;
     f.fill(3);

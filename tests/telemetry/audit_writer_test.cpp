@@ -219,6 +219,52 @@ TEST_CASE("a leaf that nobody waits for is written all the same", "[telemetry]")
     CHECK(f.verify().problems.empty());
 }
 
+TEST_CASE(
+    "an awaited leaf is written before anybody waits, with what came before it", "[telemetry]"
+) {
+    AuditFixture f;
+    GatedStore gated(*f.store);
+    gated.open();
+    const auto writer = AuditWriter::start(gated, f.random, {.linger = std::chrono::hours{1}});
+    const auto begin = writer->enqueue(call());
+    auto end = call();
+    end.after = begin.value();
+    end.awaited = true;
+    const auto ended = writer->enqueue(end);
+    gated.wait_for_write();
+    CHECK(ended.value()->wait().value() == 1);
+    CHECK(ended.value()->known());
+    CHECK(begin.value()->known());
+    CHECK_FALSE(begin.value()->lost());
+    CHECK(gated.writes() == 1);
+}
+
+TEST_CASE("awaited leaves of a store that hangs are given up together", "[telemetry]") {
+    AuditFixture f;
+    GatedStore gated(*f.store);
+    constexpr std::chrono::milliseconds patience{300};
+    auto writer = AuditWriter::start(gated, f.random, {.wait_max = patience});
+    REQUIRE(writer->enqueue(call()));
+    gated.wait_for_write();
+    std::vector<std::shared_ptr<AuditTicket>> ends;
+    for (int i = 0; i < 50; ++i) {
+        auto end = call("end");
+        end.awaited = true;
+        ends.push_back(writer->enqueue(end).value());
+    }
+    const base::SystemClock clock;
+    const auto began = clock.ticks();
+    for (const auto& end : ends) {
+        CHECK_FALSE(end->known());
+        CHECK(end->wait().error().code == base::Errc::timeout);
+        CHECK(end->lost());
+    }
+    CHECK(clock.ticks() - began < 25 * patience); // one after another they would take 50
+    gated.open();
+    writer.reset();
+    CHECK(f.head().size == 1);
+}
+
 TEST_CASE("a leaf that came too late stays refused", "[telemetry]") {
     AuditFixture f;
     GatedStore gated(*f.store);
