@@ -12,6 +12,17 @@ TEST_CASE("a JSON string is written as the tree would write it", "[base]") {
         const std::string text = "a" + std::string(1, static_cast<char>(byte)) + "b";
         CHECK(json_string(text) == render_json(Json(text)));
     }
+    // Long texts are looked at several bytes at a time.
+    for (const std::string odd :
+         {"\"", "\\", "\x1F", "!", "\x7F", "\xC3\xA9", "\xF4\x8F\xBF\xBF"}) {
+        for (std::size_t at = 0; at < 24; ++at) {
+            auto text = std::string(24, ' ');
+            text.replace(at, 1, odd);
+            CHECK(json_string(text) == render_json(Json(text)));
+            text.replace(23 - at, 1, odd);
+            CHECK(json_string(text) == render_json(Json(text)));
+        }
+    }
     for (const std::string text :
          {"",
           "\"",
