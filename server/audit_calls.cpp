@@ -40,6 +40,10 @@ base::Status kept(const Recording& recording) {
     return base::done;
 }
 
+bool under_way(const Recording& recording) {
+    return recording && !recording.value()->known();
+}
+
 CallAudit::CallAudit(telemetry::AuditWriter& writer) : writer_(writer) {}
 
 Recording CallAudit::begin(const Job& call, const std::string& call_id) {
@@ -83,12 +87,14 @@ Recording CallAudit::enqueue(
     std::string payload,
     std::shared_ptr<telemetry::AuditTicket> after
 ) {
+    const bool is_end = after != nullptr;
     return writer_.enqueue(
         {.type = type,
          .actor = call.access.identity.subject,
          .plan_digest = {},
          .payload = std::move(payload),
-         .after = std::move(after)}
+         .after = std::move(after),
+         .awaited = is_end}
     );
 }
 

@@ -10,26 +10,30 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace interlock::server {
 
 /// How a call ended, for its second leaf.
 struct CallOutcome {
-    std::string outcome; // "ok", "cancelled", or the error's stable code
-    std::string result;  // the bytes whose digest is recorded; "" = nothing left
+    std::string outcome;     // "ok", "cancelled", or the error's stable code
+    std::string_view result; // the bytes whose digest is recorded; "" = nothing left
 };
 
 /// A leaf on its way to the disk, or why it could not be sent there.
 using Recording = base::Result<std::shared_ptr<telemetry::AuditTicket>>;
 /// Waits until it is on disk. Thread-safe.
 base::Status kept(const Recording& recording);
+/// Whether kept() would wait.
+bool under_way(const Recording& recording);
 
 class CallAudit {
 public:
     explicit CallAudit(telemetry::AuditWriter& writer);
     /// tool.begin: who, from where, which tool, the arguments as they came.
     Recording begin(const Job& call, const std::string& call_id);
-    /// tool.end: outcome, size and digest of the result, time taken. Lost when `begun` is.
+    /// tool.end: outcome, size and digest of the result, time taken. Lost when `begun` is. To be
+    /// waited for.
     Recording
     end(const Job& call,
         const std::string& call_id,

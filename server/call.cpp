@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <string_view>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -138,6 +139,11 @@ struct CallRunner::Ending {
     std::string message = {};
     std::string seen = {};        // fingerprint of the result, for the supervisor
     base::Duration database = {}; // for the supervisor
+    std::string task = {};        // its id; "" = it stayed a call
+    std::string rendered = {};    // what leaves, once it was asked for
+    // The leaves of a call that was served; none for other jobs.
+    std::shared_ptr<const Recording> begun = {};
+    std::optional<Recording> ended = {};
 
     /// A call that may not be made, or not go on.
     static Ending barred(const Job& job, const Barred& barred) {
@@ -166,16 +172,25 @@ struct CallRunner::Ending {
         }
         return ending;
     }
+    static Ending failed_inside() {
+        return refused(
+            rpc_error(rpc::internal_error, "The call failed inside Interlock."), "internal"
+        );
+    }
     /// The bytes whose digest is recorded: what leaves, or what the task keeps.
-    std::string bytes(const Job& job, bool is_task) const {
+    std::string_view bytes(const Job& job) {
         if (!said) {
             return {};
         }
-        if (const auto* error_said = std::get_if<RpcError>(&*said)) {
-            return render_error(job.id, *error_said);
+        const auto* result = std::get_if<std::string>(&*said);
+        if (result != nullptr && !task.empty()) {
+            return *result;
         }
-        const auto& result = std::get<std::string>(*said);
-        return is_task ? result : render_result(job.id, result);
+        if (rendered.empty()) {
+            rendered = result != nullptr ? render_result(job.id, *result)
+                                         : render_error(job.id, std::get<RpcError>(*said));
+        }
+        return rendered;
     }
 };
 
@@ -194,11 +209,11 @@ CallRunner::CallRunner(CallParts parts) : parts_(parts) {
     }
 }
 
-std::optional<std::string>
-CallRunner::run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& outlet) {
+Served CallRunner::run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& outlet) {
     std::shared_ptr<Handover> handover;
-    Ending ending;
+    const auto ending = std::make_shared<Ending>();
     const std::string call_id = base::new_id(parts_.random, "call");
+    Served served{[this, &job, call_id, ending] { return finish(job, call_id, *ending); }};
     try {
         describe_call(job.span, job, call_id);
         std::shared_ptr<const Recording> begun;
@@ -207,9 +222,8 @@ CallRunner::run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& o
         const auto stopped =
             parts_.guard != nullptr ? parts_.guard->barred(job.access.identity) : std::nullopt;
         if (stopped && !parts_.guard->records_barred()) {
-            ending = Ending::barred(job, *stopped);
-            close(job, call_id, ending);
-            return deliver(job, {}, std::move(ending));
+            *ending = Ending::barred(job, *stopped);
+            return served;
         }
         if (job.kind == JobKind::call_tool && audit_) {
             begun = std::make_shared<const Recording>(audit_->begin(job, call_id));
@@ -227,16 +241,14 @@ CallRunner::run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& o
             passage.emplace(*parts_.guard, job, call_id, control.stopper(StopReason::braked));
         }
         Serving serving{job, control, handover, *conversation, passage ? &*passage : nullptr};
-        ending = begun ? recorded_call(serving, *begun) : serve(serving);
+        *ending = begun ? recorded_call(serving, begun) : serve(serving);
     } catch (const std::exception& problem) {
         base::log_error("call.exception", {{"what", problem.what()}});
-        ending = Ending::refused(
-            rpc_error(rpc::internal_error, "The call failed inside Interlock."), "internal"
-        );
+        *ending = Ending::failed_inside();
     }
-    const std::string task = handover ? handover->settle() : std::string();
-    close(job, call_id, ending);
-    return deliver(job, task, std::move(ending));
+    ending->task = handover ? handover->settle() : std::string();
+    served.waits = ending->ended && under_way(*ending->ended);
+    return served;
 }
 
 // --- Handlers ------------------------------------------------------------------------------------
@@ -439,11 +451,12 @@ CallRunner::Ending CallRunner::serve_job(Serving& serving) {
 
 // --- The record ----------------------------------------------------------------------------------
 
-CallRunner::Ending CallRunner::recorded_call(Serving& serving, const Recording& begun) {
+CallRunner::Ending
+CallRunner::recorded_call(Serving& serving, const std::shared_ptr<const Recording>& begun) {
     Job& job = serving.job;
     const std::string& call_id = serving.conversation.call_id();
-    if (!begun || !only_reads(job)) {
-        if (const auto status = kept(begun); !recorded(status)) {
+    if (!*begun || !only_reads(job)) {
+        if (const auto status = kept(*begun); !recorded(status)) {
             return Ending::of(
                 job,
                 error_answer(
@@ -456,30 +469,36 @@ CallRunner::Ending CallRunner::recorded_call(Serving& serving, const Recording& 
         }
     }
     Ending ending = serve(serving);
-    const bool is_task = !serving.handover->settle().empty();
-    const CallOutcome outcome{ending.outcome, ending.bytes(job, is_task)};
+    ending.task = serving.handover->settle();
+    const CallOutcome outcome{ending.outcome, ending.bytes(job)};
     const auto took =
         std::chrono::duration_cast<base::Duration>(parts_.clock.ticks() - job.received);
-    const Recording ended = audit_->end(job, call_id, outcome, took, begun);
-    // Leaves are written in their order: who waits for the second first waits but once.
-    base::Status status = kept(ended);
-    if (status) {
-        status = kept(begun);
-    }
-    if (!recorded(status) && ending.said) {
-        return Ending::of(
-            job,
-            error_answer(
-                {Errc::io,
-                 "The call ran, but its result is withheld, because the audit log cannot be "
-                 "written: " +
-                     status.error().what,
-                 "Ask the operator to mend the state directory; a plan that was proposed may "
-                 "exist."}
-            )
-        );
-    }
+    ending.begun = begun;
+    ending.ended = audit_->end(job, call_id, outcome, took, *begun);
     return ending;
+}
+
+/// Waits until both leaves are on disk; nothing of the call leaves when one of them cannot be.
+void CallRunner::withhold_unrecorded(const Job& job, Ending& ending) {
+    // Leaves are written in their order: who waits for the second first waits but once.
+    base::Status status = kept(*ending.ended);
+    if (status) {
+        status = kept(*ending.begun);
+    }
+    if (recorded(status) || !ending.said) {
+        return;
+    }
+    Ending withheld = Ending::of(
+        job,
+        error_answer(
+            {Errc::io,
+             "The call ran, but its result is withheld, because the audit log cannot be written: " +
+                 status.error().what,
+             "Ask the operator to mend the state directory; a plan that was proposed may exist."}
+        )
+    );
+    withheld.task = std::move(ending.task);
+    ending = std::move(withheld);
 }
 
 bool CallRunner::recorded(const base::Status& status) {
@@ -522,18 +541,35 @@ void CallRunner::close(Job& job, const std::string& call_id, const Ending& endin
     );
 }
 
+/// All that is left once the handler has ended, on whichever thread.
 std::optional<std::string>
-CallRunner::deliver(const Job& job, const std::string& task, Ending ending) {
-    if (task.empty()) {
-        return ending.said ? std::optional(ending.bytes(job, /*is_task=*/false)) : std::nullopt;
+CallRunner::finish(Job& job, const std::string& call_id, Ending& ending) {
+    try {
+        if (ending.ended) {
+            withhold_unrecorded(job, ending);
+        }
+    } catch (const std::exception& problem) {
+        base::log_error("call.exception", {{"what", problem.what()}});
+        std::string task = std::move(ending.task);
+        ending = Ending::failed_inside();
+        ending.task = std::move(task);
     }
+    close(job, call_id, ending);
+    return deliver(job, ending);
+}
+
+std::optional<std::string> CallRunner::deliver(const Job& job, Ending& ending) {
     if (!ending.said) {
-        return std::nullopt; // tasks/cancel has said what became of it
+        return std::nullopt; // of a task tasks/cancel has said what became of it
+    }
+    if (ending.task.empty()) {
+        ending.bytes(job);
+        return std::move(ending.rendered);
     }
     if (const auto* error = std::get_if<RpcError>(&*ending.said)) {
-        parts_.tasks.fail(task, *error);
+        parts_.tasks.fail(ending.task, *error);
     } else {
-        parts_.tasks.complete(task, std::get<std::string>(std::move(*ending.said)));
+        parts_.tasks.complete(ending.task, std::get<std::string>(std::move(*ending.said)));
     }
     return std::nullopt;
 }

@@ -1,5 +1,6 @@
 // One job from worker to answer: recorded (tool calls), served by its handler unless it is stopped,
-// recorded again, rendered, its span, metrics and line of the identity log closed.
+// rendered, recorded again, its span, metrics and line of the identity log closed. The worker is
+// done when the second record is on its way; who waits for it is somebody else.
 //
 // Two leaves of the audit log tell of a tool call, and nothing of it leaves before they are on
 // disk: no progress, question or task before the first, no answer before both. A tool that only
@@ -21,6 +22,7 @@
 #include "telemetry/metrics.hpp"
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,14 +40,21 @@ struct CallParts {
     CallGuard* guard = nullptr; // null: nobody is stopped or supervised (conformance program)
 };
 
+/// A job that its handler has served.
+struct Served {
+    /// The JSON-RPC answer; nullopt when the client gave up and nothing may be sent, and for a
+    /// task. To be called once, by any thread; the job and the runner are used until it returns.
+    /// Never throws.
+    std::function<std::optional<std::string>()> answer;
+    /// Whether it would wait for the audit log.
+    bool waits = false;
+};
+
 class CallRunner {
 public:
     explicit CallRunner(CallParts parts);
-    /// The JSON-RPC answer; nullopt when the client gave up and nothing may be sent. Never throws.
-    /// A call that becomes a task answers through `outlet` before this returns, and then returns
-    /// nullopt with `outlet` finished.
-    std::optional<std::string>
-    run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& outlet);
+    /// Never throws. A call that becomes a task answers through `outlet` before this returns.
+    Served run(Job& job, CallControl& control, const std::shared_ptr<Outlet>& outlet);
     /// False after a call could not be recorded, until one can be again: the program is not ready.
     bool audit_works() const { return audit_works_.load(); }
 
@@ -56,13 +65,15 @@ private:
     Ending serve(Serving& serving);
     Ending call_tool(Serving& serving);
     Ending serve_job(Serving& serving);
-    Ending recorded_call(Serving& serving, const Recording& begun);
+    Ending recorded_call(Serving& serving, const std::shared_ptr<const Recording>& begun);
     template <class Answer, class Handler>
     Ending converse(Serving& serving, const Handler& handler);
     bool recorded(const base::Status& status);
     void supervise(Serving& serving, const Ending& ending);
+    void withhold_unrecorded(const Job& job, Ending& ending);
+    std::optional<std::string> finish(Job& job, const std::string& call_id, Ending& ending);
     void close(Job& job, const std::string& call_id, const Ending& ending);
-    std::optional<std::string> deliver(const Job& job, const std::string& task, Ending ending);
+    std::optional<std::string> deliver(const Job& job, Ending& ending);
 
     CallParts parts_;
     std::optional<CallAudit> audit_;

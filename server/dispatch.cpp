@@ -35,12 +35,16 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
 
     void staff(std::size_t coming = 0);
     void run_worker();
+    void run_answerer();
     void run_watcher();
     void run_mover();
     std::vector<PiecePointer> due_for_stop(base::Ticks now);
     std::vector<std::function<void()>> slow_actions(base::Ticks now);
     std::deque<PiecePointer>::iterator first_with_room();
     PiecePointer next();
+    PiecePointer next_answer();
+    bool hand_over(const PiecePointer& piece);
+    void deliver(const PiecePointer& piece, const Deliver& deliver);
     bool is_full_for(const Charge& charge);
     void finished(const PiecePointer& piece);
     bool wish(Piece& piece, StopReason reason);
@@ -50,11 +54,14 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     DispatcherOptions options;
     mutable std::mutex mutex;
     std::condition_variable work_ready;
+    std::condition_variable answer_ready;
     std::condition_variable watch;
     std::condition_variable slow;
     std::condition_variable idle;
     std::deque<PiecePointer> waiting;
-    std::vector<PiecePointer> live;      // waiting and running
+    std::deque<PiecePointer> answers;    // handed over, the first ones first
+    std::vector<PiecePointer> live;      // waiting, running and answering
+    std::size_t answering = 0;           // handed over and not delivered
     std::size_t calls = 0;               // running
     std::size_t tasks = 0;               // running
     std::size_t bytes = 0;               // of all that is live
@@ -66,6 +73,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     std::vector<std::thread> workers; // as many as were needed at once, one at least
     std::size_t starting = 0;         // workers that have not come yet
     std::size_t sleeping = 0;         // workers that wait for work
+    std::thread answerer;             // once something was handed over
     std::thread watcher;
     std::thread mover;
 };
@@ -81,8 +89,9 @@ struct Dispatcher::Piece final : CallControl, std::enable_shared_from_this<Piece
     std::function<void()> stopper(StopReason reason) override {
         return state.wish_later(shared_from_this(), reason);
     }
+    void answer_later(Rest what) override { rest = std::move(what); }
 
-    State& state; // outlives its workers and its mover, who alone use this
+    State& state; // outlives its threads, who alone use this
     const Work work;
     const Charge charge;
     const base::Ticks submitted;
@@ -94,6 +103,9 @@ struct Dispatcher::Piece final : CallControl, std::enable_shared_from_this<Piece
     base::Ticks slow_at;
     std::function<void()> when_slow_action;
     bool is_task = false;
+    bool is_answering = false; // a task, too
+    // Touched by the worker, then by the answerer.
+    Rest rest;
     // Touched by the submitting thread, then by whoever makes it a task.
     std::optional<StopCallback> gone;
     std::optional<StopCallback> cancelled_as_task;
@@ -286,13 +298,14 @@ void Dispatcher::drain(base::Duration grace) {
         state.ending = true;
         state.watch.notify_one();
         state.slow.notify_one();
+        state.answer_ready.notify_one();
         state.work_ready.notify_all();
     }
     for (std::thread& worker : state.workers) {
         worker.join();
     }
     state.workers.clear();
-    for (std::thread* thread : {&state.watcher, &state.mover}) {
+    for (std::thread* thread : {&state.answerer, &state.watcher, &state.mover}) {
         if (thread->joinable()) {
             thread->join();
         }
@@ -352,7 +365,12 @@ Dispatcher::PiecePointer Dispatcher::State::next() {
 
 void Dispatcher::State::finished(const PiecePointer& piece) {
     const std::lock_guard lock(mutex);
-    --(piece->is_task ? tasks : calls);
+    if (piece->is_task) {
+        --tasks;
+    } else if (!piece->is_answering) {
+        --calls;
+    }
+    answering -= piece->is_answering ? 1 : 0;
     bytes -= piece->charge.bytes;
     const auto share = shares.find(piece->charge.subject);
     --(piece->is_task ? share->second.tasks : share->second.calls);
@@ -360,10 +378,26 @@ void Dispatcher::State::finished(const PiecePointer& piece) {
     if (share->second.empty()) {
         shares.erase(share);
     }
-    std::erase(live, piece); // what waits is taken by the worker that comes from here
+    std::erase(live, piece);
+    // What waits is taken by the worker that comes from here; the answerer does not take it, and
+    // may just have made room in its subject's share.
+    if (piece->is_answering && !piece->charge.subject.empty() && !waiting.empty()) {
+        work_ready.notify_one();
+    }
     if (live.empty()) {
         idle.notify_all();
     }
+}
+
+void Dispatcher::State::deliver(const PiecePointer& piece, const Deliver& deliver) {
+    {
+        const std::lock_guard lock(mutex);
+        piece->key.clear();
+    }
+    if (deliver) {
+        deliver();
+    }
+    finished(piece);
 }
 
 void Dispatcher::State::run_worker() {
@@ -372,15 +406,55 @@ void Dispatcher::State::run_worker() {
         --starting;
     }
     while (const PiecePointer piece = next()) {
-        const Deliver deliver = piece->work(*piece);
-        {
-            const std::lock_guard lock(mutex);
-            piece->key.clear();
+        const Deliver now = piece->work(*piece);
+        if (!piece->rest) {
+            deliver(piece, now);
+        } else if (!hand_over(piece)) {
+            deliver(piece, piece->rest());
         }
-        if (deliver) {
-            deliver();
+    }
+}
+
+// --- Answers that wait ---------------------------------------------------------------------------
+
+/// Frees the place that the call has among those that run. False: the worker has to wait itself.
+bool Dispatcher::State::hand_over(const PiecePointer& piece) {
+    {
+        const std::lock_guard lock(mutex);
+        if (answering >= options.answers_max) {
+            return false;
         }
-        finished(piece);
+        if (!answerer.joinable()) {
+            try {
+                answerer = std::thread([this] { run_answerer(); });
+            } catch (const std::system_error&) {
+                return false;
+            }
+        }
+        piece->is_answering = true;
+        ++answering;
+        calls -= piece->is_task ? 0 : 1;
+        answers.push_back(piece);
+    }
+    answer_ready.notify_one();
+    return true;
+}
+
+/// nullptr: there is no more.
+Dispatcher::PiecePointer Dispatcher::State::next_answer() {
+    std::unique_lock lock(mutex);
+    answer_ready.wait(lock, [&] { return ending || !answers.empty(); });
+    if (answers.empty()) {
+        return nullptr;
+    }
+    PiecePointer piece = std::move(answers.front());
+    answers.pop_front();
+    return piece;
+}
+
+void Dispatcher::State::run_answerer() {
+    while (const PiecePointer piece = next_answer()) {
+        deliver(piece, piece->rest());
     }
 }
 

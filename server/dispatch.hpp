@@ -8,6 +8,10 @@
 // A call may turn into a task while it runs. It then keeps its thread but leaves the place that
 // calls are counted by: there are threads enough for both, so that long tasks never starve calls.
 //
+// The end of work may be nothing but waiting (for the audit log). It is waited for elsewhere, in
+// the order in which it was handed over, while the worker takes the next call; until its answer has
+// left, the call counts as under way, on its subject's account too.
+//
 // Guarantee: work that was accepted runs exactly once, at the latest when the dispatcher ends; if
 // it was stopped while it waited, it runs with its stop already requested.
 #pragma once
@@ -33,6 +37,12 @@ enum class StopReason {
     braked,      // a kill switch or a suspension
 };
 
+/// What is left to do once the key is free again: sending the answer, after which a client may use
+/// the id anew. May be empty.
+using Deliver = std::function<void()>;
+/// Waits, and tells what is left to do then. Must not throw.
+using Rest = std::function<Deliver()>;
+
 /// What work sees of its own fate. Thread-safe.
 class CallControl {
 public:
@@ -50,11 +60,12 @@ public:
     /// What stops the work, call or task, for `reason`: at any time, from any thread, never
     /// waiting; without effect once the work has ended.
     virtual std::function<void()> stopper(StopReason reason) = 0;
+    /// What is left of the work only waits. Said by the work itself, last of all, at most once; it
+    /// then returns nothing to deliver. The rest is run when those before it have been, or by the
+    /// worker where too many wait already.
+    virtual void answer_later(Rest rest) = 0;
 };
 
-/// What is left to do once the key is free again: sending the answer, after which a client may use
-/// the id anew. May be empty.
-using Deliver = std::function<void()>;
 /// Must not throw, and what it returns must not.
 using Work = std::function<Deliver(CallControl&)>;
 
@@ -79,6 +90,9 @@ struct DispatcherOptions {
     std::size_t bytes_max = base::limits::tool_calls_bytes_max; // waiting and running
     std::size_t bytes_per_subject_max = base::limits::tool_calls_bytes_max / 2;
     base::Duration deadline = base::limits::tool_call_deadline;
+    /// Answers that wait: what one commit of the audit log takes, with two leaves a call. Others
+    /// would wait for the one after, as well as a worker does.
+    std::size_t answers_max = base::limits::audit_batch_max / 2;
     std::size_t task_workers = base::limits::task_workers;
     std::size_t task_workers_per_subject_max = base::limits::task_workers_per_subject_max;
     base::Duration task_deadline = base::limits::task_deadline;

@@ -161,10 +161,17 @@ void submit(
     const Admission admission = parts.dispatcher.submit(
         job->key,
         [&runner = parts.runner, job, gathering, index](CallControl& control) -> Deliver {
-            auto answer = std::make_shared<std::optional<std::string>>(
-                runner.run(*job, control, gathering->outlet())
-            );
-            return [gathering, index, answer] { gathering->put(index, std::move(*answer)); };
+            auto served = runner.run(*job, control, gathering->outlet());
+            const bool waits = served.waits;
+            Rest rest = [job, gathering, index, answer = std::move(served.answer)]() -> Deliver {
+                auto said = std::make_shared<std::optional<std::string>>(answer());
+                return [gathering, index, said] { gathering->put(index, std::move(*said)); };
+            };
+            if (!waits) {
+                return rest();
+            }
+            control.answer_later(std::move(rest));
+            return {};
         },
         job->cancel_on_disconnect ? gone : std::stop_token{},
         charge

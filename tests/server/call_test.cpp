@@ -2,6 +2,8 @@
 #include "server/call.hpp"
 #include "tests/server/fixture.hpp"
 
+#include <thread>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -146,6 +148,42 @@ TEST_CASE(
     CHECK(outlet->finished() == 0);
     core.audit.release();
     CHECK(json(outlet->reply().body)["result"]["structuredContent"]["text"] == "hi");
+}
+
+TEST_CASE("a worker serves others while an answer waits for the audit log", "[server]") {
+    Core core(DispatcherOptions{.workers = 1});
+    core.audit.hold();
+    const auto first = core.send(call_text("echo", R"({"text":"secret"})"), core.stdio());
+    const auto second =
+        core.send(call_text("echo", R"({"text":"two"})", "{}", {}, "2"), core.stdio());
+    REQUIRE(interlock::test::eventually([&] { return core.audit.entries().size() == 4; }));
+    CHECK(first->finished() + second->finished() == 0);
+    SECTION("it is on disk") {
+        // What is done cannot be cancelled any more.
+        core.ask(
+            R"({"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}})",
+            core.stdio()
+        );
+        core.audit.release();
+        CHECK(json(first->reply().body)["result"]["structuredContent"]["text"] == "secret");
+        CHECK(json(second->reply().body)["result"]["structuredContent"]["text"] == "two");
+        CHECK(core.runner.audit_works());
+    }
+    SECTION("one of its leaves is lost") {
+        core.audit.lose(GENERATE(std::size_t{0}, std::size_t{1}));
+        core.audit.release();
+        const Json answer = json(first->reply().body);
+        CHECK(answer["result"]["structuredContent"]["error"]["code"] == "io");
+        CHECK(answer.dump().find("secret") == std::string::npos);
+        CHECK(json(second->reply().body)["result"]["structuredContent"]["text"] == "two");
+    }
+    SECTION("the server stops") {
+        std::jthread stopping([&] { core.dispatcher.drain(interlock::test::patience); });
+        core.audit.release();
+        stopping.join();
+        CHECK(first->finished() == 1);
+        CHECK(second->finished() == 1);
+    }
 }
 
 TEST_CASE("a changing tool does nothing before its begin is kept", "[server]") {

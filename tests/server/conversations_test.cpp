@@ -35,6 +35,7 @@ struct NoControl final : interlock::server::CallControl {
     std::function<void()> stopper(StopReason) override {
         return [] {};
     }
+    void answer_later(interlock::server::Rest) override {}
     bool may = true;
 };
 

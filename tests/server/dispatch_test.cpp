@@ -70,6 +70,39 @@ private:
     std::vector<StopReason> reasons_;
 };
 
+/// Work that ends at once, and whose answer waits until it is let go; what left in which order.
+class Answers {
+public:
+    Work work(std::string name) {
+        return [this, name](CallControl& control) -> Deliver {
+            ++ran_;
+            control.answer_later([this, name]() -> Deliver {
+                CHECK(let_go_.wait());
+                return [this, name] {
+                    const std::lock_guard lock(mutex_);
+                    left_.push_back(name);
+                };
+            });
+            return {};
+        };
+    }
+    bool wait_ran(int count) {
+        return interlock::test::eventually([&] { return ran_.load() >= count; });
+    }
+    int ran() const { return ran_.load(); }
+    void let_go() { let_go_.open(); }
+    std::vector<std::string> left() const {
+        const std::lock_guard lock(mutex_);
+        return left_;
+    }
+
+private:
+    std::atomic<int> ran_{0};
+    Gate let_go_;
+    mutable std::mutex mutex_;
+    std::vector<std::string> left_;
+};
+
 } // namespace
 
 TEST_CASE("work runs on a fixed number of workers and waits in a bounded queue", "[server]") {
@@ -462,4 +495,139 @@ TEST_CASE("a slow call is told so once, and a quick one never", "[server]") {
     clock.advance(std::chrono::seconds(6));
     dispatcher.drain(interlock::test::patience);
     CHECK(told.load() == 1);
+}
+
+TEST_CASE(
+    "a worker takes the next call while answers wait, which leave in their order", "[server]"
+) {
+    SharedClock clock;
+    Answers answers;
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 1});
+    for (const char* key : {"a", "b", "c"}) {
+        REQUIRE(dispatcher.submit(key, answers.work(key)) == Admission::accepted);
+    }
+    REQUIRE(answers.wait_ran(3));
+    CHECK(answers.left().empty());
+    CHECK(dispatcher.under_way() == 3);
+    CHECK(dispatcher.submit("a", answers.work("a")) == Admission::duplicate);
+    answers.let_go();
+    dispatcher.drain(interlock::test::patience);
+    CHECK(answers.left() == std::vector<std::string>{"a", "b", "c"});
+    CHECK(dispatcher.under_way() == 0);
+}
+
+TEST_CASE("past so many answers that wait, a worker waits itself", "[server]") {
+    SharedClock clock;
+    Answers answers;
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 2, .answers_max = 1});
+    for (const char* key : {"a", "b", "c", "d"}) {
+        REQUIRE(dispatcher.submit(key, answers.work(key)) == Admission::accepted);
+    }
+    // One answer is elsewhere, two hold the workers.
+    REQUIRE(answers.wait_ran(3));
+    CHECK(answers.ran() == 3);
+    CHECK(answers.left().empty());
+    answers.let_go();
+    dispatcher.drain(interlock::test::patience);
+    CHECK(answers.left().size() == 4);
+}
+
+TEST_CASE("a call counts for its subject until its answer has left", "[server]") {
+    SharedClock clock;
+    Answers greedy;
+    Answers modest;
+    Dispatcher dispatcher(
+        clock,
+        DispatcherOptions{
+            .workers = 4,
+            .workers_per_subject_max = 1,
+            .bytes_max = 100,
+            .bytes_per_subject_max = 50}
+    );
+    REQUIRE(dispatcher.submit("a", greedy.work("a"), {}, {"greedy", 20}) == Admission::accepted);
+    REQUIRE(greedy.wait_ran(1));
+    CHECK(dispatcher.submit("b", greedy.work("b"), {}, {"greedy", 40}) == Admission::busy);
+    REQUIRE(dispatcher.submit("b", greedy.work("b"), {}, {"greedy", 20}) == Admission::accepted);
+    REQUIRE(dispatcher.submit("c", modest.work("c"), {}, {"modest", 20}) == Admission::accepted);
+    REQUIRE(modest.wait_ran(1));
+    CHECK(greedy.ran() == 1);
+    // The first answer lets the second call in: no worker comes by on its own.
+    modest.let_go();
+    greedy.let_go();
+    CHECK(greedy.wait_ran(2));
+    dispatcher.drain(interlock::test::patience);
+    CHECK(greedy.left() == std::vector<std::string>{"a", "b"});
+}
+
+TEST_CASE("an answer that waits is neither cancelled nor lost when the server stops", "[server]") {
+    SharedClock clock;
+    Answers answers;
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 1});
+    std::stop_source client;
+    REQUIRE(dispatcher.submit("a", answers.work("a"), client.get_token()) == Admission::accepted);
+    REQUIRE(answers.wait_ran(1));
+    CHECK(dispatcher.cancel("a"));
+    client.request_stop();
+    clock.advance(interlock::base::limits::tool_call_deadline * 2);
+    std::jthread stopping([&] { dispatcher.drain(std::chrono::milliseconds(0)); });
+    const auto stops = [&] {
+        return dispatcher.submit("b", answers.work("b")) == Admission::stopping;
+    };
+    CHECK(interlock::test::eventually(stops));
+    CHECK(answers.left().empty());
+    answers.let_go();
+    stopping.join();
+    CHECK(answers.left().front() == "a");
+}
+
+TEST_CASE("a task whose answer waits is a task until then", "[server]") {
+    SharedClock clock;
+    Answers answers;
+    Gate done;
+    Dispatcher dispatcher(clock, DispatcherOptions{.workers = 1, .task_workers = 1});
+    const Work body = answers.work("task");
+    const auto task = [&](CallControl& control) -> Deliver {
+        CHECK(control.become_task({}));
+        return body(control);
+    };
+    REQUIRE(dispatcher.submit("a", task) == Admission::accepted);
+    REQUIRE(answers.wait_ran(1));
+    const auto another = [&](CallControl& control) -> Deliver {
+        CHECK_FALSE(control.become_task({}));
+        done.open();
+        return {};
+    };
+    REQUIRE(dispatcher.submit("b", another) == Admission::accepted);
+    CHECK(done.wait());
+    answers.let_go();
+    dispatcher.drain(interlock::test::patience);
+    CHECK(answers.left() == std::vector<std::string>{"task"});
+}
+
+TEST_CASE("many answers that wait leave nothing behind", "[server]") {
+    SharedClock clock;
+    std::atomic<int> left{0};
+    std::atomic<int> accepted{0};
+    Dispatcher dispatcher(
+        clock,
+        DispatcherOptions{
+            .workers = 4, .workers_per_subject_max = 2, .queue_max = 16, .answers_max = 3}
+    );
+    const Work work = [&](CallControl& control) -> Deliver {
+        control.answer_later([&]() -> Deliver { return [&] { ++left; }; });
+        return {};
+    };
+    std::vector<std::jthread> threads;
+    for (const char* subject : {"", "one", "two", "three"}) {
+        threads.emplace_back([&, subject] {
+            for (int i = 0; i < 200; ++i) {
+                const auto admission = dispatcher.submit("", work, {}, {subject, 1});
+                accepted += admission == Admission::accepted ? 1 : 0;
+            }
+        });
+    }
+    threads.clear();
+    dispatcher.drain(interlock::test::patience);
+    CHECK(left.load() == accepted.load());
+    CHECK(dispatcher.under_way() == 0);
 }

@@ -20,6 +20,10 @@ base::Status kept(const Recording&) {
     return base::done;
 }
 
+bool under_way(const Recording&) {
+    return false;
+}
+
 CallAudit::CallAudit(telemetry::AuditWriter& writer) : writer_(writer) {}
 
 Recording CallAudit::begin(const Job&, const std::string&) {
