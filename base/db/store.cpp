@@ -361,38 +361,22 @@ public:
     }
 
 private:
-    void committed(sqlite3* database, int pages) {
-        if (pages < folded_.load()) {
-            folded_.store(0); // it began anew
-        }
-        if (pages - folded_.load() < worth_pages) {
-            return;
-        }
-        if (!thread_.joinable() && !start()) {
-            sqlite3_wal_checkpoint_v2(
-                database, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr
-            );
-            return;
-        }
-        {
-            const std::lock_guard lock{mutex_};
-            due_ = true;
-        }
-        changed_.notify_one();
-    }
+    void committed(sqlite3* database, int pages);
     bool start();
     void work();
-    void fold();
+    void fold(sqlite3* database);
 
     static constexpr int worth_pages = 1000; // as SQLite has it
-    /// A log in which somebody always writes never begins anew. Past this, writers are held up for
-    /// what is left of it, which is little by then.
-    static constexpr int pages_max = 4 * worth_pages;
-    /// What readers of an old state may hold writers up for.
-    static constexpr int patience_ms = 5;
+    /// A log in which somebody always writes never begins anew by itself. From here on a commit
+    /// brings the rest into the file, once that is little ...
+    static constexpr int long_pages = 4 * worth_pages;
+    static constexpr int little_pages = worth_pages / 4;
+    /// ... and from here on, however much it is.
+    static constexpr int pages_max = 2 * long_pages;
 
     const std::string path_;
     std::atomic<int> folded_{0}; // pages of the log that are in the file
+    int looked_ = 0;             // its length when folding was last thought worth it
     std::mutex mutex_;
     std::condition_variable changed_;
     bool due_ = false;
@@ -617,6 +601,31 @@ base::Result<Database> open_database(const std::string& path, const std::string&
     return database;
 }
 
+void Folder::committed(sqlite3* database, int pages) {
+    if (pages < looked_) { // it began anew
+        folded_.store(0);
+        looked_ = 0;
+    }
+    const int rest = pages - folded_.load();
+    if (pages >= pages_max || (pages >= long_pages && rest < little_pages)) {
+        fold(database);
+        return;
+    }
+    if (pages - looked_ < worth_pages) {
+        return;
+    }
+    looked_ = pages;
+    if (!thread_.joinable() && !start()) {
+        fold(database);
+        return;
+    }
+    {
+        const std::lock_guard lock{mutex_};
+        due_ = true;
+    }
+    changed_.notify_one();
+}
+
 bool Folder::start() {
     try {
         auto opened = open_database(path_, uri(path_, ""), SQLITE_OPEN_READWRITE);
@@ -630,7 +639,6 @@ bool Folder::start() {
         if (sqlite3_exec(database_.get(), first, nullptr, nullptr, nullptr) != SQLITE_OK) {
             return false;
         }
-        sqlite3_busy_timeout(database_.get(), patience_ms);
         thread_ = std::thread([this] { work(); });
     } catch (const std::system_error&) {
         return false;
@@ -646,24 +654,18 @@ void Folder::work() {
             continue;
         }
         lock.unlock();
-        fold();
+        fold(database_.get());
         lock.lock();
     }
 }
 
-/// What fails is tried again after the next commit, which tells people of a disk that is full.
-void Folder::fold() {
-    int pages = 0;
+/// Waits for nobody: what readers still need, and what another program is folding, stays. What
+/// fails is tried again; people hear of a full disk from their commits.
+void Folder::fold(sqlite3* database) {
     int folded = 0;
-    const auto checkpoint = [&](int how) {
-        const int code = sqlite3_wal_checkpoint_v2(database_.get(), nullptr, how, &pages, &folded);
-        if (code == SQLITE_OK) {
-            folded_.store(folded);
-        }
-    };
-    checkpoint(SQLITE_CHECKPOINT_PASSIVE);
-    if (pages >= pages_max) {
-        checkpoint(SQLITE_CHECKPOINT_FULL);
+    if (sqlite3_wal_checkpoint_v2(database, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, &folded) ==
+        SQLITE_OK) {
+        folded_.store(folded);
     }
 }
 

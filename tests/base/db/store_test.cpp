@@ -545,11 +545,11 @@ std::uint32_t log_number(const std::string& path) {
     return number;
 }
 
-/// Transactions of a megabyte each, without a pause.
-bool write_until(Store& store, const std::function<bool()>& condition) {
+/// Transactions without a pause.
+bool write_until(Store& store, std::size_t bytes, const std::function<bool()>& condition) {
     const base::SystemClock clock;
     const auto deadline = clock.ticks() + std::chrono::seconds(60);
-    const std::string cell(1 << 20, 'x');
+    const std::string cell(bytes, 'x');
     while (!condition()) {
         if (clock.ticks() > deadline || !write(store, "insert into t (note) values ($1)", {cell}) ||
             !write(store, "delete from t")) {
@@ -568,26 +568,31 @@ TEST_CASE("the log is folded into the file beside the writers, and begins anew",
     Fixture fixture;
     const auto store = fixture.open();
     make_table(*store);
-    const auto folded = [&] { return size_of(fixture.path()) > (1 << 20); };
+    const auto empty = size_of(fixture.path());
     const auto first = log_number(fixture.path());
-    SECTION("while somebody always writes") {
-        const auto anew = [&] { return log_number(fixture.path()) != first; };
-        CHECK(write_until(*store, [&] { return folded() && anew(); }));
+    const auto anew = [&] { return log_number(fixture.path()) != first; };
+    constexpr std::size_t small = 20'000;
+    constexpr std::size_t large = 1 << 20;
+    SECTION("while somebody always writes a little") {
+        CHECK(write_until(*store, small, anew));
+    }
+    SECTION("while somebody always writes much") {
+        CHECK(write_until(*store, large, anew));
     }
     SECTION("while somebody reads an old state") {
         const auto reader = fixture.open(StoreMode::read_only);
         const auto status = reader->read([&](StoreTransaction& transaction) -> Status {
             CHECK(transaction.run("select count(*) from t").ok());
-            // Past the length at which writers would be held up otherwise.
+            // Past any length at which writers fold it themselves.
             int written = 0;
-            CHECK(write_until(*store, [&] { return ++written > 20; }));
-            CHECK(log_number(fixture.path()) == first);
+            CHECK(write_until(*store, large, [&] { return ++written > 40; }));
+            CHECK_FALSE(anew());
             return base::done;
         });
         CHECK(status);
-        const auto anew = [&] { return log_number(fixture.path()) != first; };
-        CHECK(write_until(*store, [&] { return folded() && anew(); }));
+        CHECK(write_until(*store, small, anew));
     }
+    CHECK(size_of(fixture.path()) > empty);
     CHECK(query(*store, "pragma integrity_check").text(0, "integrity_check") == "ok");
 }
 
