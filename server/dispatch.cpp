@@ -44,7 +44,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     PiecePointer next();
     PiecePointer next_answer();
     bool hand_over(const PiecePointer& piece);
-    void deliver(const PiecePointer& piece, const Deliver& deliver);
+    void deliver(const PiecePointer& piece, const Deliver& answer);
     bool is_full_for(const Charge& charge);
     void finished(const PiecePointer& piece);
     bool wish(Piece& piece, StopReason reason);
@@ -389,13 +389,13 @@ void Dispatcher::State::finished(const PiecePointer& piece) {
     }
 }
 
-void Dispatcher::State::deliver(const PiecePointer& piece, const Deliver& deliver) {
+void Dispatcher::State::deliver(const PiecePointer& piece, const Deliver& answer) {
     {
         const std::lock_guard lock(mutex);
         piece->key.clear();
     }
-    if (deliver) {
-        deliver();
+    if (answer) {
+        answer();
     }
     finished(piece);
 }
@@ -406,9 +406,9 @@ void Dispatcher::State::run_worker() {
         --starting;
     }
     while (const PiecePointer piece = next()) {
-        const Deliver now = piece->work(*piece);
+        const Deliver answer = piece->work(*piece);
         if (!piece->rest) {
-            deliver(piece, now);
+            deliver(piece, answer);
         } else if (!hand_over(piece)) {
             deliver(piece, piece->rest());
         }
