@@ -465,7 +465,9 @@ void GuardRows::connect(From& from, const Json& condition) {
     for (const auto* part : conjuncts(condition)) {
         const auto* expression = node(part, "A_Expr");
         const auto* alternatives = node(part, "BoolExpr");
-        bool narrow = expression != nullptr && is_narrow(*expression);
+        bool narrow = expression != nullptr
+                          ? is_narrow(*expression)
+                          : part->contains("CaseExpr") || part->contains("FuncCall");
         if (alternatives != nullptr && base::string_member(*alternatives, "boolop") == "OR_EXPR") {
             // One that always holds lets everything through.
             bool any = false;

@@ -1450,3 +1450,43 @@ select relname, relpages from pg_class, (select setting::int as bs from pg_setti
 select pid, datname, query from pg_stat_activity join pg_database using (datname) join pg_roles on usename = rolname
 
 select i.relname as idx, tab.relname as tab, am.amname from pg_index x join pg_class i on i.oid = x.indexrelid join pg_class tab on tab.oid = x.indrelid join pg_am am on am.oid = i.relam join pg_namespace n on n.oid = tab.relnamespace where n.nspname !~ '^pg_'
+
+select 1 from app.a a join app.b b on case when a.k = 1 then a.x = b.x else a.y = b.y end join app.c c on c.id = b.id join app.d d on starts_with(d.name, c.name)
+
+select unnest, count(*) from unnest(array['r', 'v']) left join pg_class on relkind::text = unnest group by 1
+
+select pg_catalog.pg_class.relname from pg_catalog.pg_class, pg_catalog.pg_namespace, pg_catalog.pg_roles where pg_catalog.pg_class.relnamespace = pg_catalog.pg_namespace.oid and pg_catalog.pg_class.relowner = pg_catalog.pg_roles.oid
+
+select "A".pid from pg_stat_activity "A", pg_locks "L", pg_class "C" where "A".pid = "L".pid and "L".relation = "C".oid
+
+select * from (pg_class c join pg_namespace n on n.oid = c.relnamespace) join pg_roles r on r.oid = c.relowner
+
+select j.relname from (pg_class c join pg_namespace n on n.oid = c.relnamespace) as j, pg_roles r, pg_am a where r.oid = j.relowner and a.oid = j.relam
+
+select s.query, d.datname from pg_stat_statements s inner join pg_database d on (d.oid = s.dbid) where s.calls > 50 and s.mean_exec_time > 2.0 order by s.mean_exec_time desc, s.max_exec_time desc limit 10
+
+select sum(heap_blks_read) as heap_read, sum(heap_blks_hit) as heap_hit, (sum(heap_blks_hit) - sum(heap_blks_read)) / nullif(sum(heap_blks_hit), 0) as ratio from pg_statio_user_tables
+
+select blocked.pid, blocking.pid from pg_stat_activity blocked join pg_stat_activity blocking on blocking.pid = any(pg_blocking_pids(blocked.pid)) join pg_locks l on l.pid = blocked.pid and not l.granted left join pg_class c on c.oid = l.relation
+
+select c.relname, ct.relname as toast from pg_class c, pg_class ct, pg_namespace n, pg_stat_all_tables s where ct.oid = c.reltoastrelid and n.oid = c.relnamespace and s.relid = c.oid and pg_relation_size(ct.oid) > 0
+
+select wait.pid, hold.pid from pg_locks wait, pg_locks hold, pg_stat_activity wa, pg_stat_activity ha where not wait.granted and hold.granted and wait.locktype = hold.locktype and wait.pid <> hold.pid and wa.pid = wait.pid and ha.pid = hold.pid
+
+select extract(epoch from now() - pg_postmaster_start_time())::bigint as up, (select count(*) from pg_stat_activity) as conns, current_setting('max_connections')::int as max, pg_database_size(current_database()) as bytes, pg_is_in_recovery()::int as standby
+
+select to_timestamp(floor(extract(epoch from created_at) / 300) * 300) as bucket, count(*) from app.events where created_at > now() - interval '2 hours' group by 1 order by 1
+
+select p.pid, p.query, p.state, s.ssl, g.encrypted, r.application_name from pg_stat_activity p left join pg_stat_ssl s on p.pid = s.pid left join pg_stat_gssapi g on p.pid = g.pid left join pg_stat_replication r on p.pid = r.pid
+
+select d.datname, t.spcname, r.rolname from pg_database d join pg_tablespace t on t.oid = d.dattablespace join pg_roles r on r.oid = d.datdba
+
+select c.relname as tbl, i.relname as idx, array_to_string(array_agg(a.attname order by k.n), ',') from pg_index x join pg_class c on c.oid = x.indrelid join pg_class i on i.oid = x.indexrelid cross join lateral unnest(x.indkey) with ordinality k(att, n) join pg_attribute a on a.attrelid = c.oid and a.attnum = k.att group by 1, 2
+
+with lag as (select application_name, pg_wal_lsn_diff(sent_lsn, replay_lsn) as b from pg_stat_replication), me as (select pg_current_wal_lsn() as l), slots as (select slot_name, restart_lsn from pg_replication_slots), a as (select failed_count from pg_stat_archiver) select * from me, a left join lag on true left join slots on true
+
+with q as (select queryid, sum(calls) c, sum(total_exec_time) t from pg_stat_statements group by 1), tot as (select sum(t) as tt from q) select queryid, t / tt from q, tot order by 2 desc limit 10
+
+select a.*, b.*, c.* from (select count(*) as n from pg_stat_activity group by state order by 1 limit 5) a, (select * from pg_locks limit 5) b, (select * from pg_prepared_xacts limit 3) c
+
+select x.a, y.b, z.c from (values (1)) x(a), (values (2), (3)) y(b), (values (4)) z(c), pg_stat_database d, pg_roles r where r.rolname = current_user
