@@ -61,7 +61,8 @@ base::Status call(const Body& body, StoreTransaction& transaction) {
     }
 }
 
-/// The right to one of the store's connections. Callers wait for it, but not for ever.
+/// The right to one of the store's connections, as many as one target gets: writers take turns
+/// anyway, and some may read meanwhile. Callers wait for it, but not for ever.
 class Places {
 public:
     base::Status enter(const std::string& store) {

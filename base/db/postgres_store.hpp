@@ -20,7 +20,8 @@ enum class StorePart {
 /// others that is not_found.
 ///
 /// Every commit waits for the disk, whatever the server's synchronous_commit says. The server's
-/// clock decides. At most limits::pool_connections connections, made as they are needed and made
+/// clock decides. After an Error of run() a body had better give up, since nothing of it is kept
+/// any more. At most limits::pool_connections connections, made as they are needed and made
 /// anew when one was lost; a transaction that has begun is never begun again, and a commit whose
 /// answer was lost says that it is not known whether the change was kept.
 base::Result<std::unique_ptr<Store>>
