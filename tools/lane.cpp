@@ -4,6 +4,7 @@
 #include "telemetry/redaction.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace interlock::tools {
@@ -23,6 +24,7 @@ db::LaneSettings settings_for(const Call& call, const LaneRequest& request) {
     settings.role = call.identity.database_role;
     settings.application_name = lane_name(request.tool, call.identity.subject, call.id);
     settings.statement_timeout = request.statement_timeout;
+    settings.timed = call.span.recording();
     return settings;
 }
 
@@ -73,59 +75,82 @@ void tell_standing(Source& source, const Standing& standing) {
     }
 }
 
-void tell_statement(
-    telemetry::Span& span,
-    const LaneRequest& request,
-    const std::string& role,
-    const db::ReaderConnection& connection
-) {
-    span.set("db.system.name", "postgresql");
-    span.set("db.namespace", connection.facts().database);
-    span.set("interlock.target", request.target);
-    span.set("interlock.db.role", role.empty() ? connection.facts().login_role : role);
-    span.set("interlock.db.backend_pid", static_cast<std::int64_t>(connection.backend_pid()));
-}
-
 void tell_failure(telemetry::Span& span, const base::Error& error) {
     span.fail(base::name(error.code), telemetry::safe_text(error.what));
 }
 
-/// Statements were sent together: what each did is known when all are done, so their spans are made
-/// then, one behind the other in the order of the read.
-void tell_statements(
-    const Context& context,
-    const Call& call,
-    const LaneRequest& request,
-    const std::string& role,
-    const db::ReaderConnection& connection,
-    const std::vector<db::Query>& queries,
-    const db::ReadResults& results,
-    base::Ticks began
-) {
-    auto unknown = context.clock.ticks() - began; // what failed took what the others did not
-    for (const auto& result : results) {
-        unknown -= result ? base::Ticks::duration(result->elapsed) : base::Ticks::duration(0);
-    }
+/// Spans of the statements of one read. They are sent together, and what each did is known when all
+/// are done: their spans are made then.
+class StatementSpans {
+public:
+    StatementSpans(
+        const Context& context,
+        const Call& call,
+        const LaneRequest& request,
+        const std::string& role,
+        const db::ReaderConnection& connection
+    )
+        : context_(context), call_(call), request_(request), role_(role), connection_(connection) {}
+
+    void tell(const std::vector<db::Query>& queries, const db::ReadResults& results) const;
+    void
+    tell(const std::vector<db::Query>& queries, const base::Error& error, base::Ticks began) const;
+
+private:
+    telemetry::Span span(std::string_view name, const db::Timing& timing) const;
+
+    const Context& context_;
+    const Call& call_;
+    const LaneRequest& request_;
+    const std::string& role_;
+    const db::ReaderConnection& connection_;
+};
+
+telemetry::Span StatementSpans::span(std::string_view name, const db::Timing& timing) const {
+    auto span = context_.tracer.past(
+        name, telemetry::SpanKind::client, call_.span.context(), timing.began, timing.ended
+    );
+    span.set("db.system.name", "postgresql");
+    span.set("db.namespace", connection_.facts().database);
+    span.set("interlock.target", request_.target);
+    span.set("interlock.db.role", role_.empty() ? connection_.facts().login_role : role_);
+    span.set("interlock.db.backend_pid", static_cast<std::int64_t>(connection_.backend_pid()));
+    return span;
+}
+
+void StatementSpans::tell(const std::vector<db::Query>& queries, const db::ReadResults& results)
+    const {
+    const auto& timings = connection_.timings();
+    const base::Ticks now = context_.clock.ticks();
     for (std::size_t i = 0; i < results.size(); ++i) {
-        const auto& result = results[i];
-        const auto took = result ? base::Ticks::duration(result->elapsed)
-                                 : std::exchange(unknown, base::Ticks::duration(0));
-        auto span = context.tracer.past(
-            queries[i].sql.name,
-            telemetry::SpanKind::client,
-            call.span.context(),
-            began,
-            began + std::max(took, base::Ticks::duration(0))
-        );
-        began += std::max(took, base::Ticks::duration(0));
-        tell_statement(span, request, role, connection);
-        if (!result) {
-            tell_failure(span, result.error());
+        // What was not reached took no time.
+        auto one =
+            span(queries[i].sql.name, i < timings.size() ? timings[i] : db::Timing{now, now});
+        if (!results[i]) {
+            tell_failure(one, results[i].error());
             continue;
         }
-        const auto rows = result->table.rows.size();
-        span.set("db.response.returned_rows", static_cast<std::int64_t>(rows));
-        span.set("interlock.db.bytes", static_cast<std::int64_t>(result->bytes));
+        const auto rows = results[i]->table.rows.size();
+        one.set("db.response.returned_rows", static_cast<std::int64_t>(rows));
+        one.set("interlock.db.bytes", static_cast<std::int64_t>(results[i]->bytes));
+    }
+}
+
+/// Of a read without results, the statement that it ended in has the reason.
+void StatementSpans::tell(
+    const std::vector<db::Query>& queries, const base::Error& error, base::Ticks began
+) const {
+    const auto& timings = connection_.timings();
+    if (timings.empty()) {
+        auto one = span("enter_lane", {began, context_.clock.ticks()});
+        tell_failure(one, error);
+        return;
+    }
+    for (std::size_t i = 0; i < timings.size(); ++i) {
+        auto one = span(queries[i].sql.name, timings[i]);
+        if (i + 1 == timings.size()) {
+            tell_failure(one, error);
+        }
     }
 }
 
@@ -151,20 +176,13 @@ base::Result<LaneRead> read_on(
     if (auto off = loan.switched_off()) {
         results = std::move(*off);
     }
-    if (call.span.recording() && results) {
-        tell_statements(
-            context, call, request, settings.role, connection, queries, *results, began
-        );
-    } else if (call.span.recording()) {
-        auto span = context.tracer.past(
-            queries.empty() ? freshness.name : queries.front().sql.name,
-            telemetry::SpanKind::client,
-            call.span.context(),
-            began,
-            context.clock.ticks()
-        );
-        tell_statement(span, request, settings.role, connection);
-        tell_failure(span, results.error());
+    if (call.span.recording()) {
+        const StatementSpans spans{context, call, request, settings.role, connection};
+        if (results) {
+            spans.tell(queries, *results);
+        } else {
+            spans.tell(queries, results.error(), began);
+        }
     }
     if (!results) {
         return std::move(results).error();

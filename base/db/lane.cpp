@@ -99,7 +99,8 @@ public:
         const std::vector<const Query*>& queries,
         const std::stop_token& stop,
         base::Clock& clock,
-        bool pooled
+        bool pooled,
+        std::vector<Timing>& timings
     )
         : connection_(connection),
           statements_(statements),
@@ -107,6 +108,7 @@ public:
           queries_(queries),
           clock_(clock),
           pooled_(pooled),
+          timings_(timings),
           wait_(connection, stop, clock, time_allowed()) {}
 
     base::Status send();
@@ -129,6 +131,7 @@ private:
     bool send_one(const Sql& sql, const std::vector<Cell>& parameters = {});
     bool send_generic(const Query& query);
     bool send_sync() { return PQpipelineSync(connection_) == 1; }
+    bool send_flush();
     base::Result<Reply> reply(const Sql& sql, std::size_t rows_max);
     base::Status receive_results(const Sql& sql, std::size_t rows_max, Reply& reply);
     base::Status take(const PGresult* result, const Sql& sql, std::size_t rows_max, Reply& reply);
@@ -144,6 +147,7 @@ private:
     const std::vector<const Query*>& queries_;
     base::Clock& clock_;
     bool pooled_;
+    std::vector<Timing>& timings_;
     PqWait wait_;
     std::vector<Sent> sent_;
     std::size_t received_ = 0;     // of sent_
@@ -151,6 +155,7 @@ private:
     bool forgets_ = false;         // begins by forgetting what is prepared
     std::size_t discarded_ = 0;    // bytes of rows past rows_max
     bool cut_cancel_sent_ = false; // for the statement being received
+    bool skipped_ = false;         // the last of queries_ that was received
     // Sent for an earlier one. PostgreSQL signals the process and its group, so that even a cancel
     // that hit its statement may hit another.
     bool cut_cancel_may_stray_ = false;
@@ -206,6 +211,12 @@ bool Lane::send_generic(const Query& query) {
            ) == 1;
 }
 
+/// PostgreSQL keeps results back until a sync, or until it is asked not to. The request travels
+/// with the statements: it costs no trip.
+bool Lane::send_flush() {
+    return !settings_.timed || PQsendFlushRequest(connection_) == 1;
+}
+
 base::Status Lane::send() {
     // Behind a pooler nothing was prepared, and what others prepared is theirs.
     forgets_ = statements_.make_room() && !pooled_;
@@ -215,13 +226,13 @@ base::Status Lane::send() {
     bool sent = PQenterPipelineMode(connection_) == 1 &&
                 (!forgets_ || (send_one(forget) && send_sync())) && send_one(begin) &&
                 send_one(first) && (!pooled_ || send_one(traces)) &&
-                send_one(settle, setting_values(settings_)) && send_one(savepoint);
+                send_one(settle, setting_values(settings_)) && send_one(savepoint) && send_flush();
     for (std::size_t i = 0; i < queries_.size(); ++i) {
         const Query& query = *queries_[i];
         sent =
             sent && (i == 0 || send_one(back)) &&
             (query.explain_generic ? send_generic(query) : send_one(query.sql, query.parameters)) &&
-            (!segmented_ || send_sync());
+            (segmented_ ? send_sync() : send_flush());
     }
     sent = sent && send_one(back) && send_one(rollback) && send_one(traces) && send_sync();
     if (!sent) {
@@ -322,7 +333,6 @@ base::Result<Reply> Lane::reply(const Sql& sql, std::size_t rows_max) {
     Reply reply;
     discarded_ = 0;
     cut_cancel_sent_ = false;
-    const auto began = clock_.ticks();
     if (sent.prepares) {
         INTERLOCK_CHECK(receive_results(sql, rows_max, reply));
         if (reply.error || reply.skipped) {
@@ -336,8 +346,6 @@ base::Result<Reply> Lane::reply(const Sql& sql, std::size_t rows_max) {
     if (PQstatus(connection_) != CONNECTION_OK) {
         return lost(connection_, "reading");
     }
-    reply.rows.elapsed =
-        std::chrono::duration_cast<std::chrono::microseconds>(clock_.ticks() - began);
     return reply;
 }
 
@@ -393,6 +401,7 @@ base::Status Lane::receive_query(std::size_t index, LaneOutcome& outcome) {
     }
     const Sent& sent = sent_.at(received_);
     INTERLOCK_TRY(auto answer, reply(query.sql, query.rows_max));
+    skipped_ = answer.skipped;
     if (segmented_) {
         INTERLOCK_CHECK(sync());
     }
@@ -457,7 +466,13 @@ base::Result<LaneOutcome> Lane::receive() {
     std::optional<Error> failed;
     INTERLOCK_CHECK(receive_head(outcome, failed));
     for (std::size_t i = 0; i < queries_.size(); ++i) {
-        INTERLOCK_CHECK(receive_query(i, outcome));
+        skipped_ = false;
+        const auto began = clock_.ticks();
+        const auto received = receive_query(i, outcome);
+        if (!skipped_) {
+            timings_.push_back({began, clock_.ticks()});
+        }
+        INTERLOCK_CHECK(received);
     }
     INTERLOCK_CHECK(receive_end(outcome));
     if (failed) {
@@ -481,9 +496,10 @@ base::Result<LaneOutcome> run_lane(
     const std::stop_token& stop,
     base::Clock& clock,
     bool pooled,
+    std::vector<Timing>& timings,
     bool& broken
 ) {
-    Lane lane{connection, statements, settings, queries, stop, clock, pooled};
+    Lane lane{connection, statements, settings, queries, stop, clock, pooled, timings};
     broken = true;
     INTERLOCK_CHECK(lane.send());
     auto outcome = lane.receive();

@@ -46,7 +46,8 @@ struct LaneOutcome {
 
 /// Runs `queries` (their texts already proven to be reads). On an Error, `broken` says whether the
 /// connection can still be used. `pooled`: the server's session may hold what other clients left in
-/// it, and may be theirs again after this.
+/// it, and may be theirs again after this. Appended to `timings`, on an Error too: those of the
+/// first statements, up to the last that was not skipped.
 base::Result<LaneOutcome> run_lane(
     pg_conn* connection,
     Statements& statements,
@@ -55,6 +56,7 @@ base::Result<LaneOutcome> run_lane(
     const std::stop_token& stop,
     base::Clock& clock,
     bool pooled,
+    std::vector<Timing>& timings,
     bool& broken
 );
 

@@ -6,8 +6,10 @@
 #include "base/db/sql_text.hpp"
 #include "base/db/statements.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <poll.h>
+#include <utility>
 
 #include <libpq-fe.h>
 
@@ -62,6 +64,7 @@ public:
     base::Result<ReadResults> read(
         const LaneSettings& settings, const std::vector<Query>& queries, std::stop_token stop
     ) override;
+    const std::vector<Timing>& timings() const override { return timings_; }
     bool broken() const override { return broken_; }
     bool clean() override;
 
@@ -80,6 +83,7 @@ private:
         const std::vector<const Query*>& queries,
         const std::stop_token& stop,
         ReadResults& results);
+    void keep_timings(const std::vector<base::Status>& proofs);
 
     base::SystemClock clock_;
     PqConnection connection_;
@@ -91,6 +95,7 @@ private:
     std::optional<std::string> lane_traces_;        // of the last lane; nothing: ask
     std::optional<std::string> lane_traces_before_; // of the last lane behind a pooler
     Statements statements_;
+    std::vector<Timing> timings_;
 };
 
 /// The first of two fences (the lane's transaction is the second): one statement, and one of the
@@ -135,7 +140,15 @@ base::Status Reader::run(
         INTERLOCK_TRY(
             auto outcome,
             run_lane(
-                connection_.get(), statements_, settings, rest, stop, clock_, pooled(), broken_
+                connection_.get(),
+                statements_,
+                settings,
+                rest,
+                stop,
+                clock_,
+                pooled(),
+                timings_,
+                broken_
             )
         );
         follow(outcome);
@@ -144,6 +157,7 @@ base::Status Reader::run(
         for (auto& result : outcome.results) {
             results.push_back(std::move(result));
         }
+        timings_.resize(std::min(timings_.size(), results.size()));
         if (!outcome.rerun) {
             return base::done;
         }
@@ -154,6 +168,7 @@ base::Status Reader::run(
 base::Result<ReadResults> Reader::read(
     const LaneSettings& settings, const std::vector<Query>& queries, std::stop_token stop
 ) {
+    timings_.clear();
     if (broken_) {
         return Error{Errc::target_unreachable, "The connection is broken.", "Ask again."};
     }
@@ -173,7 +188,9 @@ base::Result<ReadResults> Reader::read(
     }
     const bool was_standby = facts_.in_recovery;
     ReadResults ran;
-    INTERLOCK_CHECK(run(settings, proven, stop, ran));
+    const auto status = run(settings, proven, stop, ran);
+    keep_timings(proofs);
+    INTERLOCK_CHECK(status);
     if (was_standby && !facts_.in_recovery) {
         learn_timeline(); // it was promoted
     }
@@ -188,6 +205,18 @@ base::Result<ReadResults> Reader::read(
         }
     }
     return results;
+}
+
+/// A statement that was not sent took no time, between those that were.
+void Reader::keep_timings(const std::vector<base::Status>& proofs) {
+    const auto sent = std::exchange(timings_, {});
+    auto next = sent.begin();
+    for (const auto& proof : proofs) {
+        if (next == sent.end()) {
+            return;
+        }
+        timings_.push_back(proof ? *next++ : Timing{next->began, next->began});
+    }
 }
 
 /// Outside a lane, and without parameters: the first cell that comes back, "" for none. Nothing

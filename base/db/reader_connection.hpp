@@ -4,6 +4,7 @@
 // back. There is no function here that could commit.
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/db/conninfo.hpp"
 #include "base/db/table.hpp"
 #include "base/limits.hpp"
@@ -25,6 +26,9 @@ struct LaneSettings {
     std::chrono::milliseconds statement_timeout = base::limits::statement_timeout;
     std::chrono::milliseconds lock_timeout = base::limits::lock_timeout;
     std::chrono::milliseconds idle_timeout = base::limits::idle_in_transaction_timeout;
+    /// Each statement's result is asked for as soon as it is there, so that its Timing is its own;
+    /// without, results come when the last statement is done.
+    bool timed = false;
 };
 
 /// One statement of a read. More than `rows_max` rows are cut and told in Rows::cut.
@@ -41,12 +45,17 @@ struct Rows {
     Table table;
     bool cut = false;      // there were more rows than rows_max
     std::size_t bytes = 0; // of all cells
-    std::chrono::microseconds elapsed{0};
 };
 
 /// The outcome of one statement: a failing one does not hide the others (each runs under its own
 /// savepoint).
 using ReadResults = std::vector<base::Result<Rows>>;
+
+/// From the moment the statement before it was answered to its own answer, as this side saw it.
+struct Timing {
+    base::Ticks began;
+    base::Ticks ended;
+};
 
 /// Whether a connection pooler stands between, and what is known of it.
 enum class Pooler {
@@ -87,6 +96,9 @@ public:
     /// cancels the running statement on the server (PQcancel).
     virtual base::Result<ReadResults>
     read(const LaneSettings& settings, const std::vector<Query>& queries, std::stop_token stop) = 0;
+    /// Of the last read, one for each of its first statements; it has none for those that were not
+    /// reached. Of a read that ended with an Error, the last is the one that it ended in.
+    virtual const std::vector<Timing>& timings() const = 0;
     virtual bool broken() const = 0;
     /// Proves that nothing leaked out of a read: idle, no transaction, settings as at connect, no
     /// session locks. False: close it.

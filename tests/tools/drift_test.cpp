@@ -54,10 +54,12 @@ public:
         }
         return results;
     }
+    const std::vector<db::Timing>& timings() const override { return timings_; }
     bool broken() const override { return false; }
     bool clean() override { return true; }
 
     db::ServerFacts facts_{150018, "15.18", false, "", "shop", "diag"};
+    std::vector<db::Timing> timings_;
     std::vector<std::vector<db::Cell>> standings;
     std::vector<std::string> columns{"a", "b"};
     std::optional<base::Error> statement_error;

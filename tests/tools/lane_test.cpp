@@ -109,6 +109,28 @@ TEST_CASE("each statement of a read is a span under the call's", "[tools][live]"
     CHECK(shop.bench().spans().find("borrow_connection"));
 }
 
+TEST_CASE("the time of a slow statement stands in its own span", "[tools][live]") {
+    Shop shop;
+    const std::string sql = "select count(*) as n from pg_class a, pg_class b where "
+                            "md5(md5(md5(md5(a.relname || b.relname)))) > 'f'";
+    shop.bench().ask("run_query", json{{"sql", sql}}.dump());
+    const auto call = shop.bench().spans().find("tool run_query");
+    const auto slow = shop.bench().spans().find("run_query");
+    REQUIRE(call);
+    REQUIRE(slow);
+    base::Duration others{0};
+    int count = 0;
+    for (const auto& span : shop.bench().spans().all()) {
+        if (span.kind == interlock::telemetry::SpanKind::client && span.name != "run_query") {
+            others += span.end - span.start;
+            ++count;
+        }
+    }
+    CHECK(count >= 4); // the plan, and the names before and after
+    CHECK(slow->end - slow->start > others);
+    CHECK(slow->end - slow->start > (call->end - call->start) / 2);
+}
+
 TEST_CASE("a read that fails is a failed span with its reason", "[tools][live]") {
     Shop shop;
     shop.bench().identity().database_role = "shop_app";
@@ -119,6 +141,7 @@ TEST_CASE("a read that fails is a failed span with its reason", "[tools][live]")
             ++failed;
             CHECK(interlock::test::text_of(span, "error.type") == "permission_denied");
             CHECK(interlock::test::text_of(span, "interlock.db.role") == "shop_app");
+            CHECK(span.name == "enter_lane"); // none of its statements was reached
         }
     }
     CHECK(failed == 1);

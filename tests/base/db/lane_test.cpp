@@ -39,7 +39,7 @@ public:
         LaneOutcome all;
         do {
             auto outcome = run_lane(
-                connection.get(), statements, settings, pointers, {}, clock, false, broken
+                connection.get(), statements, settings, pointers, {}, clock, false, timings, broken
             );
             if (!outcome) {
                 return outcome;
@@ -69,6 +69,7 @@ public:
     base::SystemClock clock;
     PqConnection connection;
     Statements statements;
+    std::vector<Timing> timings;
     int trips = 0;
     bool broken = false;
 };
@@ -223,6 +224,7 @@ TEST_CASE("a text that comes again is prepared, where that is allowed", "[db][li
             {},
             fixture.clock,
             false,
+            fixture.timings,
             fixture.broken
         );
         REQUIRE(outcome.ok());

@@ -464,6 +464,85 @@ TEST_CASE("a stop request ends the statement on the server", "[db][live]") {
     CHECK(scalar(*connection, "select 1") == "1");
 }
 
+TEST_CASE("each statement's time is its own", "[db][live]") {
+    using std::chrono::milliseconds;
+    const lab::Database database;
+    const auto connection = open(database.address());
+    auto settings = named("timed");
+    settings.timed = true;
+    const auto took = [&](std::size_t i) {
+        const Timing& timing = connection->timings().at(i);
+        return timing.ended - timing.began;
+    };
+    const auto in_order = [&] {
+        const auto& timings = connection->timings();
+        for (std::size_t i = 0; i < timings.size(); ++i) {
+            CHECK(timings[i].began <= timings[i].ended);
+            CHECK((i == 0 || timings[i - 1].ended <= timings[i].began));
+        }
+        return timings.size();
+    };
+    const auto quick = query("select 1");
+    const auto slow = query("select pg_catalog.pg_sleep(1)");
+    const auto none = query("delete from pg_class"); // is not sent
+    // The second time the failing one has a sync of its own.
+    for (int trip = 0; trip < 2; ++trip) {
+        CAPTURE(trip);
+        const auto results = connection->read(
+            settings,
+            {quick,
+             slow,
+             none,
+             query("select 1 from pg_sleep(0.5) where 1 / (0 * random()) > 1"),
+             quick},
+            {}
+        );
+        REQUIRE(results.ok());
+        CHECK_FALSE((*results)[3].ok());
+        REQUIRE(in_order() == 5);
+        // Waking up late gives some of a statement's time to the one before it.
+        CHECK(took(0) < took(3));
+        CHECK(took(2) == base::Duration{0});
+        CHECK(took(4) < took(3));
+        CHECK(took(3) > milliseconds{250});
+        CHECK(took(1) > milliseconds{750});
+        CHECK(took(1) > took(3));
+    }
+    // A read that did not come to its statements timed none.
+    settings.role = "nobody_here";
+    CHECK_FALSE(connection->read(settings, {quick}, {}).ok());
+    CHECK(in_order() == 0);
+}
+
+TEST_CASE("the time of a stopped read belongs to the statement that was stopped", "[db][live]") {
+    const lab::Database database;
+    const auto connection = open(database.address());
+    auto settings = named("timed-and-stopped");
+    settings.timed = true;
+    std::stop_source source;
+    base::Result<ReadResults> results = ReadResults{};
+    {
+        const std::jthread caller{[&] {
+            results = connection->read(
+                settings,
+                {query("select 1"), query("select pg_catalog.pg_sleep(20)"), query("select 2")},
+                source.get_token()
+            );
+        }};
+        CHECK(lab::wait_until([&] {
+            return database.scalar("select count(*) from pg_stat_activity where application_name = "
+                                   "'timed-and-stopped' and query like '%pg_sleep%' and "
+                                   "clock_timestamp() - query_start > interval '500 ms'") == "1";
+        }));
+        source.request_stop();
+    }
+    REQUIRE_FALSE(results.ok());
+    const auto& timings = connection->timings();
+    REQUIRE(timings.size() == 2);
+    CHECK(timings[0].ended - timings[0].began < timings[1].ended - timings[1].began);
+    CHECK(timings[1].ended - timings[1].began >= std::chrono::milliseconds{500});
+}
+
 TEST_CASE("a call that is stopped before it begins sends nothing", "[db][live]") {
     const lab::Database database;
     const auto connection = open(database.address());
