@@ -2,6 +2,7 @@
 // how many are idle, not encrypted, or made anew all the time.
 #include "base/limits.hpp"
 #include "tools/catalog.hpp"
+#include "tools/postgres/find.hpp"
 #include "tools/postgres/lock_facts.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
@@ -201,19 +202,6 @@ std::string output_schema() {
          {"churn", &churn_columns()}}
     );
     return schema;
-}
-
-void find(
-    Evidence& evidence,
-    Severity severity,
-    std::string object,
-    std::string value,
-    std::string threshold,
-    std::string meaning
-) {
-    evidence.findings.push_back(
-        {severity, std::move(object), std::move(value), std::move(threshold), std::move(meaning)}
-    );
 }
 
 void judge_limit(const db::Table& table, std::size_t row, Evidence& evidence) {

@@ -2,6 +2,7 @@
 // and what of it is more than it should be.
 #include "base/limits.hpp"
 #include "tools/catalog.hpp"
+#include "tools/postgres/find.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
 #include "tools/sampler.hpp"
@@ -272,21 +273,6 @@ private:
         return evidence_.rows.emplace_back(EvidenceRows{
             .name = name, .columns = &columns, .cells = {}});
     }
-    void find(
-        Severity severity,
-        std::string object,
-        std::string value,
-        std::string threshold,
-        std::string meaning
-    ) {
-        evidence_.findings.push_back(
-            {severity,
-             std::move(object),
-             std::move(value),
-             std::move(threshold),
-             std::move(meaning)}
-        );
-    }
     void database(const std::string& name);
 
     const Window& window_;
@@ -301,6 +287,7 @@ void Judgement::database(const std::string& name) {
     if (const auto severity = judge(missed.value_or(0), cache_miss_percent);
         severity && blocks >= cache_blocks_min) {
         find(
+            evidence_,
             *severity,
             object,
             number_text(100 - *missed, 1) + " % of blocks found in the cache",
@@ -314,6 +301,7 @@ void Judgement::database(const std::string& name) {
     if (const auto severity = judge(rolled_back.value_or(0), rollback_percent);
         severity && transactions >= transactions_min) {
         find(
+            evidence_,
             *severity,
             object,
             number_text(*rolled_back, 1) + " % of transactions rolled back",
@@ -324,6 +312,7 @@ void Judgement::database(const std::string& name) {
     const double temporary = rate("databases", name, "temp_bytes").value_or(0);
     if (const auto severity = judge(temporary, temporary_bytes_per_second)) {
         find(
+            evidence_,
             *severity,
             object,
             bytes_text(temporary) + "/s into temporary files",
@@ -333,6 +322,7 @@ void Judgement::database(const std::string& name) {
     }
     if (const double deadlocks = of("deadlocks").value_or(0); deadlocks > 0) {
         find(
+            evidence_,
             Severity::warning,
             object,
             number_text(deadlocks) + " deadlocks in the window",
@@ -342,6 +332,7 @@ void Judgement::database(const std::string& name) {
     }
     if (const double conflicts = of("conflicts").value_or(0); conflicts > 0) {
         find(
+            evidence_,
             Severity::warning,
             object,
             number_text(conflicts) + " queries cancelled by recovery in the window",
@@ -353,6 +344,7 @@ void Judgement::database(const std::string& name) {
     if (const double failures = in_all("databases", name, "checksum_failures").value_or(0);
         failures > 0) {
         find(
+            evidence_,
             Severity::critical,
             object,
             number_text(failures) + " data pages failed their checksum",
@@ -415,6 +407,7 @@ void Judgement::wal() {
         );
     if (full_pages.value_or(0) >= full_pages_percent && bytes.value_or(0) >= wal_bytes_min) {
         find(
+            evidence_,
             Severity::notice,
             "WAL",
             number_text(*full_pages) + " % are images of whole pages",
@@ -425,6 +418,7 @@ void Judgement::wal() {
     }
     if (const auto severity = judge(sync_ms.value_or(0), wal_sync_ms)) {
         find(
+            evidence_,
             *severity,
             "WAL",
             number_text(*sync_ms, 1) + " ms for one sync",
@@ -434,6 +428,7 @@ void Judgement::wal() {
     }
     if (const double full = rate("wal", "", "wal_buffers_full").value_or(0); full >= 1) {
         find(
+            evidence_,
             Severity::notice,
             "WAL",
             number_text(full, 1) + " times a second the WAL buffers were full",
@@ -470,6 +465,7 @@ void Judgement::checkpoints() {
     const Number forced = share(all("num_requested"), all("num_timed"));
     if (requested > of("num_timed").value_or(0)) {
         find(
+            evidence_,
             Severity::warning,
             "checkpoints",
             number_text(requested) + " requested in the window, " +
@@ -481,6 +477,7 @@ void Judgement::checkpoints() {
     } else if (forced.value_or(0) > forced_checkpoints_percent &&
                all("num_requested").value_or(0) + all("num_timed").value_or(0) >= checkpoints_min) {
         find(
+            evidence_,
             Severity::notice,
             "checkpoints",
             number_text(*forced) + " % requested since " +
@@ -496,6 +493,7 @@ void Judgement::checkpoints() {
     if (const auto severity = judge(by_backends, backend_writes_percent);
         severity && written >= written_blocks_min) {
         find(
+            evidence_,
             Severity::warning,
             "dirty pages",
             number_text(by_backends) + " % are written by backends themselves",
@@ -506,6 +504,7 @@ void Judgement::checkpoints() {
     }
     if (const double syncs = of("buffers_backend_fsync").value_or(0); syncs > 0) {
         find(
+            evidence_,
             Severity::warning,
             "dirty pages",
             number_text(syncs) + " syncs by backends themselves in the window",
@@ -538,6 +537,7 @@ void Judgement::slru() {
         }
         if (const auto severity = judge(misses.value_or(0), slru_misses_per_second)) {
             find(
+                evidence_,
                 *severity,
                 "SLRU cache " + name,
                 number_text(*misses) + " misses a second",
@@ -578,6 +578,7 @@ void Judgement::io() {
         if (const auto severity = judge(one_read.value_or(0), read_ms);
             severity && of("reads").value_or(0) >= timed_reads_min) {
             find(
+                evidence_,
                 *severity,
                 name,
                 number_text(*one_read, 1) + " ms for one read",
@@ -619,6 +620,7 @@ void Judgement::state(
         const double failed = grown("archiver", "", "failed_count").value_or(0);
         if (state->boolean(0, "archiver_fails").value_or(false) || failed > 0) {
             find(
+                evidence_,
                 Severity::critical,
                 "archiver",
                 "last failed at " + state->text(0, "last_failed_time") + ", last worked " +
@@ -637,6 +639,7 @@ void Judgement::state(
     const double waiting = files->real(0, "segments_waiting").value_or(0);
     if (const auto severity = judge(waiting, segments_waiting)) {
         find(
+            evidence_,
             *severity,
             "archiver",
             number_text(waiting) + " WAL segments wait to be archived",
@@ -647,6 +650,7 @@ void Judgement::state(
     const double temporary = files->real(0, "temporary_bytes").value_or(0);
     if (const auto severity = judge(temporary, temporary_bytes_now)) {
         find(
+            evidence_,
             *severity,
             "temporary files",
             bytes_text(temporary) + " on disk now",

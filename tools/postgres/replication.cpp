@@ -2,6 +2,7 @@
 // what it receives; subscriptions and published tables.
 #include "base/limits.hpp"
 #include "tools/catalog.hpp"
+#include "tools/postgres/find.hpp"
 #include "tools/postgres/lock_facts.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
@@ -438,21 +439,6 @@ public:
 
 private:
     bool is_standby() const { return server_.text(0, "role") == "standby"; }
-    void find(
-        Severity severity,
-        std::string object,
-        std::string value,
-        std::string threshold,
-        std::string meaning
-    ) {
-        evidence_.findings.push_back(
-            {severity,
-             std::move(object),
-             std::move(value),
-             std::move(threshold),
-             std::move(meaning)}
-        );
-    }
     void slot(const db::Table& table, std::size_t row);
     void subscription(const db::Table& table, std::size_t row);
 
@@ -465,6 +451,7 @@ void Judgement::server() {
     const double lag = server_.real(0, "replay_lag_seconds").value_or(0);
     if (const auto severity = judge(lag, replay_lag_seconds)) {
         find(
+            evidence_,
             *severity,
             "this standby",
             seconds_text(lag) + " behind in replay, " +
@@ -477,6 +464,7 @@ void Judgement::server() {
     if (const std::string pause = server_.text(0, "replay_pause");
         !pause.empty() && pause != "not paused") {
         find(
+            evidence_,
             Severity::critical,
             "this standby",
             "replay: " + pause,
@@ -486,6 +474,7 @@ void Judgement::server() {
     }
     if (const std::string delay = server_.text(0, "apply_delay"); is_standby() && delay != "0") {
         find(
+            evidence_,
             Severity::notice,
             "this standby",
             "replays " + delay + " late",
@@ -497,6 +486,7 @@ void Judgement::server() {
     const double senders_max = server_.real(0, "senders_max").value_or(0);
     if (senders_max > 0 && 100 * senders >= senders_percent * senders_max) {
         find(
+            evidence_,
             senders >= senders_max ? Severity::critical : Severity::warning,
             "WAL senders",
             number_text(senders) + " of " + number_text(senders_max),
@@ -507,6 +497,7 @@ void Judgement::server() {
     const double used = server_.real(0, "slots").value_or(0);
     if (used > 0 && used >= server_.real(0, "slots_max").value_or(0)) {
         find(
+            evidence_,
             Severity::warning,
             "replication slots",
             number_text(used) + " of " + server_.text(0, "slots_max"),
@@ -548,6 +539,7 @@ void Judgement::standbys(const db::Table& table) {
             const bool time_counts = by_time.has_value();
             const Severity severity = by_time ? *by_time : *by_bytes;
             find(
+                evidence_,
                 severity,
                 object,
                 seconds_text(seconds) + " and " + bytes_text(bytes) + " behind",
@@ -560,6 +552,7 @@ void Judgement::standbys(const db::Table& table) {
     if (!is_standby() && !server_.text(0, "synchronous_standby_names").empty() && !synchronous &&
         server_.boolean(0, "sees_all").value_or(false)) {
         find(
+            evidence_,
             Severity::critical,
             "synchronous replication",
             "no synchronous standby is connected",
@@ -584,6 +577,7 @@ void Judgement::slot(const db::Table& table, std::size_t row) {
     const double retained = table.real(row, "retained_bytes").value_or(0);
     if (status == "lost" || !invalid.empty()) {
         find(
+            evidence_,
             Severity::critical,
             object,
             invalid.empty() ? "its WAL is lost" : "invalid: " + invalid,
@@ -594,6 +588,7 @@ void Judgement::slot(const db::Table& table, std::size_t row) {
     }
     if (status == "unreserved") {
         find(
+            evidence_,
             Severity::critical,
             object,
             "beyond max_slot_wal_keep_size",
@@ -604,6 +599,7 @@ void Judgement::slot(const db::Table& table, std::size_t row) {
     const Threshold& kept = !active && !logical ? unused_slot_bytes : used_slot_bytes;
     if (const auto severity = judge(retained, kept)) {
         find(
+            evidence_,
             *severity,
             object,
             bytes_text(retained) + " of WAL kept" + (active ? "" : ", and nobody reads it"),
@@ -618,6 +614,7 @@ void Judgement::slot(const db::Table& table, std::size_t row) {
         const bool known = inactive.value_or(0) >= inactive_slot_seconds;
         if (known || !inactive) {
             find(
+                evidence_,
                 known ? Severity::warning : Severity::notice,
                 object,
                 known ? "inactive for " + seconds_text(*inactive) : "inactive",
@@ -630,6 +627,7 @@ void Judgement::slot(const db::Table& table, std::size_t row) {
     if (logical && !is_standby() && server_.real(0, "senders").value_or(0) > 0 &&
         table.boolean(row, "failover") == false) {
         find(
+            evidence_,
             Severity::notice,
             object,
             "failover = false",
@@ -647,6 +645,7 @@ void Judgement::slots(const db::Table& table) {
     }
     if (lasting && server_.text(0, "slot_wal_max") == "-1") {
         find(
+            evidence_,
             Severity::notice,
             "max_slot_wal_keep_size",
             "-1",
@@ -662,6 +661,7 @@ void Judgement::receiver(const db::Table& table) {
     }
     if (table.empty()) {
         find(
+            evidence_,
             Severity::critical,
             "this standby",
             "no WAL receiver runs",
@@ -673,6 +673,7 @@ void Judgement::receiver(const db::Table& table) {
     const double silent = table.real(0, "silent_seconds").value_or(0);
     if (const auto severity = judge(silent, silent_seconds)) {
         find(
+            evidence_,
             *severity,
             "this standby",
             "no message from its primary for " + seconds_text(silent),
@@ -686,6 +687,7 @@ void Judgement::conflicts() {
     const double cancelled = window_.grown_in_all("databases", "conflicts").value_or(0);
     if (is_standby() && cancelled > 0) {
         find(
+            evidence_,
             Severity::warning,
             "this standby",
             number_text(cancelled) + " queries cancelled by recovery in " + window_.text(),
@@ -706,6 +708,7 @@ void Judgement::subscription(const db::Table& table, std::size_t row) {
         0;
     if (!enabled) {
         find(
+            evidence_,
             Severity::warning,
             object,
             "disabled, " + errors,
@@ -715,6 +718,7 @@ void Judgement::subscription(const db::Table& table, std::size_t row) {
         );
     } else if (table.text(row, "pid").empty()) {
         find(
+            evidence_,
             Severity::critical,
             object,
             "no apply worker runs, " + errors,
@@ -725,6 +729,7 @@ void Judgement::subscription(const db::Table& table, std::size_t row) {
         );
     } else if (failed) {
         find(
+            evidence_,
             Severity::warning,
             object,
             errors,
@@ -735,6 +740,7 @@ void Judgement::subscription(const db::Table& table, std::size_t row) {
     const double silent = table.real(row, "silent_seconds").value_or(0);
     if (const auto severity = judge(silent, silent_seconds); enabled && severity) {
         find(
+            evidence_,
             *severity,
             object,
             "no message from its publisher for " + seconds_text(silent),
@@ -744,6 +750,7 @@ void Judgement::subscription(const db::Table& table, std::size_t row) {
     }
     if (const double conflicts = table.real(row, "conflicts").value_or(0); conflicts > 0) {
         find(
+            evidence_,
             Severity::warning,
             object,
             number_text(conflicts) + " conflicts so far",
@@ -753,6 +760,7 @@ void Judgement::subscription(const db::Table& table, std::size_t row) {
     }
     if (const double unready = table.real(row, "tables_not_ready").value_or(0); unready > 0) {
         find(
+            evidence_,
             Severity::notice,
             object,
             counted(static_cast<long long>(unready), "table is", "tables are") + " not ready",
@@ -771,6 +779,7 @@ void Judgement::subscriptions(const db::Table& table) {
 void Judgement::identities(const db::Table& table) {
     for (std::size_t row = 0; row < table.rows.size(); ++row) {
         find(
+            evidence_,
             Severity::warning,
             "relation " + table.text(row, "relation"),
             "published in " + table.text(row, "publication") + " without a replica identity",

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "tools/assess.hpp"
 #include "tools/catalog.hpp"
+#include "tools/postgres/find.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
 
@@ -444,22 +445,6 @@ public:
     void memory();
 
 private:
-    void find(
-        Severity severity,
-        std::string object,
-        std::string value,
-        std::string threshold,
-        std::string meaning
-    ) {
-        evidence_.findings.push_back(
-            {severity,
-             std::move(object),
-             std::move(value),
-             std::move(threshold),
-             std::move(meaning)}
-        );
-    }
-
     const db::Table& table_;
     Settings settings_;
     Evidence& evidence_;
@@ -487,6 +472,7 @@ void Judgement::rules() {
             hidden.insert(std::string{rule.setting});
         } else if (setting != nullptr && rule.broken(settings_)) {
             find(
+                evidence_,
                 rule.severity,
                 std::string{rule.setting},
                 shown(settings_, rule.setting),
@@ -516,6 +502,7 @@ void Judgement::pending_restart() {
     for (std::size_t row = 0; row < table_.rows.size(); ++row) {
         if (table_.boolean(row, "pending_restart").value_or(false)) {
             find(
+                evidence_,
                 warning,
                 table_.text(row, "name"),
                 "changed in the configuration, not in effect",
@@ -530,6 +517,7 @@ void Judgement::planner() {
     for (const char* name : planner_switches) {
         if (settings_.is(name, "off")) {
             find(
+                evidence_,
                 warning,
                 name,
                 "off",
@@ -565,6 +553,7 @@ void Judgement::memory() {
     const double machine = settings_.number("effective_cache_size") / 0.75;
     if (most > machine) {
         find(
+            evidence_,
             warning,
             "memory",
             bytes_text(most) + " when every connection sorts or hashes once",
