@@ -92,10 +92,10 @@ public:
             make_objects(i);
         }
         for (std::size_t i = 0; i < texts_.size(); ++i) {
-            make_trouble(i);
+            make_server_objects(i);
         }
         for (std::size_t i = 0; i < texts_.size(); ++i) {
-            make_server_objects(i);
+            make_trouble(i);
         }
         REQUIRE(waited());
         split_logs();
@@ -540,6 +540,10 @@ TEST_CASE("a world of hostile texts is found to be what its plain twin is", "[to
                         each.ends_with(" entries without a time"));
             });
         }
+        // Of values that hold what looks like a secret, run_query says that it does not show them.
+        std::erase_if(more, [](const std::string& each) {
+            return each.starts_with("not examined: column ") && each.ends_with("(not shown)");
+        });
         CHECK(more == std::vector<std::string>{});
         CHECK(less == std::vector<std::string>{});
         if (have.size() >= 40) {
