@@ -165,7 +165,7 @@ public:
 
 private:
     void skip_set() {
-        const auto first = pattern_.find_first_not_of("^", at_ + 1);
+        const auto first = pattern_.find_first_not_of('^', at_ + 1);
         const auto end = first == std::string_view::npos ? first : pattern_.find(']', first + 1);
         at_ = std::min(end, pattern_.size());
     }

@@ -94,9 +94,7 @@ private:
 
     void quote(char mark, bool escapes) {
         for (++at_; at_ < sql_.size(); ++at_) {
-            if (escapes && here() == '\\') {
-                ++at_;
-            } else if (here() == mark && here(1) == mark) {
+            if ((escapes && here() == '\\') || (here() == mark && here(1) == mark)) {
                 ++at_;
             } else if (here() == mark) {
                 break;
