@@ -1,4 +1,5 @@
 #include "base/db/postgres_store.hpp"
+#include "base/file.hpp"
 #include "base/limits.hpp"
 #include "tests/base/db/store_support.hpp"
 #include "tests/lab/session.hpp"
@@ -565,6 +566,31 @@ TEST_CASE("a full disk of the server says so, and there is room again later", "[
     }
     shared.database.sql("drop tablespace small");
     ::umount(disk.c_str());
+}
+
+TEST_CASE("a store's password comes from its source and is told nowhere", "[db][store][live]") {
+    cli::ClusterOptions options;
+    options.settings = {{"fsync", "on"}};
+    options.tcp = true;
+    const auto cluster = cli::Cluster::start(options);
+    REQUIRE(cluster.ok());
+    const interlock::test::TemporaryDirectory directory;
+    const auto file = directory.file("password");
+    const TargetAddress address{"", (*cluster)->tcp_conninfo("postgres", "postgres"), file};
+    const auto open = [&](const std::string& password) {
+        REQUIRE(base::write_file_atomically(file, password + "\n", 0600).ok());
+        return open_postgres_store(address, StorePart::queue, StoreMode::create);
+    };
+    const auto refused = open("hunter2");
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == Errc::permission_denied);
+    CHECK(refused.error().what.starts_with("The store (host=127.0.0.1"));
+    CHECK(base::to_text(refused.error()).find("hunter2") == std::string::npos);
+    const auto store = open((*cluster)->password());
+    REQUIRE(store.ok());
+    CHECK((*store)->describe().find((*cluster)->password()) == std::string::npos);
+    make_table(**store);
+    CHECK(count(**store) == 0);
 }
 
 TEST_CASE("a store that is not there says where it was looked for", "[db][store][live]") {
