@@ -9,7 +9,6 @@
 #include "base/state_directory.hpp"
 #include "base/text.hpp"
 #include "cli/audit_bundle.hpp"
-#include "cli/audit_checkpoints.hpp"
 #include "telemetry/audit_log.hpp"
 #include "telemetry/checkpoint.hpp"
 
@@ -22,6 +21,10 @@ using base::Error;
 using base::Json;
 using base::Result;
 using telemetry::Checkpoint;
+using telemetry::kept_checkpoints;
+using telemetry::KeptCheckpoints;
+using telemetry::read_checkpoint;
+using telemetry::SignedNote;
 
 namespace {
 
@@ -30,7 +33,7 @@ constexpr std::size_t records_shown_max = 10'000;
 /// Those that were given, or those of the state directory. What does not hold is a problem.
 Result<KeptCheckpoints> wanted_checkpoints(const AuditOptions& options) {
     if (options.checkpoints.empty()) {
-        return kept_checkpoints(base::StateDirectory{options.state_directory});
+        return kept_checkpoints(base::StateDirectory{options.state_directory}.checkpoints());
     }
     if (options.checkpoints.size() != options.verifier_keys.size()) {
         return Error{

@@ -16,9 +16,9 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "cli/audit_checkpoints.hpp"
 #include "cli/audit_plan_check.hpp"
 #include "cli/tar.hpp"
+#include "telemetry/kept_checkpoints.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -41,10 +41,10 @@ std::string bundle_plan(const std::string& digest, const std::string& part);
 
 /// What the reader brings along instead of taking it from the bundle.
 struct BundleTrust {
-    std::optional<SignedNote> earlier; // a checkpoint kept from before
-    std::string verifier_key;          // the only one that may sign; "" = the bundle's own
-    std::string executor_key;          // the only one that may sign an outcome; "" = the bundle's
-    std::string allowed_signers;       // file of approvers' keys; "" = as recorded in the log
+    std::optional<telemetry::SignedNote> earlier; // a checkpoint kept from before
+    std::string verifier_key;    // the only one that may sign; "" = the bundle's own
+    std::string executor_key;    // the only one that may sign an outcome; "" = the bundle's
+    std::string allowed_signers; // file of approvers' keys; "" = as recorded in the log
 };
 
 /// What the bundle says that it covers: one plan, or a period.

@@ -7,6 +7,7 @@
 #include "base/file.hpp"
 #include "base/ids.hpp"
 #include "base/limits.hpp"
+#include "base/state_directory.hpp"
 #include "base/text.hpp"
 #include "cli/audit_bundle.hpp"
 #include "telemetry/audit_format.hpp"
@@ -33,6 +34,7 @@ using base::Result;
 using base::Status;
 using telemetry::Scan;
 using telemetry::ScannedRecord;
+using telemetry::SignedNote;
 
 /// Gathers a bundle's files, in the order of what depends on what.
 class Export {
@@ -430,7 +432,7 @@ Status check_options(ExportOptions& options) {
 
 /// The newest first; of one size, the first by name.
 Result<std::vector<SignedNote>> notes_of(const base::StateDirectory& state) {
-    auto kept = kept_checkpoints(state);
+    auto kept = telemetry::kept_checkpoints(state.checkpoints());
     for (const auto& problem : kept.problems)
         note("interlock: " + base::sanitize(problem));
     if (kept.notes.empty())
@@ -454,7 +456,9 @@ Result<Json> run_export(ExportOptions options) {
     const SignedNote newest = notes.front();
     notes.erase(notes.begin());
     if (!options.since_checkpoint.empty()) {
-        INTERLOCK_TRY(auto since, read_checkpoint(options.since_checkpoint, options.since_key));
+        INTERLOCK_TRY(
+            auto since, telemetry::read_checkpoint(options.since_checkpoint, options.since_key)
+        );
         since.program = "since";
         if (since.checkpoint.size > newest.checkpoint.size)
             return Error{

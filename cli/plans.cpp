@@ -9,10 +9,10 @@
 #include "base/process.hpp"
 #include "base/state_directory.hpp"
 #include "base/text.hpp"
-#include "cli/audit_checkpoints.hpp"
 #include "cli/people.hpp"
 #include "runbooks/plan.hpp"
 #include "runbooks/planner.hpp"
+#include "telemetry/kept_checkpoints.hpp"
 #include "telemetry/redaction.hpp"
 #include "telemetry/span_file.hpp"
 
@@ -167,7 +167,9 @@ confirmed(const PlansOptions& options, const StoredPlan& stored, DecisionVerdict
     if (std::fgets(line, sizeof line, stdin) == nullptr) {
         return false;
     }
-    return base::trim(line) == stored.digest.substr(0, 8);
+    std::string typed{base::trim(line)};
+    std::erase(typed, '-'); // as it is shown in groups
+    return typed == stored.digest.substr(0, 8);
 }
 
 /// Who the key belongs to, when the person did not say.
@@ -243,7 +245,9 @@ Result<Json> decide(const PlansOptions& options, DecisionVerdict verdict) {
     }
     INTERLOCK_TRY(auto open, open_queue(options.state_directory, db::StoreMode::existing));
     if (verdict == DecisionVerdict::approve) { // to say no is always possible
-        INTERLOCK_CHECK(log_continues(*open.store, base::StateDirectory{options.state_directory}));
+        INTERLOCK_CHECK(telemetry::log_continues(
+            *open.store, base::StateDirectory{options.state_directory}.checkpoints()
+        ));
     }
     INTERLOCK_TRY(const StoredPlan stored, open.queue->get(options.plan_id));
     const std::string digest = base::hex(runbooks::plan_digest(stored.bytes));

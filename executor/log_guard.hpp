@@ -17,7 +17,8 @@ inline constexpr const char* checkpoint_name = "interlock-executor";
 class LogGuard {
 public:
     LogGuard(db::Store& store, std::string note_path, base::SigningKey key);
-    /// The stored log is whole and continues the last note. corrupt: it does not, and only a person
+    /// The stored log is whole and continues the last note; the first time, also those of the other
+    /// programs beside it. corrupt: it does not, and only a person
     /// can say what happened. Any other error: it could not be read now. The first time every
     /// record is read, later those that are new and those of `plan_digest`.
     base::Status check(const std::string& plan_digest = {});
@@ -26,6 +27,7 @@ public:
 
 private:
     db::Store& store_;
+    const std::string directory_; // of every program's checkpoints
     telemetry::LogMemory memory_;
     bool verified_ = false; // the whole log, by this program
 };

@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "base/log.hpp"
 #include "telemetry/checkpoint.hpp"
+#include "telemetry/kept_checkpoints.hpp"
 
 #include <utility>
 
@@ -29,8 +30,9 @@ private:
 
 } // namespace
 
-CheckpointKeeper::CheckpointKeeper(std::string path, base::SigningKey key)
-    : memory_(std::move(path), program, std::move(key)) {}
+CheckpointKeeper::CheckpointKeeper(std::string directory, base::SigningKey key)
+    : directory_(std::move(directory)),
+      memory_(directory_ + "/" + program + ".note", program, std::move(key)) {}
 
 base::Result<std::unique_ptr<CheckpointKeeper>>
 CheckpointKeeper::open(const base::StateDirectory& state, base::Random& random) {
@@ -49,7 +51,8 @@ CheckpointKeeper::open(const base::StateDirectory& state, base::Random& random) 
     if (!present || present.value() != verifier) {
         INTERLOCK_CHECK(base::write_file_atomically(beside + ".vkey", verifier, 0644));
     }
-    return std::unique_ptr<CheckpointKeeper>(new CheckpointKeeper(beside + ".note", std::move(key))
+    return std::unique_ptr<CheckpointKeeper>(
+        new CheckpointKeeper(state.checkpoints(), std::move(key))
     );
 }
 
@@ -57,7 +60,11 @@ base::Status CheckpointKeeper::follow_locked(db::Store& store) {
     if (const auto known = broken()) {
         return *known;
     }
-    const auto followed = memory_.follow(store, telemetry::Scrutiny::hashes);
+    auto followed = memory_.follow(store, telemetry::Scrutiny::hashes);
+    if (followed && !began_) {
+        followed = telemetry::log_continues(store, directory_);
+        began_ = followed.ok();
+    }
     if (!followed && followed.error().code == base::Errc::corrupt) {
         base::log_error("audit.not_continued", {{"why", base::to_text(followed.error())}});
         const std::lock_guard lock(mutex_);

@@ -25,7 +25,8 @@ public:
     /// Reads or makes the program's key, and writes its public half beside the checkpoint.
     static base::Result<std::unique_ptr<CheckpointKeeper>>
     open(const base::StateDirectory& state, base::Random& random);
-    /// Holds what is new in the log against what was seen last. corrupt is remembered: from then on
+    /// Holds what is new in the log against what was seen last, and at first the whole of it
+    /// against what any program signed in this directory. corrupt is remembered: from then on
     /// nothing is signed or recorded by this process.
     base::Status follow(db::Store& store);
     /// The same, and signs size and root as they stand then; replaces the last checkpoint.
@@ -34,11 +35,13 @@ public:
     std::optional<base::Error> broken() const;
 
 private:
-    CheckpointKeeper(std::string path, base::SigningKey key);
+    CheckpointKeeper(std::string directory, base::SigningKey key);
     base::Status follow_locked(db::Store& store);
 
-    std::mutex looking_; // of who reads the log; held while it does
+    const std::string directory_; // of every program's checkpoints
+    std::mutex looking_;          // of who reads the log; held while it does
     telemetry::LogMemory memory_;
+    bool began_ = false; // the log was held against the checkpoints of all programs
     mutable std::mutex mutex_;
     std::optional<base::Error> broken_;
     std::atomic<bool> is_broken_{false}; // asked before every call

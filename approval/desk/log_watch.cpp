@@ -2,6 +2,7 @@
 
 #include "base/file.hpp"
 #include "base/log.hpp"
+#include "telemetry/kept_checkpoints.hpp"
 
 #include <utility>
 
@@ -14,8 +15,10 @@ constexpr std::chrono::minutes keep_interval{1}; // pages are read more often th
 
 } // namespace
 
-LogWatch::LogWatch(std::string note_path, base::SigningKey key, base::Clock& clock)
-    : clock_(clock), memory_(std::move(note_path), program, std::move(key)) {}
+LogWatch::LogWatch(std::string directory, base::SigningKey key, base::Clock& clock)
+    : clock_(clock),
+      directory_(std::move(directory)),
+      memory_(directory_ + "/" + program + ".note", program, std::move(key)) {}
 
 base::Result<std::unique_ptr<LogWatch>>
 LogWatch::open(const base::StateDirectory& state, base::Clock& clock, base::Random& random) {
@@ -27,16 +30,18 @@ LogWatch::open(const base::StateDirectory& state, base::Clock& clock, base::Rand
             state.keys() + "/" + program + ".ed25519", random.bytes(32)
         )
     );
-    return std::unique_ptr<LogWatch>(
-        new LogWatch(state.checkpoints() + "/" + program + ".note", std::move(key), clock)
-    );
+    return std::unique_ptr<LogWatch>(new LogWatch(state.checkpoints(), std::move(key), clock));
 }
 
 base::Status LogWatch::check(db::Store& store) {
     const std::lock_guard lock(mutex_);
     if (broken_)
         return *broken_;
-    const auto followed = memory_.follow(store, telemetry::Scrutiny::hashes);
+    auto followed = memory_.follow(store, telemetry::Scrutiny::hashes);
+    if (followed && !began_) {
+        followed = telemetry::log_continues(store, directory_);
+        began_ = followed.ok();
+    }
     if (!followed) {
         if (followed.error().code == base::Errc::corrupt) {
             base::log_error("audit.not_continued", {{"why", base::to_text(followed.error())}});

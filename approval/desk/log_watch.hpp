@@ -23,17 +23,20 @@ public:
     static base::Result<std::unique_ptr<LogWatch>>
     open(const base::StateDirectory& state, base::Clock& clock, base::Random& random);
 
-    /// That the log as it stands continues what was seen last, and signs that, once a minute at
-    /// most. corrupt: it does not, and stays so until a person has started the desk again; any
-    /// other error: it could not be read now.
+    /// That the log as it stands continues what was seen last, at first also what any program
+    /// signed in this directory, and signs that, once a minute at most. corrupt: it does not, and
+    /// stays so until a person has started the desk again; any other error: it could not be read
+    /// now.
     base::Status check(db::Store& store);
 
 private:
-    LogWatch(std::string note_path, base::SigningKey key, base::Clock& clock);
+    LogWatch(std::string directory, base::SigningKey key, base::Clock& clock);
 
     base::Clock& clock_;
+    const std::string directory_; // of every program's checkpoints
     std::mutex mutex_;
     telemetry::LogMemory memory_;
+    bool began_ = false; // the log was held against the checkpoints of all programs
     std::optional<base::Error> broken_;
     std::optional<base::Ticks> kept_; // when it was signed last
     std::uint64_t kept_size_ = 0;

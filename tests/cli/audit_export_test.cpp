@@ -187,7 +187,7 @@ TEST_CASE("a bundle proves that the log continues a checkpoint kept from before"
     options.since_key = story.key_of("interlock-server");
     const auto files = files_of(exported(options));
     BundleTrust trust;
-    trust.earlier = must(read_checkpoint(kept, options.since_key));
+    trust.earlier = must(telemetry::read_checkpoint(kept, options.since_key));
     const auto found = must(check_bundle(files, trust));
     CHECK(found.problems.empty());
     CHECK(found.earlier_checkpoints == 2); // as a file of the bundle, and as what was kept

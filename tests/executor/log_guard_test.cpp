@@ -40,6 +40,24 @@ TEST_CASE("a log that was cut, changed or replaced is noticed", "[executor]") {
     SECTION("emptied") {
         scene.sql("delete from audit_log");
     }
+    SECTION("behind what another program signed") {
+        scene.approved(undoable_plan());
+        telemetry::LogMemory server(
+            scene.directory.file("interlock-server.note"),
+            "interlock-server",
+            base::signing_key_from_seed(std::string(32, 's'))
+        );
+        REQUIRE(server.follow(*scene.store, telemetry::Scrutiny::hashes));
+        REQUIRE(server.keep());
+        Scene other;
+        executor::LogGuard elsewhere(
+            *other.store,
+            scene.directory.file("never-signed"),
+            base::signing_key_from_seed(std::string(32, 'k'))
+        );
+        CHECK(elsewhere.check().error().code == base::Errc::corrupt);
+        return;
+    }
     SECTION("changed, and the program started again") {
         scene.sql("update audit_log set header = replace(header, 'plan.', 'nalp.')");
         CHECK(guard(scene).check().error().code == base::Errc::corrupt);

@@ -3,6 +3,7 @@
 #include "server/checkpoint_keeper.hpp"
 #include "telemetry/audit_log.hpp"
 #include "telemetry/checkpoint.hpp"
+#include "telemetry/log_memory.hpp"
 #include "tests/support/fakes.hpp"
 
 #include <catch2/catch.hpp>
@@ -81,6 +82,31 @@ TEST_CASE("the kept checkpoint says what the log held, signed by the program's k
     // The key is kept: a second start signs with the same one.
     log.keeper();
     CHECK(log.file("interlock-server.vkey") == line);
+}
+
+TEST_CASE("a head that does not continue another program's checkpoint is not signed", "[server]") {
+    Log log;
+    log.append();
+    telemetry::LogMemory desk(
+        log.state.checkpoints() + "/interlock-desk.note",
+        "interlock-desk",
+        base::signing_key_from_seed(std::string(32, 'd'))
+    );
+    REQUIRE(log.keeper()->keep(*log.store).ok());
+    const auto note = log.file("interlock-server.note");
+    const auto seen = std::string(base::trim(log.file("interlock-server.frontier")));
+    log.append();
+    log.append();
+    REQUIRE(desk.follow(*log.store, telemetry::Scrutiny::hashes).ok());
+    REQUIRE(desk.keep().ok());
+    // Cut to what the server itself saw last, with everything stored in agreement.
+    log.sql("delete from audit_log where leaf_index >= 2");
+    log.sql("delete from audit_payload where leaf_index >= 2");
+    log.sql("update audit_state set frontier = '" + seen + "'");
+    const auto kept = log.keeper()->keep(*log.store);
+    REQUIRE_FALSE(kept.ok());
+    CHECK(kept.error().code == base::Errc::corrupt);
+    CHECK(log.file("interlock-server.note") == note);
 }
 
 TEST_CASE("a head that does not continue the last checkpoint is not signed", "[server]") {

@@ -92,6 +92,23 @@ TEST_CASE("the desk shows nothing to decide about on a log that went back") {
     }
 }
 
+TEST_CASE("a log that went back behind what another program signed is noticed") {
+    test::Office office;
+    (void)office.submitted();
+    const Copy copy(office);
+    must(watch_of(office)->check(*office.store));
+    (void)office.submit(test::plan_to_approve(2));
+    telemetry::LogMemory executor(
+        base::StateDirectory{office.directory.path()}.checkpoints() + "/executor.note",
+        "interlock-executor",
+        base::signing_key_from_seed(std::string(32, 'e'))
+    );
+    must(executor.follow(*office.store, telemetry::Scrutiny::hashes));
+    must(executor.keep());
+    copy.restore(office); // to what the desk itself saw last
+    CHECK(fails(watch_of(office)->check(*office.store), base::Errc::corrupt));
+}
+
 TEST_CASE("records cut off the end of the log are noticed") {
     test::Office office;
     (void)office.submitted();

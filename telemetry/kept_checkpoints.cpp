@@ -1,4 +1,4 @@
-#include "cli/audit_checkpoints.hpp"
+#include "telemetry/kept_checkpoints.hpp"
 
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 
-namespace interlock::cli {
+namespace interlock::telemetry {
 
 namespace {
 
@@ -17,19 +17,17 @@ constexpr std::size_t note_bytes_max = 4096; // a checkpoint is about 200 bytes
 
 base::Result<SignedNote> read_checkpoint(const std::string& path, const std::string& verifier_key) {
     INTERLOCK_TRY(std::string note, base::read_file(path, note_bytes_max));
-    INTERLOCK_TRY(const auto key, telemetry::parse_verifier_key(verifier_key));
-    INTERLOCK_TRY(
-        const auto checkpoint, telemetry::verify_checkpoint(note, key.name, key.public_key)
-    );
+    INTERLOCK_TRY(const auto key, parse_verifier_key(verifier_key));
+    INTERLOCK_TRY(const auto checkpoint, verify_checkpoint(note, key.name, key.public_key));
     return SignedNote{
         std::filesystem::path(path).stem().string(), std::move(note), verifier_key, checkpoint};
 }
 
-KeptCheckpoints kept_checkpoints(const base::StateDirectory& state) {
+KeptCheckpoints kept_checkpoints(const std::string& directory) {
     KeptCheckpoints kept;
     std::vector<std::filesystem::path> paths;
     std::error_code problem;
-    for (std::filesystem::directory_iterator entry(state.checkpoints(), problem), end;
+    for (std::filesystem::directory_iterator entry(directory, problem), end;
          !problem && entry != end;
          entry.increment(problem)) {
         if (entry->path().extension() == ".note") {
@@ -39,8 +37,7 @@ KeptCheckpoints kept_checkpoints(const base::StateDirectory& state) {
     // Without them a log that was cut looks whole: that nobody could look is a finding.
     if (problem && problem != std::errc::no_such_file_or_directory) {
         kept.problems.push_back(
-            "The checkpoints in " + state.checkpoints() + " cannot be read: " + problem.message() +
-            "."
+            "The checkpoints in " + directory + " cannot be read: " + problem.message() + "."
         );
     }
     std::sort(paths.begin(), paths.end());
@@ -58,21 +55,25 @@ KeptCheckpoints kept_checkpoints(const base::StateDirectory& state) {
     return kept;
 }
 
-base::Status log_continues(db::Store& store, const base::StateDirectory& state) {
-    const auto kept = kept_checkpoints(state);
+base::Status log_continues(db::Store& store, const std::string& directory) {
+    const auto kept = kept_checkpoints(directory);
     if (!kept.problems.empty())
         return base::Error{
             base::Errc::corrupt,
             kept.problems.front(),
             "Run `interlock audit verify`, and decide once it is clear what happened."};
     for (const auto& note : kept.notes) {
-        INTERLOCK_TRY(const auto key, telemetry::parse_verifier_key(note.key));
-        telemetry::LogMemory memory(
-            state.checkpoints() + "/" + note.program + ".note", key.name, {"", key.public_key}
-        );
-        INTERLOCK_CHECK(memory.follow(store, telemetry::Scrutiny::hashes));
+        INTERLOCK_TRY(const auto key, parse_verifier_key(note.key));
+        LogMemory memory(directory + "/" + note.program + ".note", key.name, {"", key.public_key});
+        auto followed = memory.follow(store, Scrutiny::hashes);
+        if (!followed) {
+            auto error = followed.error();
+            error.what =
+                "By the checkpoint " + directory + "/" + note.program + ".note: " + error.what;
+            return error;
+        }
     }
     return base::done;
 }
 
-} // namespace interlock::cli
+} // namespace interlock::telemetry
