@@ -6,11 +6,14 @@
 #include "base/db/store.hpp"
 #include "base/db/store_place.hpp"
 #include "base/ids.hpp"
+#include "base/json_string.hpp"
 #include "base/process.hpp"
 #include "base/state_directory.hpp"
 #include "base/text.hpp"
 #include "telemetry/audit_log.hpp"
+#include "telemetry/audit_scan.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -26,6 +29,8 @@ using base::Json;
 using base::Result;
 
 namespace {
+
+constexpr std::uint64_t looked_at_for_names = 20'000; // newest records; under a second
 
 Result<std::unique_ptr<db::Store>>
 open(const KillOptions& options, db::StoreMode mode, base::Clock& clock) {
@@ -76,7 +81,40 @@ Json transcript_of(db::Store& store, const Brake& brake) {
     return transcript != nullptr ? *transcript : Json(nullptr);
 }
 
-Result<approval::SetBrake> set(const KillOptions& options) {
+/// Whether one of the newest records is about what a kill names. A name with a typo stops nobody.
+bool is_known(db::Store& store, const Brake& brake) {
+    if (brake.kind == BrakeKind::all) {
+        return true;
+    }
+    std::uint64_t size = 0;
+    const auto counted = store.read([&](db::StoreTransaction& transaction) -> base::Status {
+        INTERLOCK_TRY(const auto head, telemetry::audit_head(transaction));
+        size = head.size;
+        return base::done;
+    });
+    const std::string said =
+        std::string{"\""} + approval::name(brake.kind) + "\":" + base::json_string(brake.name);
+    telemetry::AuditScan newest;
+    newest.first = size - std::min(size, looked_at_for_names);
+    newest.end = std::min(size, brake.leaf); // not the record of the kill itself
+    newest.payloads = brake.kind != BrakeKind::identity;
+    bool found = false;
+    const auto looked = telemetry::scan_audit(store, newest, [&](telemetry::ScannedRecord& record) {
+        const auto header = telemetry::read_leaf_header(record.header);
+        const bool begun = header && header->type == "tool.begin";
+        found = brake.kind == BrakeKind::identity
+                    ? header && header->actor == brake.name
+                    : begun && record.payload && record.payload->find(said) != std::string::npos;
+        return Result<telemetry::Scan>(found ? telemetry::Scan::enough : telemetry::Scan::go_on);
+    });
+    return found || !counted || !looked; // what cannot be looked up is no reason to doubt
+}
+
+struct Killed : approval::SetBrake {
+    bool known = true;
+};
+
+Result<Killed> set(const KillOptions& options) {
     base::SystemClock clock;
     base::SystemRandom random;
     Brake brake;
@@ -87,7 +125,9 @@ Result<approval::SetBrake> set(const KillOptions& options) {
     brake.reason = options.reason;
     INTERLOCK_CHECK(approval::check_brake(brake));
     INTERLOCK_TRY(const auto store, open(options, db::StoreMode::existing, clock));
-    return approval::set_brake(*store, random, std::move(brake));
+    INTERLOCK_TRY(auto done, approval::set_brake(*store, random, std::move(brake)));
+    const bool known = is_known(*store, done.brake);
+    return Killed{std::move(done), known};
 }
 
 Result<std::vector<Brake>> lift(const KillOptions& options) {
@@ -115,6 +155,7 @@ Exit set_kill(const KillOptions& options) {
     if (options.json) {
         Json document = approval::brake_json(done->brake);
         document["already"] = done->already;
+        document["known"] = done->known;
         print_json(document);
     } else if (done->already) {
         print_line(
@@ -125,6 +166,12 @@ Exit set_kill(const KillOptions& options) {
         print_line(
             "Stopped: " + what(done->brake) +
             ". Every server that shares this store obeys within two seconds."
+        );
+    }
+    if (!done->known && !options.json) {
+        note(
+            std::string{"No call of late was of this "} + approval::name(done->brake.kind) +
+            ": look whether the name is right. `interlock audit report` shows who called what."
         );
     }
     return Exit::ok;

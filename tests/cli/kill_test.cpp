@@ -1,5 +1,6 @@
 #include "base/process.hpp"
 #include "cli/kill.hpp"
+#include "telemetry/audit_log.hpp"
 #include "tests/approval/brakes_fixture.hpp"
 
 #include <catch2/catch.hpp>
@@ -8,6 +9,8 @@
 namespace {
 
 namespace base = interlock::base;
+namespace db = interlock::db;
+namespace telemetry = interlock::telemetry;
 using interlock::approval::BrakeKind;
 using interlock::cli::Exit;
 using interlock::cli::KillOptions;
@@ -53,6 +56,30 @@ TEST_CASE("a kill is written as the user of the operating system, and lifted aga
     CHECK(lift_kill(options(room, "identity", "os:agent")) == Exit::not_found);
     CHECK(lift_kill(options(room, "all", "", true)) == Exit::ok);
     CHECK(room.in_force().size() == 2);
+}
+
+TEST_CASE("a name that no call had is told, and stopped all the same", "[cli]") {
+    BrakeStore room;
+    REQUIRE(room.store
+                ->transact([&](db::StoreTransaction& transaction) -> base::Status {
+                    const auto begin = R"({"arguments":{"target":"shop"},"tool":"get_blocking"})";
+                    INTERLOCK_CHECK(telemetry::append_audit(
+                        transaction, room.random, {"tool.begin", "os:agent", "", begin}
+                    ));
+                    return base::done;
+                })
+                .ok());
+    const std::pair<const char*, const char*> called[] = {
+        {"tool", "get_blocking"}, {"identity", "os:agent"}, {"target", "shop"}};
+    for (const auto& [kind, name] : called) {
+        const auto known = interlock_kill({kind, name, "--reason", "harm", "--json"}, room);
+        CHECK(base::parse_json(known.out).value()["known"] == true);
+        const std::string typo = std::string{name} + "p";
+        const auto unknown = interlock_kill({kind, typo, "--reason", "harm"}, room);
+        CHECK(unknown.exit_code == 0);
+        CHECK_THAT(unknown.err, Catch::Contains("look whether the name is right"));
+    }
+    CHECK(room.in_force().size() == 6);
 }
 
 TEST_CASE("what cannot be stopped is told by its exit code", "[cli]") {
