@@ -128,6 +128,14 @@ bool report_needs_of_all(
     return looked;
 }
 
+/// By the code that a tool's error carries.
+Exit exit_of(const std::string& structured) {
+    const auto answer = base::parse_json(structured);
+    const auto* error = answer ? base::member(*answer, "error") : nullptr;
+    const auto code = error != nullptr ? base::string_member(*error, "code") : std::nullopt;
+    return code == base::name(Errc::target_unreachable) ? Exit::unreachable : Exit::failed;
+}
+
 } // namespace
 
 Exit print_init_sql(const tools::InitOptions& options) {
@@ -210,9 +218,14 @@ Exit run_diagnose(const TargetsOptions& options) {
     for (const db::TargetAddress& address : *addresses) {
         const tools::Output output =
             tools::run_tool(context, tool, Json{{"target", address.name}}, request);
-        print_line(options.json ? output.structured : output.text);
+        const std::string& answer = options.json ? output.structured : output.text;
+        if (output.is_error && !options.json) {
+            note(answer);
+        } else {
+            print_line(answer);
+        }
         if (output.is_error) {
-            worst = Exit::failed;
+            worst = exit_of(output.structured);
         }
     }
     return worst;

@@ -36,7 +36,7 @@ std::string create_role(const std::string& role, const char* options) {
 
 std::string diag_sql(const InitOptions& options) {
     const std::string role = identifier(options.diag_role);
-    std::string sql = "-- 1. The role that looks: pg_monitor and nothing else.\n";
+    std::string sql = "-- The role that looks: pg_monitor and nothing else.\n";
     sql += create_role(options.diag_role, "login");
     sql += "alter role " + role + " login connection limit " +
            std::to_string(options.connection_limit) + ";\n";
@@ -78,7 +78,7 @@ std::string read_sql(const InitOptions& options) {
         return {};
     }
     const std::string role = identifier(options.read_role);
-    return "\n-- 2. The role that reads approved views, taken by SET ROLE for callers mapped to "
+    return "\n-- The role that reads approved views, taken by SET ROLE for callers mapped to "
            "it.\n" +
            create_role(options.read_role, "nologin") + "grant " + role + " to " +
            identifier(options.diag_role) +
@@ -89,8 +89,8 @@ std::string read_sql(const InitOptions& options) {
 
 std::string executor_sql(const InitOptions& options) {
     const std::string role = identifier(options.executor_role);
-    return "\n-- 3. The role of the executor, which alone may act: it signals client sessions and\n"
-           "--    keeps a ledger of what it did, so that nothing is done twice.\n" +
+    return "\n-- The role of the executor, which alone may act: it signals client sessions and\n"
+           "-- keeps a ledger of what it did, so that nothing is done twice.\n" +
            create_role(options.executor_role, "login") + "alter role " + role +
            " login connection limit " + std::to_string(options.connection_limit) +
            ";\n"

@@ -20,9 +20,12 @@
 #include "cli/plans.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <unistd.h>
 
 namespace interlock::cli {
@@ -219,8 +222,8 @@ PlansOptions plans_options(const Stage& stage, const ProposedPlan& plan) {
     return options;
 }
 
-/// True when the person (or --yes) approves.
-bool person_approves(const DemoOptions& options) {
+/// True when the person (or --yes) approves. No answer at all is not a refusal.
+Result<bool> person_approves(const DemoOptions& options) {
     if (options.yes) {
         print_line("   --yes: the demo approver's key signs without asking anybody.");
         return true;
@@ -230,7 +233,13 @@ bool person_approves(const DemoOptions& options) {
         " to sign with the demo key: "
     );
     char line[64] = {};
-    return std::fgets(line, sizeof line, stdin) != nullptr && base::trim(line) == "approve";
+    if (std::fgets(line, sizeof line, stdin) == nullptr) {
+        return Error{
+            Errc::invalid_arguments,
+            "Nobody answered: the plan waits for a person.",
+            "Run the demo in a terminal, or pass --yes."};
+    }
+    return base::trim(line) == "approve";
 }
 
 Result<bool>
@@ -245,7 +254,8 @@ propose_and_decide(Stage& stage, Agent& agent, const DemoOptions& options, Propo
         return Error{Errc::internal, "The plan cannot be shown.", ""};
     }
     print_line(coloured(Colour::bold, "6  A person decides"));
-    if (!person_approves(options)) {
+    INTERLOCK_TRY(const bool approves, person_approves(options));
+    if (!approves) {
         decision.reason = "refused at the terminal";
         (void)reject_plan(decision);
         return false;
@@ -375,7 +385,24 @@ void keep_running(Stage& stage) {
     }
 }
 
+/// Before anything is started: what would fail at the very end.
+Status can_keep_bundle(const DemoOptions& options) {
+    if (options.bundle.empty()) {
+        return base::done;
+    }
+    const auto directory = std::filesystem::absolute(options.bundle).parent_path();
+    if (::access(directory.c_str(), W_OK) == 0) {
+        return base::done;
+    }
+    return Error{
+        Errc::invalid_arguments,
+        "The bundle cannot be written to " + directory.string() + ": " +
+            std::generic_category().message(errno) + ".",
+        "Name a file in a directory that you can write."};
+}
+
 Status play(const DemoOptions& options) {
+    INTERLOCK_CHECK(can_keep_bundle(options));
     Stage stage;
     INTERLOCK_CHECK(set_the_stage(stage));
     INTERLOCK_CHECK(show_calm_then_break(stage));

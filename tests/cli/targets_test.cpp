@@ -61,7 +61,7 @@ TEST_CASE("diagnose answers at a shell", "[cli][live]") {
     options.targets = {"lab=" + database.conninfo("interlock_diag")};
     CHECK(run_diagnose(options) == Exit::ok);
     options.targets = {"lab=host=/nonexistent-directory dbname=shop user=interlock_diag"};
-    CHECK(run_diagnose(options) == Exit::failed);
+    CHECK(run_diagnose(options) == Exit::unreachable);
 }
 
 } // namespace interlock::cli

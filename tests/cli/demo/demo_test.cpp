@@ -98,6 +98,26 @@ TEST_CASE("a refusal at the terminal runs nothing", "[cli][live]") {
     CHECK(output->out.find("recovered\n") == std::string::npos);
 }
 
+TEST_CASE(
+    "no answer decides nothing, and a bundle that cannot be written is told first", "[cli][live]"
+) {
+    test::TemporaryDirectory directory;
+    open_to_all(directory.path());
+    base::Command command = demo_command(directory.path(), "--yes");
+    command.arguments.pop_back();
+    const auto unanswered = base::run(command, "", demo_deadline);
+    REQUIRE(unanswered.ok());
+    INFO(unanswered->out);
+    CHECK(unanswered->exit_code == 2);
+    CHECK(unanswered->err.find("Nobody answered") != std::string::npos);
+    CHECK(unanswered->out.find("Refused") == std::string::npos);
+    command.arguments.push_back("--bundle=" + directory.path() + "/nowhere/change.tar");
+    const auto early = base::run(command, "", demo_deadline);
+    REQUIRE(early.ok());
+    CHECK(early->exit_code == 2);
+    CHECK(early->out.empty());
+}
+
 TEST_CASE("Ctrl-C in the middle of the demo cleans everything up", "[cli][live]") {
     test::TemporaryDirectory directory;
     open_to_all(directory.path());
