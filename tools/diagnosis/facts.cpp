@@ -82,6 +82,7 @@ Json session_value(const LockSession& session) {
         {"query_seconds", number(session.query_seconds)},
         {"state_seconds", number(session.state_seconds)},
         {"visible", session.visible},
+        {"untracked", session.untracked},
         {"superuser", session.superuser},
         {"query", session.query}};
 }

@@ -37,7 +37,7 @@ bool is_client(const LockSession& session) {
 /// Why the runbook must not be aimed at a session; "" when it may.
 std::string out_of_reach(const LockSession& session) {
     if (!session.visible) {
-        return "Its state is hidden from this role, so no plan can be aimed at it.";
+        return "No plan can be aimed at it: " + unseen_state_text(session) + ".";
     }
     if (session.superuser) {
         return "Its role is a superuser, whose sessions pg_signal_backend may not end.";
@@ -92,6 +92,9 @@ public:
         }
         if (!now_.sees_all_sessions) {
             out_.not_examined.push_back(hidden_sessions_gap());
+        }
+        if (now_.untracked > 0) {
+            out_.not_examined.push_back(untracked_sessions_gap(now_.untracked));
         }
         if (!now_.complete) {
             return conclude(LockState::unseen, "Lock waits could not be read.");
@@ -152,7 +155,10 @@ private:
             unexplained(
                 root.longest_wait,
                 {"the state of backend " + std::to_string(root.node.pid) + ", the head of a chain",
-                 "permission_denied: the role is not a member of pg_read_all_stats (pg_monitor)",
+                 root.session->untracked
+                     ? "not_supported: track_activities is off for it"
+                     : "permission_denied: the role is not a member of pg_read_all_stats "
+                       "(pg_monitor)",
                  "whether it is idle in a transaction or at work"}
             );
         } else if (root.held <= momentary_seconds) {
@@ -433,7 +439,7 @@ private:
                     "Backend " + std::to_string(node.pid) + " is in front of the request" +
                     (front->visible ? ", state " + state_text(*front) + ", its transaction " +
                                           seconds_text(front->xact_seconds.value_or(0)) + " old."
-                                    : "; its state is hidden from this role.")
+                                    : "; " + unseen_state_text(*front) + ".")
                 );
             }
         }

@@ -29,18 +29,26 @@ constexpr Threshold connections_percent{70, 85};
 // More open idle transactions than this is a habit of an application.
 constexpr long long idle_in_transaction_count = 10;
 
-// Sessions of our own readers are left out everywhere. Without pg_read_all_stats PostgreSQL hides
-// backend_type and state of other roles' sessions; those are counted, not judged.
+// Sessions of our own readers are left out everywhere. Those that are not asked for are read all
+// the same when they may deserve a finding: a finding depends on no argument. Without
+// pg_read_all_stats PostgreSQL hides backend_type and state of other roles' sessions; those are
+// counted, not judged.
 constexpr db::Sql activity_sessions{"activity_sessions", R"sql(
-    with waiting as materialized (
-        select l.pid from pg_catalog.pg_locks l
-        where not l.granted and l.pid is not null
-        order by l.waitstart nulls last
-        limit 100
+    with locks as materialized (
+        select l.pid, l.granted, l.waitstart, l.locktype from pg_catalog.pg_locks l
+        where l.pid is not null
+    ), waiting as materialized (
+        select l.pid, pg_catalog.pg_blocking_pids(l.pid) as blockers
+        from (select w.pid from locks w where not w.granted
+              order by w.waitstart nulls last limit 100) l
     ), blocking as materialized (
         select distinct b.pid
         from waiting w
-        cross join lateral pg_catalog.unnest(pg_catalog.pg_blocking_pids(w.pid)) b(pid)
+        cross join lateral pg_catalog.unnest(w.blockers) b(pid)
+    ), held as materialized (
+        select l.pid, pg_catalog.count(*) as locks from locks l
+        where l.granted and l.locktype not in ('virtualxid', 'transactionid')
+        group by l.pid
     ), sessions as (
         select a.*, a.pid in (select b.pid from blocking b) as blocks_others,
                extract(epoch from pg_catalog.clock_timestamp() - a.xact_start) as xact_seconds,
@@ -64,16 +72,27 @@ constexpr db::Sql activity_sessions{"activity_sessions", R"sql(
            pg_catalog.round(s.query_seconds, 3) as query_seconds,
            pg_catalog.round(s.state_seconds, 3) as state_seconds,
            s.blocks_others,
-           case when s.backend_type is not null then pg_catalog.left(s.query, 2000) end as query
-    from sessions s
-    where case $1::text
-          when 'all' then true
-          when 'active' then s.state <> 'idle'
-          else s.blocks_others
-               or (s.state <> 'idle'
-                   and (s.xact_seconds >= $2::float8 or s.query_seconds >= $2::float8
-                        or s.wait_event_type = 'Lock'))
-          end
+           case when s.backend_type is not null then pg_catalog.left(s.query, 2000) end as query,
+           s.asked, s.backend_xid is not null as has_xid,
+           s.backend_xid is not null or s.backend_xmin is not null as holds_horizon,
+           (select h.locks from held h where h.pid = s.pid) as locks_held,
+           (select pg_catalog.array_to_string(w.blockers[1:3], ', ')
+            from waiting w where w.pid = s.pid limit 1) as waits_behind
+    from (
+        select a.*,
+               case $1::text
+               when 'all' then true
+               when 'active' then coalesce(a.state <> 'idle', false)
+               else a.blocks_others
+                    or coalesce(a.state <> 'idle'
+                                and (a.xact_seconds >= $2::float8
+                                     or a.query_seconds >= $2::float8
+                                     or a.wait_event_type = 'Lock'), false)
+               end as asked
+        from sessions a
+    ) s
+    where s.asked or s.blocks_others
+          or (s.state <> 'idle' and (s.xact_seconds >= 60 or s.query_seconds >= 60))
     order by s.blocks_others desc, s.xact_start nulls last, s.query_start nulls last
     limit $3::int)sql"};
 
@@ -145,7 +164,7 @@ const std::vector<Column>& session_columns() {
 
 const std::vector<Column>& state_columns() {
     static const std::vector<Column> declared{
-        {.name = "state", .about = "'hidden': not visible to this role"},
+        {.name = "state", .about = "'hidden': not visible to this role; 'disabled': not tracked"},
         {.name = "sessions", .type = ColumnType::integer},
         {.name = "wait_for_lock", .type = ColumnType::integer},
         {.name = "oldest_xact_seconds", .type = ColumnType::real, .unit = "s"},
@@ -193,6 +212,30 @@ std::string threshold_text(const Threshold& threshold, Severity severity) {
     return seconds_text(threshold.passed(severity));
 }
 
+/// What an open transaction keeps from others; "" when the server shows nothing of the kind.
+std::string kept_text(const db::Table& sessions, std::size_t row) {
+    const bool locks = sessions.integer(row, "locks_held").value_or(0) > 0 ||
+                       sessions.boolean(row, "has_xid").value_or(false);
+    const bool horizon = sessions.boolean(row, "holds_horizon").value_or(false);
+    return locks && horizon ? "keeps its locks and holds vacuum back"
+           : locks          ? "keeps its locks"
+           : horizon        ? "holds vacuum back"
+                            : "";
+}
+
+std::string idle_meaning(const db::Table& sessions, std::size_t row, bool blocks) {
+    if (blocks) {
+        return "It blocks others while it does nothing.";
+    }
+    if (const std::string kept = kept_text(sessions, row); !kept.empty()) {
+        return "It blocks nobody now, but " + kept + ".";
+    }
+    return sessions.text(row, "state") == "idle in transaction (aborted)"
+               ? "Its transaction has failed, which released what it held; it occupies a "
+                 "connection until the application rolls back."
+               : "It holds neither locks nor vacuum back; it occupies a connection.";
+}
+
 void judge_idle_in_transaction(
     const db::Table& sessions, std::size_t row, const std::string& object, Evidence& evidence
 ) {
@@ -208,13 +251,13 @@ void judge_idle_in_transaction(
                         "approval; diagnose names the runbook."}
         );
     } else if (const auto severity = judge(idle, idle_in_transaction_seconds)) {
+        const bool harms = blocks || !kept_text(sessions, row).empty();
         evidence.findings.push_back(
-            {.severity = *severity,
+            {.severity = harms ? *severity : Severity::notice,
              .object = object,
              .value = seconds_text(idle) + " idle in a transaction",
              .threshold = threshold_text(idle_in_transaction_seconds, *severity),
-             .meaning = blocks ? "It blocks others while it does nothing."
-                               : "It blocks nobody now, but keeps its locks and holds vacuum back."}
+             .meaning = idle_meaning(sessions, row, blocks)}
         );
     } else if (blocks) {
         evidence.findings.push_back(
@@ -227,13 +270,36 @@ void judge_idle_in_transaction(
     }
 }
 
+/// Who waits for a lock is no culprit, however long it takes.
+void judge_victim(
+    const db::Table& sessions, std::size_t row, const std::string& object, Evidence& evidence
+) {
+    const double statement = sessions.real(row, "query_seconds").value_or(0);
+    if (!judge(statement, statement_seconds)) {
+        return;
+    }
+    const std::string behind = sessions.text(row, "waits_behind");
+    evidence.findings.push_back(
+        {.severity = Severity::notice,
+         .object = object,
+         .value = seconds_text(statement) + " in one statement, waiting for a lock",
+         .threshold = threshold_text(statement_seconds, Severity::warning),
+         .meaning = behind.empty() ? "It waits for a lock: get_blocking says behind whom."
+                    : behind == "0"
+                        ? "It waits behind a prepared transaction; get_blocking names it."
+                        : "It waits behind pid " + behind + ", not by its own doing."}
+    );
+}
+
 void judge_at_work(
     const db::Table& sessions, std::size_t row, const std::string& object, Evidence& evidence
 ) {
     const double statement = sessions.real(row, "query_seconds").value_or(0);
     const double transaction = sessions.real(row, "xact_seconds").value_or(0);
     const std::string wait = base::sanitize(sessions.text(row, "wait_event"));
-    if (const auto severity = judge(statement, statement_seconds)) {
+    if (wait.starts_with("Lock:")) {
+        judge_victim(sessions, row, object, evidence);
+    } else if (const auto severity = judge(statement, statement_seconds)) {
         evidence.findings.push_back(
             {.severity = *severity,
              .object = object,
@@ -243,13 +309,14 @@ void judge_at_work(
                                      : "It waits now (" + wait + ")."}
         );
     } else if (const auto long_severity = judge(transaction, transaction_seconds)) {
+        const std::string kept = kept_text(sessions, row);
         evidence.findings.push_back(
             {.severity = *long_severity,
              .object = object,
              .value = seconds_text(transaction) + " in one transaction",
              .threshold = threshold_text(transaction_seconds, *long_severity),
-             .meaning = "Its statements are short but its transaction is long: it keeps locks and "
-                        "holds vacuum back."}
+             .meaning = "Its statements are short but its transaction is long" +
+                        (kept.empty() ? "." : ": it " + kept + ".")}
         );
     }
 }
@@ -262,6 +329,15 @@ void judge_sessions(const db::Table& sessions, Evidence& evidence) {
             judge_idle_in_transaction(sessions, row, object, evidence);
         } else if (state == "active" && sessions.text(row, "backend_type") == "client backend") {
             judge_at_work(sessions, row, object, evidence);
+        } else if (state == "disabled" && sessions.boolean(row, "blocks_others").value_or(false)) {
+            evidence.findings.push_back(
+                {.severity = Severity::notice,
+                 .object = object,
+                 .value = "state not known",
+                 .threshold = "",
+                 .meaning = "It blocks others; track_activities is off for it, so whether it is "
+                            "idle or at work cannot be told."}
+            );
         }
     }
 }
@@ -269,6 +345,7 @@ void judge_sessions(const db::Table& sessions, Evidence& evidence) {
 struct Totals {
     long long sessions = 0;
     long long hidden = 0;
+    long long untracked = 0;
     long long waiting = 0;
     long long idle_in_transaction = 0;
 };
@@ -281,6 +358,7 @@ Totals judge_states(const db::Table& states, Evidence& evidence) {
         totals.sessions += sessions;
         totals.waiting += states.integer(row, "wait_for_lock").value_or(0);
         totals.hidden += state == "hidden" ? sessions : 0;
+        totals.untracked += state == "disabled" ? sessions : 0;
         totals.idle_in_transaction += state.starts_with("idle in transaction") ? sessions : 0;
     }
     if (totals.idle_in_transaction > idle_in_transaction_count) {
@@ -342,17 +420,50 @@ void assess(const std::vector<std::optional<db::Table>>& tables, Evidence& evide
         gap.would_tell = "which of them are long, idle in a transaction or waiting";
         evidence.not_examined.push_back(std::move(gap));
     }
+    if (totals.untracked > 0) {
+        evidence.not_examined.push_back(untracked_sessions_gap(totals.untracked));
+    }
     evidence.summary =
         !states
             ? "Sessions could not be counted; see not examined."
-            : counted(totals.sessions - totals.hidden, "client session", "client sessions") +
-                  " examined" +
+            : counted(
+                  totals.sessions - totals.hidden - totals.untracked,
+                  "client session",
+                  "client sessions"
+              ) + " examined" +
                   (totals.hidden > 0 ? ", " + std::to_string(totals.hidden) + " hidden" : "") +
+                  (totals.untracked > 0 ? ", " + std::to_string(totals.untracked) + " not tracked"
+                                        : "") +
                   ": " +
                   counted(static_cast<long long>(evidence.findings.size()), "finding", "findings") +
                   (used_known ? "; " + use->text(0, "used") + " of " +
                                     use->text(0, "max_connections") + " connections used."
                               : ".");
+}
+
+/// Leaves of the sessions that were read those that the caller asked for.
+void list_asked(const db::Table& sessions, std::size_t limit, Evidence& evidence) {
+    auto& cells = evidence.rows[0].cells;
+    std::vector<std::vector<db::Cell>> kept;
+    bool more = false;
+    for (std::size_t row = 0; row < sessions.rows.size() && row < cells.size(); ++row) {
+        if (!sessions.boolean(row, "asked").value_or(false)) {
+            continue;
+        }
+        if (kept.size() == limit) {
+            more = true;
+            break;
+        }
+        kept.push_back(std::move(cells[row]));
+    }
+    cells = std::move(kept);
+    if (more && limit < base::limits::tool_rows_max) {
+        evidence.not_examined.push_back(
+            {"sessions beyond the first " + std::to_string(limit),
+             "limit: more than this call lists; they were judged for findings",
+             std::string{sessions_section.would_tell}}
+        );
+    }
 }
 
 base::Result<Output> run(Context& context, const Call& call) {
@@ -370,14 +481,16 @@ base::Result<Output> run(Context& context, const Call& call) {
               .parameters =
                   {call.arguments.text("view"),
                    std::to_string(call.arguments.integer("seconds_min")),
-                   std::to_string(limit + 1)},
-              .rows_max = limit},
+                   std::to_string(base::limits::tool_rows_max + 1)}},
              {.section = states_section, .rows_max = 20},
              {.section = connections_section, .rows_max = 1}},
             evidence
         )
     );
     assess(tables, evidence);
+    if (tables[0]) {
+        list_asked(*tables[0], limit, evidence);
+    }
     return publish(context, call, std::move(evidence));
 }
 

@@ -29,7 +29,7 @@ const std::vector<Column>& chain_columns() {
          .type = ColumnType::integer,
          .about = "Backend that waits for nobody; absent for a prepared transaction"},
         {.name = "root_gid", .about = "Prepared transaction at the head", .untrusted = true},
-        {.name = "root_state", .about = "Absent: hidden from this role"},
+        {.name = "root_state", .about = "Absent: hidden from this role, or not tracked"},
         {.name = "root_user", .untrusted = true},
         {.name = "root_application", .untrusted = true},
         {.name = "root_xact_seconds", .type = ColumnType::real, .unit = "s"},
@@ -163,7 +163,8 @@ Finding judge_chain(const LockFacts& facts, const LockChain& chain) {
         finding.meaning = "The head of this chain is a prepared transaction: no session can be "
                           "ended, somebody must commit it or roll it back.";
     } else if (root == nullptr || !root->visible) {
-        finding.meaning = "The head of this chain; its state is hidden from this role.";
+        finding.meaning = "The head of this chain, which waits for nobody; " +
+                          unseen_state_text(root == nullptr ? LockSession{} : *root) + ".";
     } else {
         finding.meaning = "The head of this chain, state " + root->state + "; it waits for nobody.";
     }
@@ -241,6 +242,9 @@ Evidence assess(const LockFacts& facts, double wait_seconds_min, std::size_t lim
     evidence.not_examined = facts.gaps;
     if (!facts.sees_all_sessions) {
         evidence.not_examined.push_back(hidden_sessions_gap());
+    }
+    if (facts.untracked > 0) {
+        evidence.not_examined.push_back(untracked_sessions_gap(facts.untracked));
     }
     if (beyond > 0) {
         evidence.not_examined.push_back(

@@ -10,6 +10,7 @@
 #include "tools/schema.hpp"
 
 #include <array>
+#include <utility>
 
 namespace interlock::tools {
 namespace {
@@ -38,6 +39,7 @@ constexpr double connections_without_pooler = 500;
 constexpr db::Sql limits_sql{"connection_limits", R"sql(
     with sessions as materialized (
         select a.pid, a.usesysid, a.datid, a.datname, a.state,
+               a.state is null or a.state = 'disabled' as unknown,
                extract(epoch from pg_catalog.clock_timestamp() - a.state_change) as state_seconds
         from pg_catalog.pg_stat_activity a
         where a.usesysid is not null and coalesce(a.backend_type, 'client backend')
@@ -55,14 +57,16 @@ constexpr db::Sql limits_sql{"connection_limits", R"sql(
                pg_catalog.count(*) filter (where c.state like 'idle in transaction%')
                    as idle_in_transaction,
                pg_catalog.max(c.state_seconds) filter (where c.state = 'idle')
-                   as longest_idle_seconds
+                   as longest_idle_seconds,
+               pg_catalog.count(*) filter (where c.unknown) as unknown
         from sessions c
         union all
         select 'role', r.rolname, pg_catalog.count(*), nullif(r.rolconnlimit, -1),
                pg_catalog.count(*) filter (where c.state = 'idle'),
                pg_catalog.count(*) filter (where c.state = 'active'),
                pg_catalog.count(*) filter (where c.state like 'idle in transaction%'),
-               pg_catalog.max(c.state_seconds) filter (where c.state = 'idle')
+               pg_catalog.max(c.state_seconds) filter (where c.state = 'idle'),
+               pg_catalog.count(*) filter (where c.unknown)
         from sessions c
         join pg_catalog.pg_roles r on r.oid = c.usesysid
         group by r.rolname, r.rolconnlimit
@@ -71,40 +75,55 @@ constexpr db::Sql limits_sql{"connection_limits", R"sql(
                pg_catalog.count(*) filter (where c.state = 'idle'),
                pg_catalog.count(*) filter (where c.state = 'active'),
                pg_catalog.count(*) filter (where c.state like 'idle in transaction%'),
-               pg_catalog.max(c.state_seconds) filter (where c.state = 'idle')
+               pg_catalog.max(c.state_seconds) filter (where c.state = 'idle'),
+               pg_catalog.count(*) filter (where c.unknown)
         from sessions c
         join pg_catalog.pg_database d on d.oid = c.datid
         group by d.datname, d.datconnlimit
     )
     select u.kind, u.name, u.used, u.allowed,
-           pg_catalog.round(100.0 * u.used / nullif(u.allowed, 0), 1) as used_percent, u.active,
-           u.idle, u.idle_in_transaction,
-           pg_catalog.round(u.longest_idle_seconds) as longest_idle_seconds
+           pg_catalog.round(100.0 * u.used / nullif(u.allowed, 0), 1) as used_percent,
+           case when u.unknown = 0 then u.active else nullif(u.active, 0) end as active,
+           case when u.unknown = 0 then u.idle else nullif(u.idle, 0) end as idle,
+           case when u.unknown = 0 then u.idle_in_transaction
+                else nullif(u.idle_in_transaction, 0) end as idle_in_transaction,
+           u.unknown, pg_catalog.round(u.longest_idle_seconds) as longest_idle_seconds
     from used u
     order by u.kind <> 'server', used_percent desc nulls last, u.used desc
     limit 30)sql"};
 
 constexpr db::Sql clients_sql{"connection_clients", R"sql(
-    select coalesce(pg_catalog.host(a.client_addr), 'local socket') as client,
-           pg_catalog.left(a.application_name, 64) as application_name, a.usename as "user",
-           a.datname as database, pg_catalog.count(*) as sessions,
-           pg_catalog.count(*) filter (where a.state = 'active') as active,
-           pg_catalog.count(*) filter (where a.state = 'idle') as idle,
-           pg_catalog.count(*) filter (where a.state like 'idle in transaction%')
-               as idle_in_transaction,
-           pg_catalog.count(*) filter (
-               where a.backend_start > pg_catalog.clock_timestamp() - interval '1 minute')
-               as started_last_minute,
-           pg_catalog.count(*) filter (where not s.ssl and a.client_addr is not null)
-               as unencrypted,
-           pg_catalog.round(pg_catalog.max(extract(epoch from pg_catalog.clock_timestamp()
-               - a.state_change)) filter (where a.state = 'idle')) as longest_idle_seconds
-    from pg_catalog.pg_stat_activity a
-    left join pg_catalog.pg_stat_ssl s on s.pid = a.pid
-    where a.usesysid is not null
-      and coalesce(a.backend_type, 'client backend') = 'client backend'
-    group by 1, 2, 3, 4
-    order by sessions desc
+    with clients as (
+        select coalesce(pg_catalog.host(a.client_addr), 'local socket') as client,
+               pg_catalog.left(a.application_name, 64) as application_name,
+               a.usename as "user", a.datname as database, pg_catalog.count(*) as sessions,
+               pg_catalog.count(*) filter (where a.state = 'active') as active,
+               pg_catalog.count(*) filter (where a.state = 'idle') as idle,
+               pg_catalog.count(*) filter (where a.state like 'idle in transaction%')
+                   as idle_in_transaction,
+               pg_catalog.count(*) filter (where a.state is null or a.state = 'disabled')
+                   as unknown,
+               pg_catalog.count(*) filter (
+                   where a.backend_start > pg_catalog.clock_timestamp() - interval '1 minute')
+                   as started_last_minute,
+               pg_catalog.count(*) filter (where not s.ssl and a.client_addr is not null)
+                   as unencrypted,
+               pg_catalog.round(pg_catalog.max(extract(epoch from pg_catalog.clock_timestamp()
+                   - a.state_change)) filter (where a.state = 'idle')) as longest_idle_seconds
+        from pg_catalog.pg_stat_activity a
+        left join pg_catalog.pg_stat_ssl s on s.pid = a.pid
+        where a.usesysid is not null
+          and coalesce(a.backend_type, 'client backend') = 'client backend'
+        group by 1, 2, 3, 4
+    )
+    select c.client, c.application_name, c."user", c.database, c.sessions,
+           case when c.unknown = 0 then c.active else nullif(c.active, 0) end as active,
+           case when c.unknown = 0 then c.idle else nullif(c.idle, 0) end as idle,
+           case when c.unknown = 0 then c.idle_in_transaction
+                else nullif(c.idle_in_transaction, 0) end as idle_in_transaction,
+           c.unknown, c.started_last_minute, c.unencrypted, c.longest_idle_seconds
+    from clients c
+    order by c.sessions desc
     limit 30)sql"};
 
 constexpr db::Sql settings_sql{"connection_settings", R"sql(
@@ -113,6 +132,8 @@ constexpr db::Sql settings_sql{"connection_settings", R"sql(
                as superuser_reserved,
            coalesce(nullif(pg_catalog.current_setting('reserved_connections', true), '')::int, 0)
                as reserved,
+           (select pg_catalog.count(*) from pg_catalog.pg_stat_activity a
+            where a.usesysid is not null and a.state = 'disabled') as untracked,
            pg_catalog.current_setting('ssl') as ssl,
            pg_catalog.current_setting('idle_session_timeout') as idle_session_timeout,
            pg_catalog.current_setting('tcp_keepalives_idle') as tcp_keepalives_idle,
@@ -127,9 +148,12 @@ const std::vector<Column>& limit_columns() {
          .type = ColumnType::integer,
          .about = "To ordinary roles; absent: no limit of its own"},
         {.name = "used_percent", .type = ColumnType::real, .unit = "%"},
-        {.name = "active", .type = ColumnType::integer},
-        {.name = "idle", .type = ColumnType::integer},
-        {.name = "idle_in_transaction", .type = ColumnType::integer},
+        {.name = "active", .type = ColumnType::integer, .about = "Absent: not known"},
+        {.name = "idle", .type = ColumnType::integer, .about = "Absent: not known"},
+        {.name = "idle_in_transaction", .type = ColumnType::integer, .about = "Absent: not known"},
+        {.name = "unknown",
+         .type = ColumnType::integer,
+         .about = "State hidden or not tracked; the other counts are at least"},
         {.name = "longest_idle_seconds", .type = ColumnType::real, .unit = "s"},
     };
     return declared;
@@ -142,9 +166,12 @@ const std::vector<Column>& client_columns() {
         {.name = "user", .untrusted = true},
         {.name = "database", .untrusted = true},
         {.name = "sessions", .type = ColumnType::integer},
-        {.name = "active", .type = ColumnType::integer},
-        {.name = "idle", .type = ColumnType::integer},
-        {.name = "idle_in_transaction", .type = ColumnType::integer},
+        {.name = "active", .type = ColumnType::integer, .about = "Absent: not known"},
+        {.name = "idle", .type = ColumnType::integer, .about = "Absent: not known"},
+        {.name = "idle_in_transaction", .type = ColumnType::integer, .about = "Absent: not known"},
+        {.name = "unknown",
+         .type = ColumnType::integer,
+         .about = "State hidden or not tracked; the other counts are at least"},
         {.name = "started_last_minute", .type = ColumnType::integer},
         {.name = "unencrypted", .type = ColumnType::integer, .about = "Over the network"},
         {.name = "longest_idle_seconds", .type = ColumnType::real, .unit = "s"},
@@ -204,6 +231,22 @@ std::string output_schema() {
     return schema;
 }
 
+std::string states_text(const db::Table& table, std::size_t row) {
+    std::string out;
+    for (const auto& [column, words] :
+         {std::pair{"active", " active"},
+          std::pair{"idle", " idle"},
+          std::pair{"idle_in_transaction", " idle in a transaction"}}) {
+        if (const std::string count = table.text(row, column); !count.empty() && count != "0") {
+            out += (out.empty() ? "" : ", ") + count + words;
+        }
+    }
+    const std::string unknown = table.text(row, "unknown");
+    return unknown.empty() || unknown == "0"
+               ? out
+               : out + (out.empty() ? "" : ", ") + unknown + " of unknown state";
+}
+
 void judge_limit(const db::Table& table, std::size_t row, Evidence& evidence) {
     const std::string kind = table.text(row, "kind");
     const std::string object =
@@ -215,9 +258,7 @@ void judge_limit(const db::Table& table, std::size_t row, Evidence& evidence) {
             *severity,
             object,
             table.text(row, "used") + " of " + table.text(row, "allowed") + " (" +
-                table.text(row, "used_percent") + " %): " + table.text(row, "active") +
-                " active, " + table.text(row, "idle") + " idle, " +
-                table.text(row, "idle_in_transaction") + " idle in a transaction",
+                table.text(row, "used_percent") + " %): " + states_text(table, row),
             number_text(used_percent.passed(*severity)) + " %",
             "New sessions are refused at the limit; get_activity and get_blocking say what the "
             "active ones wait for."
@@ -247,14 +288,13 @@ void judge_client(const db::Table& clients, std::size_t row, double used, Eviden
                                clients.text(row, "application_name") + ", " +
                                clients.text(row, "user") + ")";
     const double longest = clients.real(row, "longest_idle_seconds").value_or(0);
-    const double idle = clients.real(row, "idle").value_or(0);
     if (sessions >= client_sessions ||
         (used >= idle_min && 100 * sessions >= client_percent * used)) {
         find(
             evidence,
             Severity::notice,
             object,
-            number_text(sessions) + " sessions, " + number_text(idle) + " idle",
+            number_text(sessions) + " sessions, " + states_text(clients, row),
             number_text(client_sessions) + ", or " + number_text(client_percent) + " % of all",
             longest >= idle_seconds
                 ? "One client holds them, some idle for " + seconds_text(longest) + ": a leak."
@@ -377,6 +417,9 @@ void assess(
             NotExamined gap = hidden_sessions_gap();
             gap.would_tell = "which sessions are idle, from where, and whether encrypted";
             evidence.not_examined.push_back(std::move(gap));
+        }
+        if (const auto untracked = settings->integer(0, "untracked").value_or(0); untracked > 0) {
+            evidence.not_examined.push_back(untracked_sessions_gap(untracked));
         }
     }
     const auto made = window.grown_in_all("databases", "sessions");

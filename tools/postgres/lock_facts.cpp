@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "telemetry/redaction.hpp"
 #include "tools/lane.hpp"
+#include "tools/render.hpp"
 
 #include <algorithm>
 #include <array>
@@ -103,15 +104,19 @@ constexpr db::Sql lock_sessions{"lock_sessions", R"sql(
     limit $1)sql"};
 
 constexpr db::Sql lock_coverage{"lock_coverage", R"sql(
-    select pg_catalog.count(*) filter (
-               where a.usesysid is not null
-                 and coalesce(a.backend_type, 'client backend') = 'client backend'
-                 and not coalesce(r.rolname = session_user
-                                  and a.application_name ~ '^interlock(:|$)', false)) as clients,
+    with clients as (
+        select a.state
+        from pg_catalog.pg_stat_activity a
+        left join pg_catalog.pg_roles r on r.oid = a.usesysid
+        where a.pid <> pg_catalog.pg_backend_pid() and a.usesysid is not null
+          and coalesce(a.backend_type, 'client backend') = 'client backend'
+          and not coalesce(r.rolname = session_user
+                           and a.application_name ~ '^interlock(:|$)', false)
+    )
+    select pg_catalog.count(*) as clients,
+           pg_catalog.count(*) filter (where c.state = 'disabled') as untracked,
            pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') as sees_all_sessions
-    from pg_catalog.pg_stat_activity a
-    left join pg_catalog.pg_roles r on r.oid = a.usesysid
-    where a.pid <> pg_catalog.pg_backend_pid())sql"};
+    from clients c)sql"};
 
 enum Position : std::size_t { waits_at, blockers_at, prepared_at, sessions_at, coverage_at, count };
 
@@ -155,7 +160,8 @@ LockSession read_session(const db::Table& table, std::size_t row, bool sees_all)
     out.superuser = table.boolean(row, "superuser").value_or(false);
     out.ours = table.boolean(row, "ours").value_or(false);
     // Without the privilege PostgreSQL leaves these null, except for sessions of our own role.
-    out.visible = sees_all || !out.backend_start.empty();
+    out.untracked = out.state == "disabled";
+    out.visible = !out.untracked && (sees_all || !out.backend_start.empty());
     out.query = out.visible ? telemetry::safe_sql(table.text(row, "query")) : std::string{};
     return out;
 }
@@ -284,6 +290,7 @@ LockFacts decode_lock_facts(const db::ReadResults& results) {
         );
         table != nullptr && !table->empty()) {
         facts.clients = table->integer(0, "clients").value_or(0);
+        facts.untracked = table->integer(0, "untracked").value_or(0);
         facts.sees_all_sessions = table->boolean(0, "sees_all_sessions").value_or(false);
     }
     if (const auto* table =
@@ -408,6 +415,19 @@ NotExamined hidden_sessions_gap() {
         .what = "state, age and query of other roles' sessions",
         .why = "permission_denied: the role is not a member of pg_read_all_stats (pg_monitor)",
         .would_tell = "whether a blocker is idle in a transaction or at work"};
+}
+
+NotExamined untracked_sessions_gap(long long sessions) {
+    return {
+        .what = counted(sessions, "session", "sessions") + " with track_activities = off",
+        .why = "not_supported: PostgreSQL keeps neither state nor times nor query of them; a role, "
+               "a database or the session itself switched it off",
+        .would_tell = "whether they are idle, idle in a transaction or at work, and for how long"};
+}
+
+std::string unseen_state_text(const LockSession& session) {
+    return session.untracked ? "its state is not known: track_activities is off for it"
+                             : "its state is hidden from this role";
 }
 
 } // namespace interlock::tools

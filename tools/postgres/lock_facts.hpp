@@ -35,8 +35,9 @@ struct LockSession {
     std::optional<double> state_seconds;
     std::string query;
     bool superuser = false;
-    bool ours = false;    // a reader of Interlock
-    bool visible = false; // false: the role may not see its state
+    bool ours = false;      // a reader of Interlock
+    bool visible = false;   // false: its state is not known: hidden from the role, or not tracked
+    bool untracked = false; // track_activities is off: PostgreSQL keeps no state of it
 };
 
 /// A holder at the head of a wait: a backend, or a prepared transaction (pid 0, gid set).
@@ -69,6 +70,7 @@ struct LockFacts {
     std::map<long long, LockSession> sessions;
     std::vector<PreparedTransaction> prepared; // oldest first
     long long clients = 0;                     // client sessions besides ours
+    long long untracked = 0;                   // of them with track_activities off
     bool sees_all_sessions = false;
     bool complete = false; // the waits could be read
     std::vector<NotExamined> gaps;
@@ -103,5 +105,9 @@ bool lock_modes_conflict(std::string_view left, std::string_view right);
 
 /// Why sessions of other roles cannot be judged.
 NotExamined hidden_sessions_gap();
+/// The same of sessions of which PostgreSQL keeps neither state nor times nor query.
+NotExamined untracked_sessions_gap(long long sessions);
+/// Why the state of a session that is not visible is not known: half a sentence.
+std::string unseen_state_text(const LockSession& session);
 
 } // namespace interlock::tools

@@ -278,6 +278,21 @@ TEST_CASE("a head whose state is hidden is not guessed at", "[tools]") {
     CHECK(mentions(judgement.not_examined, "the state of backend 1"));
 }
 
+TEST_CASE("a head that is not tracked is not called outside any transaction", "[tools]") {
+    World world;
+    world.now().untracked = 1;
+    auto& root = world.session(1, "disabled", 0);
+    root.visible = false;
+    root.untracked = true;
+    world.waits(2, {backend(1)}, 60);
+    const auto judgement = tools::judge_locks(world.facts());
+    CHECK(judgement.causes.empty());
+    CHECK(judgement.state == tools::LockState::unexplained);
+    CHECK(mentions(judgement.not_examined, "1 session with track_activities = off"));
+    CHECK(mentions(judgement.not_examined, "the state of backend 1"));
+    CHECK_FALSE(mentions(judgement.not_examined, "lock.advisory_leak"));
+}
+
 TEST_CASE("sessions that no runbook may end get none, and it is said why", "[tools]") {
     World world;
     auto& root = world.session(1, "active", 60);

@@ -101,3 +101,69 @@ TEST_CASE("without pg_monitor hidden sessions are counted and told", "[tools][li
     CHECK_THAT(packet["summary"].get<std::string>(), Catch::Contains("hidden"));
     CHECK(packet.dump().find("insufficient privilege") == std::string::npos);
 }
+
+namespace {
+
+const json* finding(const json& packet, int pid) {
+    for (const json& each : packet["findings"]) {
+        if (each["object"] == "backend " + std::to_string(pid)) {
+            return &each;
+        }
+    }
+    return nullptr;
+}
+
+} // namespace
+
+TEST_CASE("sessions that are not tracked are told, not counted as examined", "[tools][live]") {
+    Shop shop;
+    Session silent{shop.app()};
+    silent.run("select 1");
+    shop.database().sql("alter role shop_app set track_activities = off");
+    {
+        Session root{shop.app()};
+        root.run("begin; update app.orders set note = 'x' where id = 1");
+        Session victim{shop.app()};
+        victim.start("update app.orders set note = 'y' where id = 1");
+        REQUIRE(shop.waited(1.5));
+        const json packet = shop.bench().ask("get_activity");
+        CHECK(not_examined(packet, "2 sessions with track_activities = off"));
+        CHECK_THAT(packet["summary"].get<std::string>(), Catch::Contains("2 not tracked"));
+        REQUIRE(finding(packet, root.pid()) != nullptr);
+        CHECK_THAT(
+            (*finding(packet, root.pid()))["meaning"].get<std::string>(),
+            Catch::Contains("cannot be told")
+        );
+        CHECK(not_examined(shop.bench().ask("get_blocking"), "track_activities = off"));
+        const json diagnosis = shop.bench().ask("diagnose");
+        CHECK(not_examined(diagnosis, "track_activities = off"));
+        CHECK(diagnosis.dump().find("lock.advisory_leak at") == std::string::npos);
+        CHECK(diagnosis["verdict"] == "insufficient_evidence");
+        const json connections = shop.bench().ask("get_connections");
+        CHECK(not_examined(connections, "track_activities = off"));
+        for (const json& row : connections["rows"]["limits"]) {
+            if (row["kind"] == "role" && row["name"] == "shop_app") {
+                CHECK(row["used"] == 3);
+                CHECK(row["idle"] == 1);
+                CHECK(row["unknown"] == 2);
+                CHECK_FALSE(row.contains("active"));
+            }
+        }
+    }
+    shop.database().sql("alter role shop_app reset track_activities");
+}
+
+TEST_CASE("a finding depends on no argument, and who waits is no culprit", "[tools][live]") {
+    Shop shop;
+    Session root{shop.app()};
+    root.run("begin; update app.orders set note = 'x' where id = 1");
+    Session victim{shop.app()};
+    victim.start("update app.orders set note = 'y' where id = 1");
+    REQUIRE(shop.waiting(1));
+    const json narrow = shop.bench().ask("get_activity", R"({"limit":1})");
+    CHECK(narrow["rows"]["sessions"].size() == 1);
+    CHECK(not_examined(narrow, "sessions beyond the first 1"));
+    const json late = shop.bench().ask("get_activity", R"({"seconds_min":86400})");
+    REQUIRE(finding(late, root.pid()) != nullptr); // it blocks others
+    CHECK(finding(late, victim.pid()) == nullptr);
+}

@@ -104,7 +104,7 @@ db::ReadResults sample_results(const char* sees_all = "t") {
           "f",
           "f"}}
     ));
-    out.push_back(rows({"clients", "sees_all_sessions"}, {{"7", sees_all}}));
+    out.push_back(rows({"clients", "untracked", "sees_all_sessions"}, {{"7", "0", sees_all}}));
     return out;
 }
 
@@ -233,4 +233,18 @@ TEST_CASE("lock modes conflict as PostgreSQL documents it", "[tools]") {
         }
     }
     CHECK(tools::lock_modes_conflict("NewLock", "AccessShareLock"));
+}
+
+TEST_CASE("a session that is not tracked is no session that may not be seen", "[tools]") {
+    auto results = sample_results();
+    results[3]->table.rows[0][6] = "disabled";
+    results[4] = rows({"clients", "untracked", "sees_all_sessions"}, {{"7", "1", "t"}});
+    const auto facts = tools::decode_lock_facts(results);
+    CHECK(facts.untracked == 1);
+    CHECK(facts.sessions.at(10).untracked);
+    CHECK_FALSE(facts.sessions.at(10).visible);
+    CHECK_THAT(
+        tools::unseen_state_text(facts.sessions.at(10)), Catch::Contains("track_activities is off")
+    );
+    CHECK_THAT(tools::unseen_state_text(facts.sessions.at(30)), Catch::Contains("hidden"));
 }
