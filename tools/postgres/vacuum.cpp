@@ -43,7 +43,7 @@ constexpr double recently_vacuumed_seconds = 60 * 60;
 constexpr double dirty_mb_per_second_min = 8;
 
 // Every kind of holder. A vacuum's own snapshot holds nobody back; a walsender's is its standby's
-// and stands in pg_stat_replication.
+// and stands in pg_stat_replication; a parallel worker's is its leader's.
 constexpr db::Sql holders_sql{"vacuum_holders", R"sql(
     with holders as (
         select 'backend' as kind, a.pid::text as name, a.datname as database,
@@ -56,6 +56,7 @@ constexpr db::Sql holders_sql{"vacuum_holders", R"sql(
         where (a.backend_xmin is not null or a.backend_xid is not null)
           and a.pid <> pg_catalog.pg_backend_pid()
           and a.backend_type is distinct from 'walsender'
+          and not coalesce(a.backend_type = 'parallel worker' and a.leader_pid is not null, false)
           and not exists (select from pg_catalog.pg_stat_progress_vacuum v where v.pid = a.pid)
         union all
         select 'prepared transaction', p.gid, p.database, p.owner, 'prepared',
@@ -111,7 +112,10 @@ constexpr db::Sql tables_sql{"vacuum_tables", R"sql(
                    as multixact_freeze
     ), relations as (
         select c.oid, c.relname, c.relnamespace, c.relkind, c.relpages,
-               greatest(c.reltuples, 0)::float8 as rows,
+               greatest(c.reltuples, 0)::float8 as counted_rows,
+               (case when c.reltuples >= 0 then c.reltuples
+                     else pg_catalog.pg_stat_get_live_tuples(c.oid) end)::float8 as rows,
+               c.reltuples < 0 as never_analyzed, c.relallvisible,
                pg_catalog.age(c.relfrozenxid) as xid_age,
                case when c.relminmxid <> '0' then pg_catalog.mxid_age(c.relminmxid) end
                    as mxid_age,
@@ -154,7 +158,7 @@ constexpr db::Sql tables_sql{"vacuum_tables", R"sql(
                end as vacuum_at,
                case when coalesce(s.insert_threshold, b.insert_threshold) >= 0
                     then coalesce(s.insert_threshold, b.insert_threshold)
-                         + coalesce(s.insert_factor, b.insert_factor) * r.rows
+                         + coalesce(s.insert_factor, b.insert_factor) * r.counted_rows
                end as insert_at,
                least(s.freeze, b.freeze) as freeze_at,
                least(s.multixact_freeze, b.multixact_freeze) as multixact_freeze_at
@@ -162,16 +166,26 @@ constexpr db::Sql tables_sql{"vacuum_tables", R"sql(
         cross join base b
         left join set_apart s on s.oid = r.oid
         cross join lateral (select coalesce(s.threshold, b.threshold)
-                                   + coalesce(s.factor, b.factor) * r.rows) t(due_at)
+                                   + coalesce(s.factor, b.factor) * r.counted_rows) t(due_at)
     ), ranked as (
-        select j.*,
+        select j.*, u.times_due, u.times_due_by_inserts, v.never_vacuumed,
                greatest(case when j.dead >= 1000 then j.dead / greatest(j.vacuum_at, 1) end,
                         case when j.inserted >= 1000 and j.enabled
                              then 0.5 * j.inserted / greatest(j.insert_at, 1) end,
                         j.xid_age / j.freeze_at, j.mxid_age / j.multixact_freeze_at,
                         case when not j.enabled and greatest(j.rows, j.dead) >= 10000
-                             then 1 end) as rank
+                             then 1 end,
+                        case when v.never_vacuumed then 0.5 end) as rank
         from judged j
+        cross join lateral (
+            select j.dead / greatest(j.vacuum_at, 1) as times_due,
+                   case when j.enabled then j.inserted / greatest(j.insert_at, 1)
+                   end as times_due_by_inserts) u
+        cross join lateral (
+            select case when j.relkind <> 't' and j.relallvisible = 0 and j.rows >= 100000
+                        then pg_catalog.pg_stat_get_last_vacuum_time(j.oid) is null
+                             and pg_catalog.pg_stat_get_last_autovacuum_time(j.oid) is null
+                        else false end as never_vacuumed) v
         order by rank desc nulls last, j.dead desc
         limit $1::int
     )
@@ -183,12 +197,17 @@ constexpr db::Sql tables_sql{"vacuum_tables", R"sql(
            pg_catalog.round((100 * k.dead / greatest(k.rows + k.dead, 1))::numeric, 1)
                as dead_percent,
            k.vacuum_at::bigint as vacuum_at,
-           pg_catalog.round((k.dead / greatest(k.vacuum_at, 1))::numeric, 2) as times_due,
+           pg_catalog.round(greatest(k.times_due, k.times_due_by_inserts)::numeric, 2)
+               as times_due,
+           pg_catalog.round(k.times_due::numeric, 2) as times_due_by_dead,
+           k.never_analyzed, k.never_vacuumed, k.oid as relid,
            k.inserted as inserted_since_vacuum, k.insert_at::bigint as insert_vacuum_at,
            k.xid_age, k.freeze_at::bigint as freeze_at,
            k.mxid_age, k.multixact_freeze_at::bigint as multixact_freeze_at,
-           k.enabled as autovacuum, k.relpages::bigint
-               * pg_catalog.current_setting('block_size')::bigint as bytes,
+           k.enabled as autovacuum,
+           case when k.relpages > 0 or not k.never_analyzed
+                then k.relpages::bigint * pg_catalog.current_setting('block_size')::bigint
+           end as bytes,
            pg_catalog.pg_stat_get_last_vacuum_time(k.oid) as last_vacuum,
            pg_catalog.pg_stat_get_last_autovacuum_time(k.oid) as last_autovacuum,
            extract(epoch from pg_catalog.clock_timestamp()
@@ -211,6 +230,9 @@ constexpr std::string_view workers_head = R"sql(
                       from pg_catalog.pg_class c
                       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
                       where c.oid = p.relid) end as relation,
+           case when p.datid = (select d.oid from pg_catalog.pg_database d
+                                where d.datname = pg_catalog.current_database())
+                then p.relid end as relid,
            p.phase,
            pg_catalog.round(100.0 * p.heap_blks_scanned / nullif(p.heap_blks_total, 0), 1)
                as scanned_percent,
@@ -310,9 +332,14 @@ const std::vector<Column>& table_columns() {
         {.name = "kind"},
         {.name = "dead", .type = ColumnType::integer, .unit = "rows"},
         {.name = "rows", .type = ColumnType::integer, .about = "Estimate"},
+        {.name = "never_analyzed",
+         .type = ColumnType::boolean,
+         .about = "Autovacuum takes it for empty; rows are those counted since"},
         {.name = "dead_percent", .type = ColumnType::real, .unit = "%"},
         {.name = "vacuum_at", .type = ColumnType::integer, .about = "Its own threshold"},
-        {.name = "times_due", .type = ColumnType::real, .about = "dead / vacuum_at"},
+        {.name = "times_due",
+         .type = ColumnType::real,
+         .about = "The larger of dead / vacuum_at and inserted_since_vacuum / insert_vacuum_at"},
         {.name = "inserted_since_vacuum", .type = ColumnType::integer},
         {.name = "insert_vacuum_at",
          .type = ColumnType::integer,
@@ -518,8 +545,25 @@ void judge_databases(const db::Table& databases, Evidence& evidence) {
     }
 }
 
+/// The worker at this table, as "backend 42 vacuums it now (scanning heap)"; "" when there is none.
+std::string worker_text(const db::Table& tables, std::size_t row, const db::Table* workers) {
+    for (std::size_t i = 0; workers != nullptr && i < workers->rows.size(); ++i) {
+        if (!workers->text(i, "relid").empty() &&
+            workers->text(i, "relid") == tables.text(row, "relid")) {
+            return "backend " + workers->text(i, "pid") + " vacuums it now (" +
+                   base::sanitize(workers->text(i, "phase")) + ")";
+        }
+    }
+    return {};
+}
+
 /// Why dead rows are still there.
-std::string why_dead(const db::Table& tables, std::size_t row, const Horizon& horizon) {
+std::string why_dead(
+    const db::Table& tables, std::size_t row, const Horizon& horizon, const std::string& worker
+) {
+    if (!worker.empty()) {
+        return "They are being cleaned up: " + worker + ".";
+    }
     const auto vacuumed = tables.real(row, "vacuumed_seconds_ago");
     if (!tables.boolean(row, "autovacuum").value_or(true)) {
         return "Autovacuum is switched off for it.";
@@ -529,14 +573,53 @@ std::string why_dead(const db::Table& tables, std::size_t row, const Horizon& ho
         return "Vacuum ran " + seconds_text(*vacuumed) +
                " ago and they are still there: " + horizon.holder + " holds the horizon.";
     }
+    if (tables.boolean(row, "never_analyzed").value_or(false)) {
+        return "It was never analyzed, so autovacuum takes it for empty and is due at " +
+               tables.text(row, "vacuum_at") + " dead rows: ANALYZE it, and look at workers.";
+    }
     if (!vacuumed) {
         return "It was never vacuumed: look at workers and throttle.";
     }
     return "The last vacuum was " + seconds_text(*vacuumed) + " ago: look at workers and throttle.";
 }
 
-/// How many tables are past their threshold.
-long long judge_tables(const db::Table& tables, const Horizon& horizon, Evidence& evidence) {
+/// Rows that were inserted into a table and never seen by a vacuum.
+void judge_inserts(
+    const db::Table& tables,
+    std::size_t row,
+    const std::string& object,
+    const std::string& worker,
+    Evidence& evidence
+) {
+    const double inserted = tables.real(row, "inserted_since_vacuum").value_or(0);
+    const double at = tables.real(row, "insert_vacuum_at").value_or(0);
+    const bool on = tables.boolean(row, "autovacuum").value_or(true);
+    const double times = on && at > 0 ? inserted / at : 0;
+    const bool never = tables.boolean(row, "never_vacuumed").value_or(false);
+    const bool due = inserted >= rows_min && times >= times_due_warning;
+    if (!due && !never) {
+        return;
+    }
+    evidence.findings.push_back(
+        {.severity = due ? Severity::warning : Severity::notice,
+         .object = object,
+         .value = due ? whole(inserted) + " rows inserted since its last vacuum, " +
+                            number_text(times, 1) + " times its threshold"
+                      : tables.text(row, "rows") + " rows, never vacuumed",
+         .threshold =
+             due ? tables.text(row, "insert_vacuum_at") + " rows" : whole(rows_min) + " rows",
+         .meaning = !worker.empty()
+                        ? "It is being cleaned up: " + worker + "."
+                        : std::string{never ? "It was never vacuumed: index" : "Index"} +
+                              "-only scans read its pages all the same, and its rows wait to be "
+                              "frozen in one large vacuum later."}
+    );
+}
+
+/// How many tables are past a threshold of theirs.
+long long judge_tables(
+    const db::Table& tables, const db::Table* workers, const Horizon& horizon, Evidence& evidence
+) {
     long long due = 0;
     for (std::size_t row = 0; row < tables.rows.size(); ++row) {
         const std::string object =
@@ -544,9 +627,11 @@ long long judge_tables(const db::Table& tables, const Horizon& horizon, Evidence
         const double dead = tables.real(row, "dead").value_or(0);
         const double rows = tables.real(row, "rows").value_or(0);
         const double percent = tables.real(row, "dead_percent").value_or(0);
-        const double times = tables.real(row, "times_due").value_or(0);
-        due += times >= 1 ? 1 : 0;
+        const double times = tables.real(row, "times_due_by_dead").value_or(0);
+        due += tables.real(row, "times_due").value_or(0) >= 1 ? 1 : 0;
         const bool large = rows + dead >= rows_min;
+        const bool uncounted = tables.boolean(row, "never_analyzed").value_or(false);
+        const std::string worker = worker_text(tables, row, workers);
         if (large && times >= 1 &&
             (percent >= dead_percent.warning || times >= times_due_warning || dead >= dead_warning
             )) {
@@ -556,10 +641,11 @@ long long judge_tables(const db::Table& tables, const Horizon& horizon, Evidence
                                  ? Severity::critical
                                  : Severity::warning,
                  .object = object,
-                 .value = whole(dead) + " dead rows (" + tables.text(row, "dead_percent") +
-                          " %), " + tables.text(row, "times_due") + " times its threshold",
+                 .value = whole(dead) + " dead rows (" + tables.text(row, "dead_percent") + " %)" +
+                          (uncounted ? ", never analyzed"
+                                     : ", " + number_text(times, 2) + " times its threshold"),
                  .threshold = tables.text(row, "vacuum_at") + " rows",
-                 .meaning = why_dead(tables, row, horizon)}
+                 .meaning = why_dead(tables, row, horizon, worker)}
             );
         } else if (!tables.boolean(row, "autovacuum").value_or(true) && large) {
             evidence.findings.push_back(
@@ -570,6 +656,8 @@ long long judge_tables(const db::Table& tables, const Horizon& horizon, Evidence
                  .meaning = "Dead rows and stale statistics gather until somebody runs VACUUM; "
                             "only the vacuum against wraparound still comes."}
             );
+        } else {
+            judge_inserts(tables, row, object, worker, evidence);
         }
         judge_ids(
             tables,
@@ -682,7 +770,9 @@ void assess(const std::vector<std::optional<db::Table>>& tables, Evidence& evide
     if (tables[1]) {
         judge_databases(*tables[1], evidence);
     }
-    const long long due = relations ? judge_tables(*relations, horizon, evidence) : 0;
+    const long long due =
+        relations ? judge_tables(*relations, tables[3] ? &*tables[3] : nullptr, horizon, evidence)
+                  : 0;
     std::optional<long long> busy;
     if (tables[3]) {
         busy = judge_workers(*tables[3], evidence);
@@ -696,8 +786,9 @@ void assess(const std::vector<std::optional<db::Table>>& tables, Evidence& evide
                                             " transactions must stay, for " + horizon.holder + "; "
                                       : "Nobody holds the vacuum horizon back; ";
     evidence.summary +=
-        !relations ? "tables could not be read."
-                   : counted(due, "table is", "tables are") + " past the own vacuum threshold.";
+        !relations
+            ? "tables could not be read."
+            : counted(due, "table is past its vacuum threshold", "tables are past theirs") + ".";
 }
 
 base::Result<Output> run(Context& context, const Call& call) {

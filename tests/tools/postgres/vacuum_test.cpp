@@ -191,3 +191,49 @@ TEST_CASE("without pg_monitor a hidden holder is told as a gap", "[tools][live]"
     const json packet = shop.bench().ask("get_vacuum");
     CHECK(not_examined(packet, "other roles' sessions"));
 }
+
+TEST_CASE("a table that was never analyzed is measured by what was counted", "[tools][live]") {
+    Shop shop;
+    shop.database().sql("create table app.fresh (id int) with (autovacuum_enabled = off);"
+                        "insert into app.fresh select generate_series(1, 200000);"
+                        "delete from app.fresh where id % 2 = 0");
+    json packet;
+    const json* fresh = nullptr;
+    REQUIRE(interlock::lab::wait_until([&] {
+        packet = shop.bench().ask("get_vacuum");
+        fresh = row_where(packet["rows"]["tables"], "relation", "app.fresh");
+        return fresh != nullptr && (*fresh)["dead"] == 100'000;
+    }));
+    CHECK((*fresh)["never_analyzed"] == true);
+    CHECK((*fresh)["rows"] == 100'000);
+    CHECK((*fresh)["dead_percent"] == 50);
+    CHECK_FALSE(fresh->contains("bytes")); // nobody has counted its pages yet
+    const json* finding = finding_about(packet, "table app.fresh");
+    REQUIRE(finding != nullptr);
+    CHECK((*finding)["value"] == "100000 dead rows (50.0 %), never analyzed");
+}
+
+TEST_CASE("a table is due by what was inserted into it as well", "[tools][live]") {
+    Shop shop;
+    shop.database().sql(
+        "create table app.grown (id int) with (autovacuum_vacuum_insert_threshold = 1000, "
+        "autovacuum_vacuum_insert_scale_factor = 0)"
+    );
+    Session keeper{shop.database().conninfo()}; // no worker comes between
+    keeper.run("begin; lock table app.grown in share update exclusive mode");
+    shop.database().sql("insert into app.grown select generate_series(1, 300000)");
+    json packet;
+    const json* grown = nullptr;
+    REQUIRE(interlock::lab::wait_until([&] {
+        packet = shop.bench().ask("get_vacuum");
+        grown = row_where(packet["rows"]["tables"], "relation", "app.grown");
+        return grown != nullptr && (*grown)["inserted_since_vacuum"] == 300'000;
+    }));
+    CHECK((*grown)["times_due"] == 300);
+    const json* finding = finding_about(packet, "table app.grown");
+    REQUIRE(finding != nullptr);
+    CHECK((*finding)["severity"] == "warning");
+    CHECK_THAT((*finding)["value"].get<std::string>(), Catch::Contains("300.0 times"));
+    CHECK_THAT((*finding)["meaning"].get<std::string>(), Catch::Contains("never vacuumed"));
+    CHECK_THAT(packet["summary"].get<std::string>(), Catch::Contains("past its vacuum threshold"));
+}
