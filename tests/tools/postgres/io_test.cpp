@@ -73,7 +73,7 @@ TEST_CASE("what went wrong in the window is found", "[tools][live]") {
     deadlock(shop.app());
     {
         Session app{shop.app()};
-        for (int i = 0; i < 300; ++i) {
+        for (int i = 0; i < 1'000; ++i) {
             app.run("begin; select 1; rollback");
         }
         app.run("set work_mem = '64kB'; create temp table t as "
@@ -145,4 +145,17 @@ TEST_CASE("without pg_monitor directory listings are not examined, and told", "[
     const json packet = shop.bench().ask("get_io");
     CHECK(not_examined(packet, "files"));
     CHECK(packet["rows"]["wal"][0]["bytes_per_second"].is_number());
+}
+
+TEST_CASE("Interlock's own reads are no fault of an idle server", "[tools][live]") {
+    Shop shop;
+    base::SystemClock clock;
+    tools::Sampler sampler{{shop.bench().targets(), clock}};
+    shop.bench().use_sampler(&sampler);
+    REQUIRE(sampler.look("shop").ok());
+    json packet;
+    for (int i = 0; i < 40; ++i) {
+        packet = shop.bench().ask("get_io", R"({"window_seconds":60})");
+    }
+    CHECK(finding(packet, "database " + shop.database().name(), "rolled back") == nullptr);
 }
