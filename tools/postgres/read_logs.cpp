@@ -135,6 +135,16 @@ struct Sign {
 };
 constexpr double never = 1e18;
 
+// Errors of one kind so often are no matter of single requests: an application, or what it stands
+// on, fails as a whole.
+constexpr double errors_per_minute = 10;
+constexpr long long errors_min = 30;       // in a burst
+constexpr std::size_t masses_told_max = 5; // the most frequent
+// An end of the window without an entry is told from this share of it on, and from this time on: a
+// server that works writes of its checkpoints at least.
+constexpr double silent_share = 0.25;
+constexpr std::chrono::minutes silent_min{10};
+
 const std::vector<Sign>& signs() {
     static const std::vector<Sign> table{
         {"server crash",
@@ -277,6 +287,39 @@ void judge_signs(const std::vector<const LogKind*>& kinds, Evidence& evidence) {
     }
 }
 
+/// Many errors of one kind in a short time, whatever they are; no message is quoted here.
+void judge_masses(const std::vector<const LogKind*>& kinds, Evidence& evidence) {
+    std::size_t told = 0;
+    for (std::size_t i = 0; i < kinds.size() && told < masses_told_max; ++i) {
+        const LogKind& kind = *kinds[i];
+        const long long count = kind.count - kind.too_high;
+        const bool known = std::any_of(signs().begin(), signs().end(), [&](const Sign& sign) {
+            return shows(sign, kind);
+        });
+        if (kind.level < log_level("ERROR") || count < errors_min || known || !kind.first ||
+            !kind.last) {
+            continue;
+        }
+        const double minutes =
+            std::max(1.0, std::chrono::duration<double>(*kind.last - *kind.first).count() / 60);
+        const double rate = static_cast<double>(count) / minutes;
+        if (rate < errors_per_minute) {
+            continue;
+        }
+        ++told;
+        evidence.findings.push_back(
+            {.severity = Severity::warning,
+             .object = "errors of one kind (row " + std::to_string(i + 1) + " of kinds)",
+             .value = std::to_string(count) + " entries " + std::string{name(kind.level)} +
+                      (kind.sqlstate.empty() ? "" : " " + base::sanitize(kind.sqlstate)) + ", " +
+                      number_text(rate) + " a minute, the last at " + time_text(kind.last),
+             .threshold = number_text(errors_per_minute) + " a minute",
+             .meaning = "So many failures of one kind are one fault, of an application or of what "
+                        "it relies on; the samples show one of them."}
+        );
+    }
+}
+
 std::vector<db::Cell> kind_row(const LogKind& kind) {
     return {
         std::to_string(kind.count),
@@ -342,6 +385,7 @@ void put_rows(const LogReading& reading, const Shown& most, Evidence& evidence) 
         }
     }
     judge_signs(ranked, evidence);
+    judge_masses(ranked, evidence);
     if (ranked.size() > most.kinds) {
         evidence.not_examined.push_back(
             {"kinds beyond the first " + std::to_string(most.kinds) + " of " +
@@ -406,6 +450,47 @@ void put_gaps(const LogReading& reading, const LogQuestion& question, Evidence& 
         gap("severity of " + counted(other, "entry", "entries"),
             "not in English: see lc_messages",
             "how urgent they are");
+    }
+}
+
+/// Where the window holds no entries: nothing happened, or nobody wrote it down, or it was deleted.
+void put_silence(const LogReading& reading, const LogQuestion& question, Evidence& evidence) {
+    const auto gap = [&](std::string what) {
+        evidence.not_examined.push_back(
+            {std::move(what),
+             "the log holds no entry of that time: nothing was written, or its files are elsewhere "
+             "or were deleted, or the server was down",
+             "what happened then; silence is no sign of health"}
+        );
+    };
+    if (reading.files.empty() || reading.time_up) {
+        return; // told already
+    }
+    if (reading.entries == 0) {
+        gap("the whole window, from " + base::format_time(question.from) + " to " +
+            base::format_time(question.to));
+        return;
+    }
+    std::optional<base::Time> first;
+    std::optional<base::Time> last;
+    for (const LogFileRead& file : reading.files) {
+        if (file.first) {
+            first = first ? std::min(*first, *file.first) : *file.first;
+        }
+        if (file.last) {
+            last = last ? std::max(*last, *file.last) : *file.last;
+        }
+    }
+    const auto silent = [&](base::Time from, base::Time to) {
+        const std::chrono::duration<double> length = to - from;
+        const std::chrono::duration<double> whole = question.to - question.from;
+        return length >= silent_min && length >= silent_share * whole;
+    };
+    if (first && silent(question.from, *first)) {
+        gap("the window before the first entry, at " + base::format_time(*first));
+    }
+    if (last && silent(*last, question.to)) {
+        gap("the window after the last entry, at " + base::format_time(*last));
     }
 }
 
@@ -565,6 +650,9 @@ std::string summary_of(const LogReading& reading, const LogQuestion& question, s
     if (reading.files.empty()) {
         return "No log file was examined" + window + "; see not examined.";
     }
+    if (reading.entries == 0) {
+        return "No log entry" + window + ", which tells nothing; see not examined.";
+    }
     std::string levels;
     for (std::size_t i = log_levels; i-- > 0;) {
         if (reading.levels[i] > 0) {
@@ -616,6 +704,7 @@ base::Result<Output> run(Context& context, const Call& call) {
         evidence
     );
     put_gaps(reading, question, evidence);
+    put_silence(reading, question, evidence);
     if (server.settings) {
         put_switched_off(*server.settings, evidence);
     } else {

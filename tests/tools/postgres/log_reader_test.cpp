@@ -269,3 +269,17 @@ TEST_CASE("a log of kinds without end costs little memory", "[tools]") {
     CHECK(reading.entries == 10'000);
     CHECK(reading.tally.gave_way() > 0);
 }
+
+TEST_CASE("where in its statement an error was makes no other kind", "[tools]") {
+    TemporaryDirectory directory;
+    write(
+        directory.file("a.log"),
+        "2026-11-21 03:00:00.000 UTC [7] u@d ERROR:  syntax error at character 15\n"
+        "2026-11-21 03:00:01.000 UTC [7] u@d ERROR:  syntax error\n"
+        "2026-11-21 03:00:02.000 UTC [7] u@d ERROR:  syntax error at character 8 of it\n"
+    );
+    const auto ranked = read(directory).tally.ranked();
+    REQUIRE(ranked.size() == 2);
+    CHECK(ranked[0]->count == 2);
+    CHECK(ranked[0]->fingerprint == "syntax error");
+}

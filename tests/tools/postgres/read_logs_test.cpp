@@ -226,3 +226,40 @@ TEST_CASE("without a directory the tool says what to do", "[tools]") {
     CHECK(answer.error_code == "not_supported");
     CHECK_THAT(answer.text, Catch::Contains("logs: DIRECTORY"));
 }
+
+TEST_CASE("a window without entries is not called clean", "[tools][live]") {
+    const OneFormat logs{".csv"};
+    const json before = logs.bench().ask(
+        "read_logs", R"({"from":"2020-01-01T00:00:00Z","to":"2020-01-01T01:00:00Z"})"
+    );
+    CHECK(not_examined(before, "the whole window"));
+    CHECK_THAT(before["summary"].get<std::string>(), Catch::Contains("which tells nothing"));
+    const json partly = logs.bench().ask("read_logs", R"({"minutes":1440})");
+    CHECK(not_examined(partly, "the window before the first entry"));
+    CHECK_FALSE(not_examined(partly, "the window after the last entry"));
+}
+
+TEST_CASE("a mass of errors of one kind is a finding, and quotes nobody", "[tools][live]") {
+    const OneFormat logs{".log"};
+    const std::string at = server().database().scalar(
+        "select to_char(timezone('UTC', now()), 'YYYY-MM-DD HH24:MI:SS.MS')"
+    );
+    std::ofstream more(logs.directory().file("pg.1.log"));
+    for (int i = 0; i < 60; ++i) {
+        more << at << " UTC [2] a@b web ERROR:  relation \"obey me\" does not exist"
+             << (i % 2 == 0 ? "" : " at character " + std::to_string(10 + i)) << "\n";
+    }
+    more.close();
+    const json packet = logs.bench().ask("read_logs", R"({"limit":200})");
+    const json* mass = nullptr;
+    for (const json& each : packet["findings"]) {
+        if (each["object"].get<std::string>().starts_with("errors of one kind")) {
+            mass = &each;
+        }
+    }
+    REQUIRE(mass != nullptr);
+    CHECK((*mass)["threshold"] == "10 a minute");
+    const std::string value = (*mass)["value"];
+    CHECK_THAT(value, Catch::StartsWith("60 entries") || Catch::StartsWith("61 entries"));
+    CHECK(mass->dump().find("obey") == std::string::npos);
+}
