@@ -50,6 +50,9 @@ std::string diag_sql(const InitOptions& options) {
           "search_path = pg_catalog"}) {
         sql += "alter role " + role + " set " + setting + ";\n";
     }
+    sql += "-- Advised: lets it see which sequences near their end, and reads no table. For each\n"
+           "-- schema S: grant select on all sequences in schema S to " +
+           role + ";\n";
     // Only a superuser may bound this, and no session may set it for itself.
     sql += "do $interlock$ begin\n"
            "    alter role " +

@@ -224,9 +224,21 @@ constexpr db::Sql gaps_sql{"table_gaps", R"sql(
         left join pg_catalog.pg_depend d
             on d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = s.seqrelid
                and d.refclassid = d.classid and d.refobjsubid > 0 and d.deptype in ('a', 'i')
+        left join lateral (
+            select f.adrelid, f.adnum
+            from pg_catalog.pg_depend x
+            join pg_catalog.pg_attrdef f on f.oid = x.objid
+            join pg_catalog.pg_attribute y on y.attrelid = f.adrelid and y.attnum = f.adnum
+            where d.refobjid is null
+              and x.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+              and x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+              and x.refobjid = s.seqrelid
+            order by y.attlen, f.adrelid
+            limit 1) f on true
         left join pg_catalog.pg_attribute a
-            on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-        left join tables t on t.oid = d.refobjid
+            on a.attrelid = coalesce(d.refobjid, f.adrelid)
+               and a.attnum = coalesce(d.refobjsubid, f.adnum)
+        left join tables t on t.oid = a.attrelid
         where s.seqincrement > 0 and not s.seqcycle
           and least(s.seqmax, case a.atttypid when 21 then 32767 when 23 then 2147483647
                                               else s.seqmax end) <= 9007199254740992
@@ -267,7 +279,13 @@ constexpr db::Sql totals_sql{"table_totals", R"sql(
                (select d.stats_reset from pg_catalog.pg_stat_database d
                 where d.datname = pg_catalog.current_database()),
                pg_catalog.pg_postmaster_start_time()))::bigint as since_seconds,
-           pg_catalog.current_setting('track_counts') = 'on' as track_counts
+           pg_catalog.current_setting('track_counts') = 'on' as track_counts,
+           (select pg_catalog.count(*) from pg_catalog.pg_sequence s
+            join pg_catalog.pg_class q on q.oid = s.seqrelid and q.relpersistence = 'p'
+            where s.seqincrement > 0 and not s.seqcycle
+              and not pg_catalog.has_sequence_privilege(s.seqrelid, 'USAGE, SELECT'))
+               as unread_sequences,
+           pg_catalog.quote_ident(current_user) as reader
     from pg_catalog.pg_class c
     where c.relpersistence <> 't'
       and (c.relkind in ('i', 't')
@@ -548,7 +566,24 @@ std::string since_text(const std::optional<db::Table>& totals) {
     return since.empty() ? "since the counters began" : "since " + since;
 }
 
-void tell_gaps(const std::optional<db::Table>& totals, Evidence& evidence) {
+/// Last values that the role may not read: the rows of a sequence's table are a lower bound only.
+void tell_unread_sequences(const db::Table& totals, Evidence& evidence) {
+    const long long unread = totals.integer(0, "unread_sequences").value_or(0);
+    if (unread > 0) {
+        evidence.not_examined.push_back(
+            {"last value of " + counted(unread, "sequence", "sequences"),
+             "permission_denied: needs SELECT on them; for each schema S: GRANT SELECT ON ALL "
+             "SEQUENCES IN SCHEMA S TO " +
+                 totals.text(0, "reader"),
+             "whether they near their end"}
+        );
+    }
+}
+
+void tell_gaps(const std::optional<db::Table>& totals, bool with_schema, Evidence& evidence) {
+    if (totals && !totals->empty() && with_schema) {
+        tell_unread_sequences(*totals, evidence);
+    }
     if (totals && !totals->empty() && !totals->boolean(0, "track_counts").value_or(true)) {
         evidence.not_examined.push_back(
             {"counters of tables", "track_counts is off", "dead rows, scans and stale statistics"}
@@ -636,7 +671,7 @@ base::Result<Output> run(Context& context, const Call& call) {
     if (read.gaps) {
         judge_gaps(*read.gaps, evidence);
     }
-    tell_gaps(read.totals, evidence);
+    tell_gaps(read.totals, read.gaps.has_value(), evidence);
     const long long count =
         read.totals && !read.totals->empty() ? read.totals->integer(0, "tables").value_or(0) : 0;
     evidence.summary =

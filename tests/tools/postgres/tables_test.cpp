@@ -145,6 +145,11 @@ TEST_CASE("what definitions lack is told", "[tools][live]") {
                         "grant usage on schema app to interlock_diag;"
                         "grant select on sequence app.near_end_id_seq to interlock_diag;"
                         "create table app.cyclic (id serial primary key);"
+                        "create sequence app.shared as bigint; create table app.narrow "
+                        "(id int primary key default nextval('app.shared'));"
+                        "select setval('app.shared', 2000000000);"
+                        "grant select on sequence app.shared to interlock_diag;"
+                        "create table app.unread (id serial primary key);"
                         "alter sequence app.cyclic_id_seq cycle;"
                         "alter table app.keyless add constraint positive check (id > 0) not valid");
     const json packet = shop.bench().ask("get_tables", R"({"view":"schema"})");
@@ -152,7 +157,14 @@ TEST_CASE("what definitions lack is told", "[tools][live]") {
     CHECK(found(packet, "constraint positive on app.keyless", "check not validated"));
     // A bigint sequence of an integer column ends with the column.
     CHECK(found(packet, "sequence app.near_end_id_seq of app.near_end", "93.1 % used"));
+    // So does one that only a default tells of.
+    CHECK(found(packet, "sequence app.shared of app.narrow", "93.1 % used"));
     CHECK(packet.dump().find("cyclic") == std::string::npos);
+    CHECK(not_examined(packet, "last value of 1 sequence"));
+    CHECK_THAT(
+        packet.dump(),
+        Catch::Contains("GRANT SELECT ON ALL SEQUENCES IN SCHEMA S TO interlock_diag")
+    );
 }
 
 TEST_CASE("a table that is being altered is judged without waiting for it", "[tools][live]") {
