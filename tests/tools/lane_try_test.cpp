@@ -1,4 +1,5 @@
 #include "tests/lab/lab.hpp"
+#include "tests/lab/session.hpp"
 #include "tests/tools/lane_checks.hpp"
 
 #include <catch2/catch.hpp>
@@ -36,4 +37,22 @@ TEST_CASE(
     CHECK_THAT(find(*checks, "refuses_delete").proof, Catch::Contains("it was allowed"));
     CHECK(find(*checks, "transaction_is_read_only").passed);
     CHECK(database.scalar("select count(*) from t") == "1");
+}
+
+TEST_CASE("doctor leaves locked tables alone and calls a lock no defect", "[tools][live]") {
+    lab::Database database;
+    database.sql("create table public.orders (id int); insert into orders "
+                 "select generate_series(1, 1000); analyze orders;"
+                 "create table public.quiet (id int)");
+    lab::apply_lane(database);
+    lab::Session incident{database.conninfo()};
+    incident.run("begin; lock table public.orders in access exclusive mode");
+    const auto checks = tools::check_lane_by_trying(database.address("interlock_diag"));
+    REQUIRE(checks.ok());
+    CHECK(failed(*checks) == Strings{});
+    for (const tools::LaneCheck& check : *checks) {
+        INFO(check.name << ": " << check.proof);
+        CHECK((check.name != "refuses_delete" || check.passed));
+        CHECK(check.proof.find("orders") == std::string::npos);
+    }
 }
