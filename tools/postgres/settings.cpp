@@ -35,10 +35,18 @@ constexpr db::Sql settings_sql{"settings_changed", R"sql(
                      and s.name ~ '(command|conninfo|passphrase|password|secret|token|_key$)'
                 then '(set; not shown)' else pg_catalog.left(s.reset_val, 500) end as value,
            s.unit, pg_catalog.left(s.boot_val, 500) as "default",
-           s.context as takes_effect, s.pending_restart
+           s.context as takes_effect, s.pending_restart,
+           o.ours as of_reader
     from pg_catalog.pg_settings s
+    cross join lateral (
+        select exists (select from pg_catalog.pg_db_role_setting r
+                       join pg_catalog.pg_roles u on u.oid = r.setrole
+                       cross join lateral pg_catalog.unnest(r.setconfig) c(setting)
+                       where u.rolname = session_user
+                         and pg_catalog.split_part(c.setting, '=', 1) = s.name) as ours) o
     where case when $1::text <> '' then pg_catalog.strpos(s.name, pg_catalog.lower($1::text)) > 0
                else s.reset_val is distinct from s.boot_val and s.context <> 'internal'
+                    and not o.ours
                     and s.name not in (
                         'application_name', 'client_encoding', 'config_file', 'data_directory',
                         'DateStyle', 'default_text_search_config', 'dynamic_shared_memory_type',
@@ -118,6 +126,9 @@ const std::vector<Column>& setting_columns() {
         {.name = "default", .untrusted = true},
         {.name = "takes_effect", .about = "postmaster: at a restart; sighup: at a reload"},
         {.name = "pending_restart", .type = ColumnType::boolean},
+        {.name = "of_reader",
+         .type = ColumnType::boolean,
+         .about = "True: the role that looks has its own, which hides the server's"},
     };
     return declared;
 }

@@ -175,3 +175,16 @@ TEST_CASE("settings are examined on every major", "[tools][live]") {
         CHECK((finding(packet, "data_checksums") == nullptr) == (major >= 18));
     }
 }
+
+TEST_CASE("what the reader's role has of its own is not listed as the server's", "[tools][live]") {
+    Shop shop;
+    const json changed = shop.bench().ask("get_settings");
+    for (const json& row : changed["rows"]["settings"]) {
+        INFO(row.dump());
+        CHECK(row["of_reader"] == false);
+        CHECK(row["name"] != "default_transaction_read_only");
+    }
+    const json searched = shop.bench().ask("get_settings", R"({"name":"lock_timeout"})");
+    REQUIRE(searched["rows"]["settings"].size() == 1);
+    CHECK(searched["rows"]["settings"][0]["of_reader"] == true);
+}
