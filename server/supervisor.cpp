@@ -53,7 +53,9 @@ std::string kind_of(const TranscriptLine& line) {
 } // namespace
 
 Fault fault_of(std::string_view outcome) {
-    if (outcome == "ok") {
+    // That a server, a target or a kind of statement has not got what was asked for is an answer;
+    // asking for it again and again is a loop.
+    if (outcome == "ok" || outcome == "not_supported") {
         return Fault::none;
     }
     const bool nobody = std::find(nobodys.begin(), nobodys.end(), outcome) != nobodys.end();

@@ -38,7 +38,7 @@ struct SupervisorLimits {
 
 /// Whose doing a call's outcome is.
 enum class Fault {
-    none,   // it succeeded
+    none,   // it was answered
     caller, // arguments, names, statements: what a model chooses
     nobody, // the target, the store, a defect of ours, a person who stopped it
 };

@@ -524,6 +524,26 @@ std::string TextBudget::finish(const std::string& evidence_id, std::size_t rows_
            " were left out; read the whole at " + evidence_address(evidence_id);
 }
 
+namespace {
+
+/// A 64-bit number that the server gave to a statement; written out, one in many looks like a card.
+bool is_number(std::string_view text) {
+    text.remove_prefix(text.starts_with('-') ? 1 : 0);
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+bool is_statement_id(const Column& column, const db::Cell& cell) {
+    return (column.name == "queryid" || column.name == "once_per_row_of") && !column.untrusted &&
+           is_number(*cell);
+}
+
+bool names_statement_id(std::string_view object) {
+    constexpr std::string_view word = "statement ";
+    return object.starts_with(word) && is_number(object.substr(word.size()));
+}
+
+} // namespace
+
 void redact_evidence(Evidence& evidence) {
     const auto clean = [](std::string& text) {
         text = base::sanitize(text);
@@ -531,7 +551,9 @@ void redact_evidence(Evidence& evidence) {
     };
     clean(evidence.summary);
     for (Finding& finding : evidence.findings) {
-        clean(finding.object);
+        if (!names_statement_id(finding.object)) {
+            clean(finding.object);
+        }
         clean(finding.value);
         clean(finding.meaning);
     }
@@ -546,7 +568,7 @@ void redact_evidence(Evidence& evidence) {
                 continue;
             }
             for (auto& cells : rows.cells) {
-                if (!cells[i]) {
+                if (!cells[i] || is_statement_id(column, cells[i])) {
                     continue;
                 }
                 if (column.sql_text) {

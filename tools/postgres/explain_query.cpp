@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <numeric>
@@ -222,6 +223,13 @@ void judge_changes(const Plan& before, const Plan& now, std::size_t changes, Evi
     );
 }
 
+constexpr db::Sql counted_schema_sql{"explain_query_statements", R"sql(
+    select pg_catalog.quote_ident(n.nspname) as schema
+    from pg_catalog.pg_extension e
+    join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+    where e.extname = 'pg_stat_statements'
+          and pg_catalog.has_schema_privilege(n.oid, 'USAGE'))sql"};
+
 /// What was planned; with an index to try, without it and with it.
 struct Planned {
     Plan plan;
@@ -341,10 +349,26 @@ base::Status check_index(const std::string& index) {
     return base::done;
 }
 
+/// What is no SELECT at all has no plan here: nothing was attempted that a guard must stop.
+Error refusal_of(const db::GuardVerdict& verdict) {
+    Error refused = db::refusal(verdict);
+    if (verdict.family == "dml" || verdict.family == "ddl" || verdict.family == "utility") {
+        refused.code = Errc::not_supported;
+        refused.remedy =
+            "Only a SELECT is planned here. Bring the SELECT that finds the same rows, "
+            "or a plan that auto_explain or a person took of it.";
+    } else if (verdict.family == "malformed") {
+        refused.code = Errc::not_supported;
+        refused.remedy = "Bring the whole statement: a text that was cut does not parse. For one "
+                         "of get_statements, give its queryid instead of the text.";
+    }
+    return refused;
+}
+
 base::Result<GuardedStatement> guarded(const std::string& query) {
     auto answer = db::guard_sql(query);
     if (!answer.statement) {
-        return db::refusal(answer.verdict);
+        return refusal_of(answer.verdict);
     }
     if (answer.statement->kind() != db::StatementKind::select) {
         return Error{
@@ -359,6 +383,54 @@ base::Result<GuardedStatement> guarded(const std::string& query) {
             "Number them from $1 on."};
     }
     return std::move(*answer.statement);
+}
+
+/// The text of a statement that pg_stat_statements counts in the target's database.
+base::Result<std::string> counted_text(
+    Context& context, const Call& call, const std::string& target, const std::string& queryid
+) {
+    long long number = 0;
+    const auto [end, problem] =
+        std::from_chars(queryid.data(), queryid.data() + queryid.size(), number);
+    if (problem != std::errc{} || end != queryid.data() + queryid.size()) {
+        return Error{
+            Errc::invalid_arguments,
+            "The queryid is no whole number of 64 bits.",
+            "Copy it from get_statements, as text."};
+    }
+    const LaneRequest request{.target = target, .tool = tool_name};
+    const db::Query where{.sql = counted_schema_sql, .parameters = {}, .rows_max = 1};
+    INTERLOCK_TRY(auto placed, read_lane(context, call, request, {where}));
+    INTERLOCK_TRY(const db::Rows schema, std::move(placed.results.at(0)));
+    if (schema.table.empty()) {
+        return Error{
+            Errc::not_supported,
+            "pg_stat_statements is not in this database, or not for this role.",
+            "Bring the statement's text; get_statements says how to have the extension."};
+    }
+    const std::string text =
+        "select s.query from " + schema.table.text(0, "schema") +
+        ".pg_stat_statements s where s.queryid = $1::bigint and s.dbid = (select d.oid from "
+        "pg_catalog.pg_database d where d.datname = pg_catalog.current_database()) "
+        "order by s.query = '<insufficient privilege>', s.calls desc limit 1";
+    const db::Query find{
+        .sql = {"explain_query_text", text}, .parameters = {queryid}, .rows_max = 1};
+    INTERLOCK_TRY(auto found, read_lane(context, call, request, {find}));
+    INTERLOCK_TRY(const db::Rows rows, std::move(found.results.at(0)));
+    if (rows.table.empty()) {
+        return Error{
+            Errc::not_found,
+            "No statement with this queryid is counted in the target's database.",
+            "get_statements lists those that are; another database is another target."};
+    }
+    std::string query = rows.table.text(0, "query");
+    if (query == "<insufficient privilege>") {
+        return Error{
+            Errc::permission_denied,
+            "The role may not see the text of this statement.",
+            "Have the role granted pg_monitor, or bring the text."};
+    }
+    return query;
 }
 
 bool is_pasted(std::string_view query) {
@@ -389,9 +461,16 @@ void judge_index(const Planned& planned, Evidence& evidence) {
 }
 
 base::Result<Planned> plan_for(Context& context, const Call& call, Evidence& evidence) {
-    const std::string query = call.arguments.text("query");
+    const bool counted = call.arguments.has("queryid");
+    std::string query = call.arguments.text("query");
+    if (counted == call.arguments.has("query")) {
+        return Error{
+            Errc::invalid_arguments,
+            "Either query or queryid must be given, and not both.",
+            "Give query, or the queryid of a statement that get_statements lists."};
+    }
     const std::string index = call.arguments.text("index");
-    if (is_pasted(query)) {
+    if (!counted && is_pasted(query)) {
         if (!index.empty()) {
             return Error{
                 Errc::invalid_arguments,
@@ -402,11 +481,18 @@ base::Result<Planned> plan_for(Context& context, const Call& call, Evidence& evi
         INTERLOCK_TRY(pasted.plan, read_plan(query));
         return pasted;
     }
-    INTERLOCK_TRY(const GuardedStatement asked, guarded(query));
     if (!index.empty()) {
         INTERLOCK_CHECK(check_index(index));
     }
-    INTERLOCK_TRY(std::string target, context.targets.resolve(call.arguments.text("target")));
+    std::string target;
+    if (counted) {
+        INTERLOCK_TRY(target, context.targets.resolve(call.arguments.text("target")));
+        INTERLOCK_TRY(query, counted_text(context, call, target, call.arguments.text("queryid")));
+    }
+    INTERLOCK_TRY(const GuardedStatement asked, guarded(query));
+    if (!counted) {
+        INTERLOCK_TRY(target, context.targets.resolve(call.arguments.text("target")));
+    }
     Planning planning{context, call, std::move(target)};
     INTERLOCK_TRY(Planned planned, planning.plan(asked, index, evidence));
     if (asked.has_parameters()) {
@@ -471,10 +557,13 @@ Tool explain_query() {
         .inputs =
             {target_input(),
              {.name = "query",
-              .required = true,
               .about = "A SELECT, $1 allowed; or JSON of EXPLAIN (FORMAT JSON) or auto_explain.",
               .length_max = base::limits::json_bytes_max,
               .example = "select count(*) from pg_catalog.pg_class"},
+             {.name = "queryid",
+              .about = "Of get_statements, instead of query.",
+              .length_max = 20,
+              .example = "-4711"},
              {.name = "compare_to",
               .about = "An earlier plan of the same statement, likewise.",
               .length_max = base::limits::json_bytes_max},
@@ -484,7 +573,10 @@ Tool explain_query() {
               .example = "CREATE INDEX ON app.orders (customer_id)"}},
         .output_schema = output_schema,
         .run = run,
-        .statements = {names_statement(), {hypopg_sql, "whether HypoPG is there"}}};
+        .statements = {
+            names_statement(),
+            {hypopg_sql, "whether HypoPG is there"},
+            {counted_schema_sql, "where pg_stat_statements is"}}};
 }
 
 } // namespace interlock::tools

@@ -1,7 +1,9 @@
 // get_statements: which statements take the server's time, blocks, temporary files or WAL, as
 // pg_stat_statements counts them: since its counters began, or between two samples.
+#include "base/db/sql_guard.hpp"
 #include "base/limits.hpp"
 #include "base/pause.hpp"
+#include "base/text.hpp"
 #include "tools/assess.hpp"
 #include "tools/catalog.hpp"
 #include "tools/postgres/lock_facts.hpp"
@@ -18,6 +20,7 @@ namespace interlock::tools {
 namespace {
 
 constexpr std::string_view tool_name = "get_statements";
+constexpr std::size_t query_chars_max = 2'000;  // as statements_sql cuts it
 constexpr std::size_t sampled_rows_max = 5'000; // pg_stat_statements.max as it comes
 
 // One statement that takes this much of all statements' time is where to look first.
@@ -405,8 +408,10 @@ void judge_coverage(
 /// Judges one row of `statements`.
 class Judgement {
 public:
-    Judgement(const db::Table& table, std::size_t row, Evidence& evidence)
-        : table_{table}, row_{row}, evidence_{evidence} {}
+    Judgement(
+        const db::Table& table, std::size_t row, const std::string& database, Evidence& evidence
+    )
+        : table_{table}, row_{row}, database_{database}, evidence_{evidence} {}
 
     void judge_all() {
         judge_time();
@@ -428,11 +433,33 @@ private:
     void judge_time();
     void judge_blocks();
     void judge_shape();
+    std::string slow_text() const;
 
     const db::Table& table_;
     std::size_t row_;
+    const std::string& database_; // that the reader is in
     Evidence& evidence_;
 };
+
+/// What to do about a slow statement, of what can be done about its kind.
+std::string Judgement::slow_text() const {
+    const std::string text = table_.text(row_, "query");
+    const std::string verb = base::lower_ascii(text.substr(0, text.find_first_of(" \n\t(")));
+    const std::string slow = of("calls") > 1 ? "Slow on average" : "Slow the one time that it ran";
+    if (verb == "insert" || verb == "update" || verb == "delete" || verb == "merge") {
+        return slow +
+               ": it writes, and explain_query plans reads only; auto_explain, or EXPLAIN by "
+               "a person, shows its plan.";
+    }
+    const bool may_be_cut = base::count_characters(text) >= query_chars_max;
+    const auto answer = db::guard_sql(text);
+    const bool plans = answer.statement && answer.statement->kind() == db::StatementKind::select;
+    if (table_.text(row_, "database") == database_ &&
+        (plans || (may_be_cut && (verb == "select" || verb == "with")))) {
+        return slow + ": explain_query with this queryid says where its plan spends the time.";
+    }
+    return slow + ": look in get_activity while it runs for what it waits for.";
+}
 
 void Judgement::judge_time() {
     const double share = of("share_percent");
@@ -443,7 +470,7 @@ void Judgement::judge_time() {
             seconds_text(of("mean_ms") / 1'000) + " on average, " + number_text(share, 1) +
                 " % of all statements' time",
             seconds_text(mean_ms.passed(*severity) / 1'000),
-            "Slow each time it runs: explain_query says where its plan spends the time."
+            slow_text()
         );
     } else if (share >= share_percent) {
         find(
@@ -494,10 +521,10 @@ void Judgement::judge_shape() {
     if (const std::string parent = table_.text(row_, "once_per_row_of"); !parent.empty()) {
         find(
             Severity::notice,
-            table_.text(row_, "calls") + " calls, as many as statement " + parent +
-                " returned rows",
+            table_.text(row_, "calls") + " calls, as many as another returned rows",
             "10 % difference",
-            "It looks like one query for each row of another (N+1): a join, or a list of keys, "
+            "It looks like one query for each row of another (N+1; once_per_row_of names it): a "
+            "join, or a list of keys, "
             "would replace it."
         );
     }
@@ -718,8 +745,9 @@ base::Status Reading::read_statements(const db::Table& extension) {
         evidence_.summary = "Statements could not be read; see not examined.";
         return base::done;
     }
+    const std::string database = extension.text(0, "database");
     for (std::size_t row = 0; row < tables[1]->rows.size(); ++row) {
-        Judgement{*tables[1], row, evidence_}.judge_all();
+        Judgement{*tables[1], row, database, evidence_}.judge_all();
     }
     if (!sampled) {
         evidence_.summary =

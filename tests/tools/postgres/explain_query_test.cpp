@@ -139,8 +139,12 @@ TEST_CASE("what the guard or the target refuses is not planned", "[tools][live]"
         CHECK(output.is_error);
         return output.error_code;
     };
-    CHECK(refused("delete from app.orders") == "refused_by_guard");
+    CHECK(refused("delete from app.orders") == "not_supported");
+    CHECK(refused("create index on app.orders (note)") == "not_supported");
+    CHECK(refused("select * from app.ord[... 12 characters left out ...]rs") == "not_supported");
     CHECK(refused("select 1; select 2") == "refused_by_guard");
+    CHECK(refused("select 1; delete from app.orders") == "refused_by_guard");
+    CHECK(refused("with x as (delete from app.orders) select 1") == "refused_by_guard");
     CHECK(refused("analyze select 1") == "refused_by_guard");
     CHECK(refused("(analyze) select 1") == "refused_by_guard");
     CHECK(refused("select $1 from app.orders where id = $100000000") == "limit_exceeded");
@@ -193,5 +197,38 @@ TEST_CASE("an index is tried where HypoPG is installed, and nothing stays of it"
         shop.database().scalar(
             "select count(*) from pg_index where indrelid = 'app.lines'::regclass"
         ) == "0"
+    );
+}
+
+TEST_CASE("a statement that is counted is planned by its queryid", "[tools][live]") {
+    Shop shop;
+    shop.database().sql("grant usage on schema app to interlock_diag;"
+                        "grant select on app.orders to interlock_diag;"
+                        "select pg_stat_statements_reset()");
+    std::string columns;
+    for (int i = 0; i < 300; ++i) {
+        columns += ", note as \"column number " + std::to_string(i) + "\"";
+    }
+    shop.database().sql("select id" + columns + " from app.orders where id = 7", "shop_app");
+    shop.database().sql("insert into app.orders values (1000, 'x')", "shop_app");
+    const auto id = [&](const std::string& like) {
+        return shop.database().scalar(
+            "select queryid from pg_stat_statements where query like '" + like + "'"
+        );
+    };
+    const auto ask = [&](const std::string& queryid) {
+        return shop.bench().call("explain_query", json{{"queryid", queryid}}.dump());
+    };
+    const auto planned = ask(id("select id, note%"));
+    INFO(planned.text);
+    CHECK_FALSE(planned.is_error);
+    CHECK_THAT(planned.text, Catch::Contains("orders"));
+    CHECK(ask(id("insert into app.orders%")).error_code == "not_supported");
+    CHECK(ask("4711").error_code == "not_found");
+    CHECK(ask("12; drop").error_code == "invalid_arguments");
+    CHECK(shop.bench().call("explain_query").error_code == "invalid_arguments");
+    CHECK(
+        shop.bench().call("explain_query", R"({"query":"select 1","queryid":"1"})").error_code ==
+        "invalid_arguments"
     );
 }

@@ -122,7 +122,8 @@ TEST_CASE("slow statements and those that spill are findings", "[tools][live]") 
     const json* slow = row_with(packet, "pg_sleep");
     REQUIRE(slow != nullptr);
     CHECK((*slow)["mean_ms"] > 1'000);
-    CHECK(finds(packet, (*slow)["queryid"], "Slow each time"));
+    CHECK(finds(packet, (*slow)["queryid"], "Slow the one time that it ran"));
+    CHECK_FALSE(finds(packet, (*slow)["queryid"], "explain_query")); // the guard lets none sleep
     const json* spilling = row_with(packet, "generate_series");
     REQUIRE(spilling != nullptr);
     INFO(packet.dump(2));
@@ -173,4 +174,29 @@ TEST_CASE("without pg_read_all_stats texts of others are hidden, and told", "[to
     count_statements(shop);
     const json packet = shop.bench().ask("get_statements");
     CHECK(not_examined(packet, "texts of other roles' statements"));
+}
+
+TEST_CASE("explain_query is advised only where it can help", "[tools][live]") {
+    Shop shop;
+    count_statements(shop);
+    {
+        Session locker{shop.app()};
+        locker.run("begin; lock table app.orders");
+        Session reader{shop.app()};
+        reader.start("select note from app.orders where id = 7");
+        Session writer{shop.app()};
+        writer.start("insert into app.orders values (1001, 'x')");
+        REQUIRE(shop.waiting(2));
+        REQUIRE(shop.waited(1.3));
+        locker.run("commit");
+        CHECK(reader.finish().empty());
+        CHECK(writer.finish().empty());
+    }
+    const json packet = shop.bench().ask("get_statements", R"({"order":"mean"})");
+    const json* read = row_with(packet, "select note");
+    REQUIRE(read != nullptr);
+    CHECK(finds(packet, (*read)["queryid"], "explain_query with this queryid"));
+    const json* write = row_with(packet, "insert into");
+    REQUIRE(write != nullptr);
+    CHECK(finds(packet, (*write)["queryid"], "auto_explain"));
 }
