@@ -287,7 +287,11 @@ base::Result<Planned> Planning::plan_alone(
     evidence.source = std::move(answer.source);
     INTERLOCK_CHECK(same(judged, answer.results.at(0)));
     Planned out;
-    INTERLOCK_TRY(out.plan, plan_of(answer.results.at(1)));
+    auto planned = plan_of(answer.results.at(1));
+    if (!planned) {
+        return as_callers_mistake(std::move(planned).error());
+    }
+    out.plan = std::move(planned).value();
     return out;
 }
 
@@ -360,7 +364,7 @@ Error refusal_of(const db::GuardVerdict& verdict) {
     } else if (verdict.family == "malformed") {
         refused.code = Errc::not_supported;
         refused.remedy = "Bring the whole statement: a text that was cut does not parse. For one "
-                         "of get_statements, give its queryid instead of the text.";
+                         "of get_statements, give its queryid as the query.";
     }
     return refused;
 }
@@ -395,7 +399,7 @@ base::Result<std::string> counted_text(
     if (problem != std::errc{} || end != queryid.data() + queryid.size()) {
         return Error{
             Errc::invalid_arguments,
-            "The queryid is no whole number of 64 bits.",
+            "The query is a number, and none of 64 bits as a queryid is.",
             "Copy it from get_statements, as text."};
     }
     const LaneRequest request{.target = target, .tool = tool_name};
@@ -433,6 +437,12 @@ base::Result<std::string> counted_text(
     return query;
 }
 
+/// A whole number is no statement.
+bool is_queryid(std::string_view query) {
+    query.remove_prefix(query.starts_with('-') ? 1 : 0);
+    return !query.empty() && query.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 bool is_pasted(std::string_view query) {
     const std::string_view begins = base::trim(query);
     return begins.starts_with('[') || begins.starts_with('{');
@@ -461,14 +471,8 @@ void judge_index(const Planned& planned, Evidence& evidence) {
 }
 
 base::Result<Planned> plan_for(Context& context, const Call& call, Evidence& evidence) {
-    const bool counted = call.arguments.has("queryid");
     std::string query = call.arguments.text("query");
-    if (counted == call.arguments.has("query")) {
-        return Error{
-            Errc::invalid_arguments,
-            "Either query or queryid must be given, and not both.",
-            "Give query, or the queryid of a statement that get_statements lists."};
-    }
+    const bool counted = is_queryid(base::trim(query));
     const std::string index = call.arguments.text("index");
     if (!counted && is_pasted(query)) {
         if (!index.empty()) {
@@ -487,7 +491,7 @@ base::Result<Planned> plan_for(Context& context, const Call& call, Evidence& evi
     std::string target;
     if (counted) {
         INTERLOCK_TRY(target, context.targets.resolve(call.arguments.text("target")));
-        INTERLOCK_TRY(query, counted_text(context, call, target, call.arguments.text("queryid")));
+        INTERLOCK_TRY(query, counted_text(context, call, target, std::string{base::trim(query)}));
     }
     INTERLOCK_TRY(const GuardedStatement asked, guarded(query));
     if (!counted) {
@@ -557,13 +561,10 @@ Tool explain_query() {
         .inputs =
             {target_input(),
              {.name = "query",
-              .about = "A SELECT, $1 allowed; or JSON of EXPLAIN (FORMAT JSON) or auto_explain.",
+              .required = true,
+              .about = "A SELECT, $1 allowed; its queryid; or JSON of EXPLAIN or auto_explain.",
               .length_max = base::limits::json_bytes_max,
               .example = "select count(*) from pg_catalog.pg_class"},
-             {.name = "queryid",
-              .about = "Of get_statements, instead of query.",
-              .length_max = 20,
-              .example = "-4711"},
              {.name = "compare_to",
               .about = "An earlier plan of the same statement, likewise.",
               .length_max = base::limits::json_bytes_max},

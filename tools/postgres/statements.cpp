@@ -456,7 +456,8 @@ std::string Judgement::slow_text() const {
     const bool plans = answer.statement && answer.statement->kind() == db::StatementKind::select;
     if (table_.text(row_, "database") == database_ &&
         (plans || (may_be_cut && (verb == "select" || verb == "with")))) {
-        return slow + ": explain_query with this queryid says where its plan spends the time.";
+        return slow + ": explain_query with this queryid as its query says where its plan spends "
+                      "the time.";
     }
     return slow + ": look in get_activity while it runs for what it waits for.";
 }
