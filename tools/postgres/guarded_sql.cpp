@@ -3,7 +3,10 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 
+#include <algorithm>
+#include <array>
 #include <map>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -253,6 +256,21 @@ judge_names(const db::GuardedStatement& statement, const db::Rows& answer) {
         }
     }
     return db::with_prefixes(statement, std::move(prefixes));
+}
+
+Error as_callers_mistake(Error error) {
+    constexpr std::array<std::string_view, 5> missing{
+        "SQLSTATE 42P01", "SQLSTATE 42703", "SQLSTATE 42883", "SQLSTATE 42704", "SQLSTATE 3F000"};
+    const bool misnamed = error.code == base::Errc::not_supported &&
+                          std::any_of(missing.begin(), missing.end(), [&](std::string_view state) {
+                              return error.what.find(state) != std::string::npos;
+                          });
+    if (misnamed) {
+        error.code = base::Errc::invalid_arguments;
+        error.remedy = "describe_schema tells what there is by that name; write the schema in "
+                       "front of it.";
+    }
+    return error;
 }
 
 bool same_names(const db::Rows& first, const db::Rows& second) {

@@ -24,6 +24,10 @@ ToolStatement names_statement();
 base::Result<db::GuardedStatement>
 judge_names(const db::GuardedStatement& statement, const db::Rows& answer);
 
+/// An error of running or planning what a caller wrote: a name that the target has not got is the
+/// caller's mistake, where in SQL of ours it would be a server of another version.
+base::Error as_callers_mistake(base::Error error);
+
 /// Whether two answers say the same.
 bool same_names(const db::Rows& first, const db::Rows& second);
 

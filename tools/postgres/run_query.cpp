@@ -15,6 +15,7 @@
 #include "tools/targets.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <set>
@@ -177,6 +178,9 @@ base::Status Run::plan(const GuardedStatement& asked, const GuardedStatement& st
         )
     );
     INTERLOCK_CHECK(same(answer.results.at(0)));
+    if (!answer.results.at(1)) {
+        return as_callers_mistake(answer.results.at(1).error());
+    }
     INTERLOCK_TRY(const auto planned, std::move(answer.results.at(1)));
     INTERLOCK_TRY(const auto named, std::move(answer.results.at(2)));
     INTERLOCK_TRY(plan_, read_plan(planned));
@@ -214,6 +218,9 @@ Run::fetch(const GuardedStatement& asked, const GuardedStatement& statement) {
     INTERLOCK_CHECK(same(answer.results.at(0)));
     INTERLOCK_CHECK(same(answer.results.at(2)));
     source_ = std::move(answer.source);
+    if (!answer.results.at(1)) {
+        return as_callers_mistake(answer.results.at(1).error());
+    }
     INTERLOCK_TRY(auto result, std::move(answer.results.at(1)));
     if (cut_by_target_) {
         result.table.columns = columns_;
@@ -344,6 +351,46 @@ void tell_cuts(const db::Rows& rows, bool cut_by_target, Evidence& evidence) {
     }
 }
 
+/// What the lane sets for its own sessions; the login role may have more of its own.
+constexpr std::array<std::string_view, 13> settings_of_lane{
+    "application_name",
+    "statement_timeout",
+    "lock_timeout",
+    "idle_in_transaction_session_timeout",
+    "search_path",
+    "work_mem",
+    "jit",
+    "max_parallel_workers_per_gather",
+    "timezone",
+    "datestyle",
+    "transaction_read_only",
+    "default_transaction_read_only",
+    "temp_file_limit"};
+
+/// Settings are those of the session that reads them, and it is not the application's.
+void tell_own_settings(
+    const std::vector<db::Origin>& origins,
+    bool is_show,
+    const std::vector<std::string>& columns,
+    Evidence& evidence
+) {
+    const bool shown =
+        is_show && columns.size() == 1 &&
+        std::find(
+            settings_of_lane.begin(), settings_of_lane.end(), base::lower_ascii(columns[0])
+        ) != settings_of_lane.end();
+    const bool read =
+        std::find(origins.begin(), origins.end(), db::Origin::setting) != origins.end();
+    if (shown || (!is_show && read)) {
+        evidence.not_examined.push_back(
+            {.what = "settings of the server and of the application's sessions",
+             .why = "a session reads its own, and this one has work_mem, time-outs, search_path, "
+                    "jit and others set for safe reading",
+             .would_tell = "what applies elsewhere: get_settings leaves out what this session set"}
+        );
+    }
+}
+
 base::Result<Evidence> Run::answer(const GuardedStatement& asked) {
     INTERLOCK_TRY(const auto statement, find_names(asked));
     if (statement.kind() == StatementKind::select) {
@@ -354,6 +401,9 @@ base::Result<Evidence> Run::answer(const GuardedStatement& asked) {
     evidence.tool = tool_name;
     INTERLOCK_TRY(const auto origins, origins_of(statement, rows.table.columns));
     hide_cells(origins, statement.kind() == StatementKind::show, rows.table, evidence);
+    tell_own_settings(
+        origins, statement.kind() == StatementKind::show, rows.table.columns, evidence
+    );
     shown_ = distinct(rows.table.columns);
     declared_ = declare(shown_, origins);
     rows.table.columns = shown_;

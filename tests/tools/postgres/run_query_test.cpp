@@ -351,7 +351,7 @@ TEST_CASE("settings that hold secrets are shown to nobody", "[tools][live]") {
             "select name, setting from pg_settings where name in "
             "('work_mem', 'search_path', 'log_line_prefix') order by name");
     CHECK(all["rows"]["result"][2]["setting"] == "8192");
-    CHECK(all["not_examined"].empty());
+    CHECK(all["not_examined"].size() == 1); // that a session reads its own
     CHECK(ask(shop, "show max_connections")["not_examined"].empty());
     CHECK(
         ask(shop, "select current_setting('search_path') as q")["rows"]["result"][0]["q"] ==
@@ -361,4 +361,30 @@ TEST_CASE("settings that hold secrets are shown to nobody", "[tools][live]") {
         database.sql(std::string{"alter system reset "} + setting);
     }
     database.sql("select pg_reload_conf()");
+}
+
+TEST_CASE("a session's own settings are not taken for the server's", "[tools][live]") {
+    Shop shop;
+    const auto told = [&](const std::string& sql) {
+        const json packet = shop.bench().ask("run_query", json{{"sql", sql}}.dump());
+        return not_examined(packet, "settings of the server");
+    };
+    CHECK(told("show work_mem"));
+    CHECK(told("select name, setting from pg_settings where name = 'lock_timeout'"));
+    CHECK_FALSE(told("show max_connections"));
+    CHECK_FALSE(told("select 1"));
+}
+
+TEST_CASE("a name that the target has not got is the caller's mistake", "[tools][live]") {
+    Shop shop;
+    for (const char* sql :
+         {"select * from nope", "select nope from pg_class", "select * from nope.nope"}) {
+        for (const auto& [tool, argument] :
+             {std::pair{"run_query", "sql"}, std::pair{"explain_query", "query"}}) {
+            INFO(tool << ": " << sql);
+            const auto output = shop.bench().call(tool, json{{argument, sql}}.dump());
+            CHECK(output.error_code == "invalid_arguments");
+            CHECK_THAT(output.text, Catch::Contains("describe_schema"));
+        }
+    }
 }
