@@ -183,6 +183,7 @@ long long Execution::since_ms(base::Ticks start) const {
 Status Execution::begin() {
     auto span = around_.tracer.start("check_target", telemetry::SpanKind::client, span_.context());
     auto ready = prepare();
+    tell_session(span);
     if (!ready.ok()) {
         span.fail(base::name(ready.error().code), sentence(ready.error()));
     }
@@ -274,6 +275,21 @@ Status Execution::check_fingerprint() {
     return base::done;
 }
 
+/// Nobody while there is no session.
+ActsAs Execution::acts_as() const {
+    return session_ ? session_->acts_as() : ActsAs{};
+}
+
+void Execution::tell_session(telemetry::Span& span) const {
+    if (session_) {
+        const ActsAs& who = session_->acts_as();
+        span.set("db.system.name", "postgresql");
+        span.set("interlock.target", plan_.target.target);
+        span.set("interlock.db.role", who.database_role);
+        span.set("interlock.db.backend_pid", static_cast<std::int64_t>(who.backend_pid));
+    }
+}
+
 std::vector<Reading> Execution::read_all(const std::vector<runbooks::Check>& checks) {
     std::vector<Reading> readings;
     readings.reserve(checks.size());
@@ -332,6 +348,8 @@ Result<StepFact> Execution::run_step(std::size_t index, bool forward) {
         step.statement_timeout_ms,
         step.rows_expected};
     const auto attempt = session_->run_step(order, [&] { return lease_.hold(); });
+    tell_session(span);
+    span.set("db.response.returned_rows", static_cast<std::int64_t>(attempt.rows));
     if (attempt.result == StepAttempt::Result::committed) {
         crash_point("after_commit_before_done");
     }
@@ -346,6 +364,7 @@ Result<StepFact> Execution::run_step(std::size_t index, bool forward) {
     report.known_by = known_by;
     report.rows = attempt.rows;
     report.elapsed_ms = since_ms(start);
+    report.acts_as = acts_as();
     if (attempt.result != StepAttempt::Result::committed &&
         attempt.result != StepAttempt::Result::already_done) {
         report.problem = sentence(attempt.error);
@@ -513,6 +532,7 @@ StepFact Execution::fact(std::size_t index, bool forward, StepFact recorded) {
     report.index = static_cast<int>(index);
     report.id = step.id;
     report.direction = direction(forward);
+    report.acts_as = acts_as();
     const auto tell = [&](StepFact fact, const char* known_by) {
         report.state = state_of(fact);
         report.known_by = known_by;
@@ -575,6 +595,7 @@ Result<Judgement> Execution::judge() {
             span.fail(base::name(sample.error().code), sentence(sample.error()));
             return Judgement{Verdict::inconclusive, sentence(sample.error())};
         }
+        tell_session(span); // of the last sample: a lost session is opened again
         outcome_.samples.push_back(std::move(sample).value());
         crash_point("during_verify");
         const auto judgement = judge_samples(rules, outcome_.samples, since_ms(start));
@@ -736,8 +757,9 @@ Execution::record(std::size_t index, bool forward, const char* state, const std:
     run.forward = forward;
     run.state = state;
     run.fence = lease_.claim().fence;
-    run.detail =
-        step_detail(detail, index == 0 && forward ? outcome_.baseline : std::vector<Reading>{});
+    run.detail = step_detail(
+        detail, index == 0 && forward ? outcome_.baseline : std::vector<Reading>{}, acts_as()
+    );
     return around_.queue.record_step(lease_.claim(), run, &leaf_);
 }
 

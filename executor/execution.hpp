@@ -87,6 +87,8 @@ private:
     base::Result<Ending> verify();
     base::Result<Sample> take_sample(long long at_ms);
     Sample read_sample(long long at_ms);
+    ActsAs acts_as() const;
+    void tell_session(telemetry::Span& span) const;
     std::vector<Reading> read_all(const std::vector<runbooks::Check>& checks);
     bool wait(std::chrono::milliseconds duration);
     base::Result<Judgement> judge();

@@ -30,6 +30,13 @@ Json to_json(const std::vector<Reading>& readings) {
     return list;
 }
 
+void tell(Json& entry, const ActsAs& acts_as) {
+    if (acts_as.backend_pid != 0) {
+        entry["database_role"] = acts_as.database_role;
+        entry["backend_pid"] = acts_as.backend_pid;
+    }
+}
+
 Json to_json(const std::vector<StepReport>& steps) {
     Json list = Json::array();
     for (const auto& step : steps) {
@@ -45,6 +52,7 @@ Json to_json(const std::vector<StepReport>& steps) {
         if (!step.problem.empty()) {
             entry["problem"] = step.problem;
         }
+        tell(entry, step.acts_as);
         list.push_back(std::move(entry));
     }
     return list;
@@ -113,7 +121,9 @@ std::string refusal_payload(const std::string& plan_id, const std::string& why) 
     return base::render_json({{"plan_id", plan_id}, {"reason", why}});
 }
 
-std::string step_detail(const std::string& problem, const std::vector<Reading>& baseline) {
+std::string step_detail(
+    const std::string& problem, const std::vector<Reading>& baseline, const ActsAs& acts_as
+) {
     Json detail = Json::object();
     if (!problem.empty()) {
         detail["problem"] = problem;
@@ -121,6 +131,7 @@ std::string step_detail(const std::string& problem, const std::vector<Reading>& 
     if (!baseline.empty()) {
         detail["baseline"] = to_json(baseline);
     }
+    tell(detail, acts_as);
     return base::render_json(detail);
 }
 

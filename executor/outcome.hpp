@@ -4,6 +4,7 @@
 
 #include "base/digest.hpp"
 #include "base/result.hpp"
+#include "executor/target.hpp"
 #include "executor/verification.hpp"
 
 #include <string>
@@ -21,6 +22,7 @@ struct StepReport {
     long long rows = 0;
     long long elapsed_ms = 0;
     std::string problem; // "" when there was none
+    ActsAs acts_as = {}; // who did it, or looked whether it had been done
 };
 
 struct Outcome {
@@ -51,9 +53,11 @@ base::Status verify_outcome(std::string_view document, std::string_view public_k
 /// The audit payload of a plan that was not begun.
 std::string refusal_payload(const std::string& plan_id, const std::string& why);
 
-/// What is kept beside a step's state: its problem, and the baseline, which only the execution that
-/// ran the first step can read.
-std::string step_detail(const std::string& problem, const std::vector<Reading>& baseline);
+/// What is kept beside a step's state: its problem, as whom the target was talked to, and the
+/// baseline, which only the execution that ran the first step can read.
+std::string step_detail(
+    const std::string& problem, const std::vector<Reading>& baseline, const ActsAs& acts_as
+);
 /// The baseline of such a detail; empty when there is none.
 std::vector<Reading> baseline_of(std::string_view detail);
 

@@ -29,6 +29,7 @@ constexpr Sql time_outs_sql{"set_time_outs", R"sql(
     SELECT pg_catalog.set_config('lock_timeout', $1, true),
            pg_catalog.set_config('statement_timeout', $2, true),
            pg_catalog.set_config('idle_in_transaction_session_timeout', $3, true))sql"};
+constexpr Sql role_sql{"role", "SELECT current_user AS database_role"};
 constexpr Sql try_lock_sql{"try_target_lock", R"sql(
     SELECT pg_catalog.pg_try_advisory_lock($1::int4, $2::int4) AS locked)sql"};
 // Only sessions of our own role: a name alone is something anybody may set.
@@ -85,8 +86,12 @@ bool denies_success(const Table& table) {
 
 class PgSession final : public TargetSession {
 public:
-    PgSession(std::string target, std::unique_ptr<db::WriterConnection> connection)
-        : target_(std::move(target)), connection_(std::move(connection)) {}
+    PgSession(std::string target, std::unique_ptr<db::WriterConnection> connection, ActsAs acts_as)
+        : target_(std::move(target)),
+          connection_(std::move(connection)),
+          acts_as_(std::move(acts_as)) {}
+
+    const ActsAs& acts_as() const override { return acts_as_; }
 
     Result<bool> try_lock(const LockKey& key) override {
         INTERLOCK_TRY(
@@ -189,6 +194,7 @@ private:
 
     std::string target_;
     std::unique_ptr<db::WriterConnection> connection_;
+    ActsAs acts_as_;
 };
 
 StepAttempt PgSession::run_step(const StepOrder& order, const std::function<Status()>& may_commit) {
@@ -275,8 +281,10 @@ public:
                 "Add it to the executor's targets."};
         }
         INTERLOCK_TRY(auto connection, db::WriterConnection::open(*address, application_name));
+        INTERLOCK_TRY(const auto said, connection->execute(role_sql, {}));
+        ActsAs acts_as{said.text(0, "database_role"), connection->backend_pid()};
         return std::unique_ptr<TargetSession>(
-            std::make_unique<PgSession>(target, std::move(connection))
+            std::make_unique<PgSession>(target, std::move(connection), std::move(acts_as))
         );
     }
 

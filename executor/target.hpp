@@ -59,10 +59,18 @@ struct StepAttempt {
     base::Error error; // unless committed or already_done
 };
 
+/// As whom a session acts on its target.
+struct ActsAs {
+    std::string database_role;
+    int backend_pid = 0; // 0: nobody does
+};
+
 /// One session with a target. Never shared between threads.
 class TargetSession {
 public:
     virtual ~TargetSession() = default;
+    /// As the target said when the session began.
+    virtual const ActsAs& acts_as() const = 0;
     /// pg_try_advisory_lock, held until the session ends.
     virtual base::Result<bool> try_lock(const LockKey& key) = 0;
     /// Other sessions of this role whose application_name begins with `prefix`.

@@ -85,6 +85,14 @@ TEST_CASE("one trace goes on from the proposing call to the verdict", "[executor
         const auto span = machine->spans().find(name);
         REQUIRE(span);
         CHECK(span->parent_span_id == whole->context.span_id);
+        if (span->kind == telemetry::SpanKind::client) {
+            CHECK(text_of(*span, "interlock.db.role") == "shop_executor");
+            CHECK(number_of(*span, "interlock.db.backend_pid") > 4200);
+        }
+    }
+    CHECK(number_of(*machine->spans().find("run_step"), "db.response.returned_rows") == 1);
+    for (const auto& step : must(scene.queue.steps(id))) {
+        CHECK(step.detail.find(R"("database_role":"shop_executor")") != std::string::npos);
     }
     CHECK(text_of(*machine->spans().find("run_step"), "step.direction") == "back");
     CHECK(number_of(*machine->spans().find("run_step"), "audit.leaf_index"));

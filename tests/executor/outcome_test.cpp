@@ -73,14 +73,26 @@ TEST_CASE("an outcome of very many samples keeps both ends and stays readable", 
     CHECK(verification["samples"].back()["at_ms"] == 4'999);
 }
 
+TEST_CASE("an outcome says as which role and by which backend a step was done", "[executor]") {
+    auto outcome = sample_outcome();
+    outcome.steps[0].acts_as = {"shop_executor", 77};
+    outcome.steps.push_back({1, "never", "forward", "IN_DOUBT", "", 0, 0, ""});
+    const auto document = base::parse_json(sign_outcome(outcome, key('a'))).value();
+    CHECK(document["steps"][0]["database_role"] == "shop_executor");
+    CHECK(document["steps"][0]["backend_pid"] == 77);
+    CHECK_FALSE(document["steps"][1].contains("database_role")); // nobody had a session
+    const auto detail = base::parse_json(step_detail("", {}, {"shop_executor", 77})).value();
+    CHECK(detail == base::Json{{"database_role", "shop_executor"}, {"backend_pid", 77}});
+}
+
 TEST_CASE("the baseline survives beside the first step", "[executor]") {
-    const auto detail = step_detail("It failed.", sample_outcome().baseline);
+    const auto detail = step_detail("It failed.", sample_outcome().baseline, {"shop_executor", 77});
     const auto readings = baseline_of(detail);
     REQUIRE(readings.size() == 1);
     CHECK(readings[0].check == "recovered");
     CHECK(readings[0].finding == Finding::fails);
     CHECK(readings[0].value == "3");
-    CHECK(baseline_of(step_detail("", {})).empty());
+    CHECK(baseline_of(step_detail("", {}, {})).empty());
     CHECK(baseline_of("nonsense").empty());
     CHECK(baseline_of(R"({"baseline": 3})").empty());
 }

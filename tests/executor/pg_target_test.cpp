@@ -62,6 +62,15 @@ TEST_CASE("effect and ledger row commit together, once", "[live]") {
     CHECK(bench.effects() == "2");
 }
 
+TEST_CASE("a session says as which role it acts, as the target sees it", "[live]") {
+    Bench bench;
+    const auto session = bench.session();
+    const auto seen =
+        must(session->observe({"select current_user, pg_catalog.pg_backend_pid()", {}}));
+    CHECK(session->acts_as().database_role == seen.rows.at(0).at(0));
+    CHECK(std::to_string(session->acts_as().backend_pid) == seen.rows.at(0).at(1));
+}
+
 TEST_CASE("whatever stops a step before its commit leaves neither effect nor row", "[live]") {
     Bench bench;
     const auto session = bench.session();

@@ -75,6 +75,7 @@ class ScriptedSession final : public executor::TargetSession {
 public:
     explicit ScriptedSession(Script& script) : script_(script), number_(script.sessions) {}
 
+    const executor::ActsAs& acts_as() const override { return acts_as_; }
     base::Result<bool> try_lock(const executor::LockKey&) override {
         INTERLOCK_CHECK(whole());
         if (script_.locks_refused > 0) {
@@ -129,6 +130,7 @@ private:
     Script& script_;
     int number_ = 0;
     bool broken_ = false;
+    executor::ActsAs acts_as_{"shop_executor", 4200 + number_};
 };
 
 inline executor::StepAttempt ScriptedSession::run_step(
