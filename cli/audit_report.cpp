@@ -72,6 +72,8 @@ struct OpenCall {
     bool inside = false; // it began in the period
     std::string tool;
     std::string client;
+    std::string actor;
+    std::string role; // that the caller is mapped to
 };
 
 struct Gaps {
@@ -121,6 +123,7 @@ public:
         for (const auto& [index, begun] : in_order) {
             const auto& [call, open] = begun;
             begins_.add({{"index", index}, {"call", call}, {"tool", open.tool}});
+            ++roles_.at({open.actor, open.role});
         }
         for (const auto& [digest, index] : running_)
             begins_.add({{"index", index}, {"plan_digest", digest}});
@@ -181,14 +184,17 @@ private:
     begin_call(std::uint64_t index, const LeafHeader& header, const Json& payload, bool inside) {
         const auto* identity = base::member(payload, "identity");
         const Json who = identity != nullptr ? *identity : Json::object();
-        if (inside)
-            ++roles_.at({header.actor, text(who, "database_role")});
+        const auto role = text(who, "database_role");
         const auto call = text(payload, "call");
         if (call.empty() || open_calls_.size() >= base::limits::audit_calls_open_max) {
-            not_followed_ += inside ? 1 : 0; // erased, or more at once than can be
+            if (inside) {
+                ++not_followed_; // erased, or more at once than can be
+                ++roles_.at({header.actor, role});
+            }
             return;
         }
-        open_calls_[call] = {index, inside, text(payload, "tool"), text(who, "client")};
+        open_calls_[call] = {
+            index, inside, text(payload, "tool"), text(who, "client"), header.actor, role};
     }
 
     void end_call(std::uint64_t index, const Json& payload, bool inside) {
@@ -198,6 +204,10 @@ private:
             if (inside && !call.empty() && not_followed_ == 0)
                 ends_.add({{"index", index}, {"call", call}, {"tool", text(payload, "tool")}});
             return;
+        }
+        if (begun->second.inside) { // the end knows as whom targets were read
+            const auto read_as = text(payload, "database_role");
+            ++roles_.at({begun->second.actor, read_as.empty() ? begun->second.role : read_as});
         }
         if (inside) {
             auto& calls = by_tool_.at({begun->second.tool, begun->second.client});

@@ -70,9 +70,16 @@ Recording CallAudit::end(
 ) {
     INTERLOCK_TRY(const auto after, begun);
     base::JsonObject payload;
-    payload.text("call", call_id)
-        .number("elapsed_us", elapsed.count())
-        .text("outcome", outcome.outcome)
+    payload.text("call", call_id);
+    if (!outcome.trail.database_roles.empty()) {
+        payload.text("database_role", outcome.trail.database_roles);
+    }
+    payload.number("elapsed_us", elapsed.count());
+    if (!outcome.trail.evidence_id.empty()) {
+        payload.text("evidence", outcome.trail.evidence_id)
+            .text("evidence_digest", outcome.trail.evidence_digest);
+    }
+    payload.text("outcome", outcome.outcome)
         .number("result_bytes", static_cast<long long>(outcome.result.size()));
     if (!outcome.result.empty()) {
         payload.text("result_digest", base::hex(base::sha256(outcome.result)));

@@ -5,6 +5,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "server/offer.hpp"
 #include "server/protocol.hpp"
 #include "telemetry/audit_log.hpp"
 
@@ -18,6 +19,7 @@ namespace interlock::server {
 struct CallOutcome {
     std::string outcome;     // "ok", "cancelled", or the error's stable code
     std::string_view result; // the bytes whose digest is recorded; "" = nothing left
+    CallTrail trail = {};
 };
 
 /// A leaf on its way to the disk, or why it could not be sent there.
@@ -32,8 +34,8 @@ public:
     explicit CallAudit(telemetry::AuditWriter& writer);
     /// tool.begin: who, from where, which tool, the arguments as they came.
     Recording begin(const Job& call, const std::string& call_id);
-    /// tool.end: outcome, size and digest of the result, time taken. Lost when `begun` is. To be
-    /// waited for.
+    /// tool.end: outcome, size and digest of the message that leaves, time taken, the roles that
+    /// targets were read with, and which evidence was kept. Lost when `begun` is. To be waited for.
     Recording
     end(const Job& call,
         const std::string& call_id,

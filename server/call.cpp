@@ -29,6 +29,7 @@ using base::Json;
 
 constexpr const char* tool_error = "tool_error";
 constexpr std::size_t shown_name_chars = 64;
+constexpr std::size_t arguments_key_bytes = 32;
 
 std::string shown(const std::string& name) {
     return base::cut_middle(base::sanitize(name), shown_name_chars);
@@ -139,6 +140,7 @@ struct CallRunner::Ending {
     std::string message = {};
     std::string seen = {};        // fingerprint of the result, for the supervisor
     base::Duration database = {}; // for the supervisor
+    CallTrail trail = {};         // for the audit and the identity log
     std::string task = {};        // its id; "" = it stayed a call
     std::string rendered = {};    // what leaves, once it was asked for
     // The leaves of a call that was served; none for other jobs.
@@ -203,7 +205,8 @@ struct CallRunner::Serving {
     CallGuard::Passage* passage; // null without a guard
 };
 
-CallRunner::CallRunner(CallParts parts) : parts_(parts) {
+CallRunner::CallRunner(CallParts parts)
+    : parts_(parts), arguments_key_(parts.random.bytes(arguments_key_bytes)) {
     if (parts_.audit != nullptr) {
         audit_.emplace(*parts_.audit);
     }
@@ -215,7 +218,7 @@ Served CallRunner::run(Job& job, CallControl& control, const std::shared_ptr<Out
     const std::string call_id = base::new_id(parts_.random, "call");
     Served served{[this, &job, call_id, ending] { return finish(job, call_id, *ending); }};
     try {
-        describe_call(job.span, job, call_id);
+        describe_call(job.span, job, call_id, arguments_key_);
         std::shared_ptr<const Recording> begun;
         std::shared_ptr<Outlet> way = outlet;
         std::function<bool()> may_leave;
@@ -295,6 +298,7 @@ CallRunner::Ending CallRunner::converse(Serving& serving, const Handler& handler
             const auto why = answer->is_error ? why_stopped(reason, is_task) : std::nullopt;
             ending = Ending::of(job, why ? error_answer(*why) : *answer);
             ending.database = database;
+            ending.trail = answer->trail;
             if (parts_.guard != nullptr && parts_.guard->judges()) {
                 ending.seen = result_fingerprint(*answer);
             }
@@ -470,7 +474,7 @@ CallRunner::recorded_call(Serving& serving, const std::shared_ptr<const Recordin
     }
     Ending ending = serve(serving);
     ending.task = serving.handover->settle();
-    const CallOutcome outcome{ending.outcome, ending.bytes(job)};
+    const CallOutcome outcome{ending.outcome, ending.bytes(job), ending.trail};
     const auto took =
         std::chrono::duration_cast<base::Duration>(parts_.clock.ticks() - job.received);
     ending.begun = begun;
@@ -517,7 +521,8 @@ void CallRunner::close(Job& job, const std::string& call_id, const Ending& endin
          .method = job.method,
          .name = job.name,
          .transport = job.transport == Transport::http ? "http" : "stdio",
-         .outcome = ending.outcome},
+         .outcome = ending.outcome,
+         .database_roles = ending.trail.database_roles},
         job.access.identity
     );
     const auto* refusal = ending.said ? std::get_if<RpcError>(&*ending.said) : nullptr;

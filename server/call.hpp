@@ -76,6 +76,7 @@ private:
     std::optional<std::string> deliver(const Job& job, Ending& ending);
 
     CallParts parts_;
+    std::string arguments_key_; // of this process: of digests that spans have of arguments
     std::optional<CallAudit> audit_;
     std::atomic<bool> audit_works_{true};
 };

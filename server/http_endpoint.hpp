@@ -32,6 +32,9 @@ public:
     /// The caller, or the 401 or 403 to send. Asked twice of one request: before its body is read
     /// and before it is acted on.
     virtual std::variant<Access, base::HttpResponse> admit(const base::HttpRequest& request) = 0;
+    /// Who asks, when that is proven although admit() refused: no rule maps them, or no scope is
+    /// theirs. The role is "" without a rule.
+    virtual std::optional<telemetry::Identity> proven(const base::HttpRequest&) { return {}; }
     /// The 403 for a call that needs `scopes` (space-separated). From any thread.
     virtual base::HttpResponse insufficient_scope(const std::string& scopes, std::string body) = 0;
     /// The metadata document at a well-known path, if this is one; readable without a token.

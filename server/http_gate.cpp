@@ -108,7 +108,7 @@ std::optional<HttpResponse> RequestGate::judge(const HttpRequest& request) const
     auto admitted = gatekeeper_.admit(request);
     if (auto* refusal = std::get_if<HttpResponse>(&admitted)) {
         if (turned_away_ != nullptr) {
-            turned_away_->tell(refusal->status, request.peer);
+            turned_away_->tell(refusal->status, request.peer, gatekeeper_.proven(request));
         }
         return std::move(*refusal);
     }

@@ -16,7 +16,10 @@ std::string shown(std::string_view text) {
 }
 
 /// Of labels, so bounded.
-const char* reason_of(unsigned status) {
+const char* reason_of(unsigned status, const std::optional<telemetry::Identity>& proven) {
+    if (status == 403 && proven && !proven->database_role.empty()) {
+        return "no_scope";
+    }
     switch (status) {
     case 400:
         return "malformed_credentials";
@@ -43,15 +46,18 @@ void log_identity(const CallNote& note, const telemetry::Identity& identity) {
          {"issuer", shown(identity.issuer)},
          {"proof", identity.proof},
          {"client", shown(identity.client)},
-         {"role", identity.database_role}}
+         {"role",
+          note.database_roles.empty() ? identity.database_role : shown(note.database_roles)}}
     );
 }
 
 TurnedAway::TurnedAway(telemetry::Metrics& metrics, base::Clock& clock)
     : metrics_(metrics), clock_(clock), minute_(clock.ticks()) {}
 
-void TurnedAway::tell(unsigned status, std::string_view peer) {
-    const char* reason = reason_of(status);
+void TurnedAway::tell(
+    unsigned status, std::string_view peer, const std::optional<telemetry::Identity>& proven
+) {
+    const char* reason = reason_of(status, proven);
     metrics_.count(telemetry::Counter::turned_away, {reason});
     unsigned long long untold = 0;
     {
@@ -74,8 +80,10 @@ void TurnedAway::tell(unsigned status, std::string_view peer) {
         {{"call", ""},
          {"transport", "http"},
          {"outcome", reason},
-         {"subject", ""},
-         {"proof", "none"},
+         {"subject", proven ? shown(proven->subject) : ""},
+         {"issuer", proven ? shown(proven->issuer) : ""},
+         {"proof", proven ? proven->proof : "none"},
+         {"role", proven ? proven->database_role : ""},
          {"peer", shown(peer)},
          {"untold_before", std::to_string(untold)}}
     );

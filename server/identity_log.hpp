@@ -9,6 +9,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,8 @@ struct CallNote {
     std::string name; // tool, resource or prompt, as the caller wrote it
     std::string transport;
     std::string outcome;
+    /// That targets were read with; "" = none was read: then the line has the role that is mapped.
+    std::string database_roles = {};
 };
 
 void log_identity(const CallNote& note, const telemetry::Identity& identity);
@@ -31,8 +34,13 @@ void log_identity(const CallNote& note, const telemetry::Identity& identity);
 class TurnedAway {
 public:
     TurnedAway(telemetry::Metrics& metrics, base::Clock& clock);
-    /// `status`: of the HTTP answer. `peer`: where it came from, as the socket says.
-    void tell(unsigned status, std::string_view peer);
+    /// `status`: of the HTTP answer. `peer`: where it came from, as the socket says. `proven`: who
+    /// it was, where that is known all the same.
+    void tell(
+        unsigned status,
+        std::string_view peer,
+        const std::optional<telemetry::Identity>& proven = std::nullopt
+    );
 
 private:
     telemetry::Metrics& metrics_;

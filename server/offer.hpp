@@ -30,12 +30,20 @@ struct InputRequired {};
 template <class Answer>
 using Outcome = std::variant<Answer, InputRequired, RpcError>;
 
+/// What a call left that its answer may not tell: for the audit log and the identity log.
+struct CallTrail {
+    std::string database_roles;  // that targets were read with, commas between; "" = none was read
+    std::string evidence_id;     // of what was kept of the answer; "" = nothing
+    std::string evidence_digest; // SHA-256 of what was kept, hexadecimal
+};
+
 struct ToolAnswer {
     std::string content;    // JSON text of an array of content blocks
     std::string structured; // JSON text of structuredContent; "" = none
     bool is_error = false;
     std::string error_code = {}; // the stable code, for metrics and audit; "" unless is_error
     base::Duration database{};   // what reads of targets took, for the supervisor
+    CallTrail trail = {};
 };
 
 enum class TaskSupport {

@@ -32,6 +32,7 @@ run(tools::Context& context,
         .cost = &cost};
     ToolAnswer answer = answer_of(tools::run_tool(context, tool, arguments, request));
     answer.database = base::Duration(cost.database_us.load());
+    answer.trail = {cost.roles(), std::move(cost.evidence_id), std::move(cost.evidence_digest)};
     return answer;
 }
 

@@ -1,14 +1,11 @@
 #include "server/operation_span.hpp"
 
 #include "base/digest.hpp"
-#include "base/json.hpp"
 #include "telemetry/otlp.hpp"
 #include "telemetry/redaction.hpp"
 
 #include <cstdint>
 #include <string_view>
-
-#include <nlohmann/json.hpp>
 
 namespace interlock::server {
 namespace {
@@ -59,7 +56,9 @@ void describe_arrival(telemetry::Span& span, const Arrival& arrival) {
     span.set("mcp.identity_context", identity_context(arrival.access.identity));
 }
 
-void describe_call(telemetry::Span& span, const Job& job, const std::string& call_id) {
+void describe_call(
+    telemetry::Span& span, const Job& job, const std::string& call_id, std::string_view key
+) {
     if (!span.recording()) {
         return;
     }
@@ -67,11 +66,7 @@ void describe_call(telemetry::Span& span, const Job& job, const std::string& cal
     if (job.kind == JobKind::call_tool || job.kind == JobKind::get_prompt) {
         // The text has its keys sorted, so that the same arguments have the same digest.
         span.set("mcp.payload_bytes_in", static_cast<std::int64_t>(job.arguments.size()));
-        span.set("interlock.arguments.sha256", base::hex(base::sha256(job.arguments)));
-        const auto* arguments = base::member(*job.params, "arguments");
-        if (arguments != nullptr && !arguments->empty()) {
-            span.set("interlock.arguments.masked", telemetry::masked_arguments(*arguments));
-        }
+        span.set("interlock.arguments.hmac", base::hex(base::hmac_sha256(key, job.arguments)));
     }
 }
 

@@ -8,14 +8,17 @@
 #include "telemetry/span.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace interlock::server {
 
 /// Transport and caller: network.*, client.*, mcp.identity_context.
 void describe_arrival(telemetry::Span& span, const Arrival& arrival);
-/// What a worker knows of its job: the call's id, and of its arguments the size, a digest, and a
-/// form with every text and literal masked.
-void describe_call(telemetry::Span& span, const Job& job, const std::string& call_id);
+/// What a worker knows of its job: the call's id, and of its arguments the size and a digest under
+/// `key`, so that nobody can try out what they were. (The tool shows them masked: tools/run.cpp.)
+void describe_call(
+    telemetry::Span& span, const Job& job, const std::string& call_id, std::string_view key
+);
 /// error.type and rpc.response.status_code. The status is ERROR only for what a server answers for
 /// itself: -32603 and -32000 to -32099; the others are the caller's mistakes.
 void describe_error(telemetry::Span& span, const RpcError& error);

@@ -59,7 +59,9 @@ std::vector<std::string> objections(
     bool cause_is_diagnosed = false;
     for (const std::string& id : proposed.evidence) {
         const auto found = context.evidence.get(id, identity.subject);
-        if (!found) {
+        if (!found && found.error().code == base::Errc::corrupt) {
+            reasons.push_back(found.error().what + " " + found.error().remedy);
+        } else if (!found) {
             reasons.push_back("evidence " + shown(id) + " does not exist, or is not yours");
         } else if (found.value().target != proposed.target) {
             reasons.push_back("evidence " + shown(id) + " is about another target");

@@ -67,6 +67,9 @@ Outcome<ResourceAnswer> read_evidence(
 ) {
     constexpr std::size_t page_bytes = base::limits::evidence_page_bytes;
     const auto found = readable_evidence(parts, conversation, address.id);
+    if (!found && found.error().code == base::Errc::corrupt) {
+        return rpc_error(rpc::internal_error, base::to_text(found.error()));
+    }
     if (!found) {
         return resource_not_found(uri);
     }
@@ -213,35 +216,35 @@ std::vector<OfferedTemplate> resource_templates(const DiagnosticParts& parts) {
     return templates;
 }
 
-std::optional<tools::StoredEvidence> readable_evidence(
+base::Result<tools::StoredEvidence> readable_evidence(
     const DiagnosticParts& parts, const Conversation& conversation, const std::string& id
 ) {
     const std::string& subject = conversation.identity().subject;
+    const base::Error none{base::Errc::not_found, "There is no such evidence.", ""};
     if (!is_id(id, "ev") || subject.empty()) {
-        return std::nullopt;
+        return none;
     }
     const auto allowed = [&](base::Result<tools::StoredEvidence> found) {
-        return found && may_use(parts, conversation.access(), domain_of(found->tool))
-                   ? std::optional(std::move(found).value())
-                   : std::nullopt;
+        if (found && !may_use(parts, conversation.access(), domain_of(found->tool))) {
+            found = none;
+        }
+        return found;
     };
-    if (auto own = allowed(parts.context.evidence.get(id, subject))) {
+    auto own = allowed(parts.context.evidence.get(id, subject));
+    if (own || own.error().code == base::Errc::corrupt) {
         return own;
     }
     // Whoever proposed the same effects as somebody else stands behind one plan with them, and its
     // evidence is the other's.
     approval::PlanFilter mine;
     mine.requester = subject;
-    const auto plans = parts.queue.list(mine);
-    if (!plans) {
-        return std::nullopt;
-    }
-    for (const approval::StoredPlan& plan : *plans) {
+    INTERLOCK_TRY(const auto plans, parts.queue.list(mine));
+    for (const approval::StoredPlan& plan : plans) {
         if (plan.requester != subject && cites(plan, id)) {
             return allowed(parts.context.evidence.get(id, plan.requester));
         }
     }
-    return std::nullopt;
+    return none;
 }
 
 Outcome<ResourceAnswer>

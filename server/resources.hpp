@@ -21,8 +21,9 @@ std::vector<OfferedResource> listed_resources(const DiagnosticParts& parts);
 std::vector<OfferedTemplate> resource_templates(const DiagnosticParts& parts);
 
 /// Evidence that the caller asked for, or that a plan cites which the caller asked for too. Who may
-/// approve a plan is not known here: approvers read evidence at the desk.
-std::optional<tools::StoredEvidence> readable_evidence(
+/// approve a plan is not known here: approvers read evidence at the desk. corrupt: it is not what
+/// was kept; every other Error: there is none for this caller.
+base::Result<tools::StoredEvidence> readable_evidence(
     const DiagnosticParts& parts, const Conversation& conversation, const std::string& id
 );
 

@@ -81,7 +81,7 @@ base::Result<Output> run(Context& context, const Call& call) {
     record.id = diagnosis.id;
     record.tool = tool_name;
     record.source = diagnosis.source;
-    const std::string problem = keep_whole(context, call, record, rendered.whole);
+    const std::string problem = keep_whole(context, call, record, rendered.whole, rendered.output);
     if (!problem.empty()) {
         diagnosis.not_examined.push_back(
             {"the sweep later",

@@ -1,5 +1,6 @@
 #include "tools/evidence_store.hpp"
 
+#include "base/digest.hpp"
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
@@ -38,6 +39,24 @@ bool is_id(std::string_view id) {
     return id.size() == prefix.size() + id_letters && id.substr(0, prefix.size()) == prefix &&
            id.find_first_not_of("abcdefghijklmnopqrstuvwxyz234567", prefix.size()) ==
                std::string_view::npos;
+}
+
+/// new_id() of bytes that are given.
+class GivenBytes final : public base::Random {
+public:
+    explicit GivenBytes(std::string bytes) : bytes_(std::move(bytes)) {}
+    std::string bytes(std::size_t count) override { return bytes_.substr(0, count); }
+
+private:
+    std::string bytes_;
+};
+
+base::Error tampered(const std::string& id) {
+    base::log_error("evidence.tampered", {{"evidence", id}});
+    return {
+        base::Errc::corrupt,
+        "Evidence " + id + " is not what was kept under this id: its record was changed.",
+        "Do not rely on it; tell the operator, and run the tool again."};
 }
 
 base::Error unknown(const std::string& id) {
@@ -108,6 +127,35 @@ base::Status evict(db::StoreTransaction& transaction, std::size_t coming, Usage&
     return base::done;
 }
 
+} // namespace
+
+std::string evidence_id(const StoredEvidence& evidence) {
+    const std::string& body = evidence.body;
+    std::string bytes;
+    for (const auto* part :
+         {&evidence.subject, &evidence.tool, &evidence.target, &evidence.created}) {
+        bytes.append(std::to_string(part->size())).append(":").append(*part);
+    }
+    // Where the body names itself counts, and what stands there does not.
+    std::string rest;
+    rest.reserve(body.size());
+    std::size_t begin = 0;
+    if (is_id(evidence.id)) {
+        for (auto at = body.find(evidence.id); at != std::string::npos;
+             at = body.find(evidence.id, begin)) {
+            bytes.append(std::to_string(at)).append(",");
+            rest.append(body, begin, at - begin);
+            begin = at + evidence.id.size();
+        }
+    }
+    rest.append(body, begin);
+    bytes.append("#").append(rest);
+    GivenBytes digest{std::string{base::sha256(bytes).view()}};
+    return base::new_id(digest, prefix.substr(0, 2));
+}
+
+namespace {
+
 class EvidenceTable final : public EvidenceStore {
 public:
     EvidenceTable(std::unique_ptr<db::Store> store, base::Clock& clock)
@@ -123,9 +171,9 @@ public:
     }
 
     base::Status put(const StoredEvidence& evidence) override {
-        if (!is_id(evidence.id)) {
+        if (evidence.id != evidence_id(evidence)) {
             return base::Error{
-                base::Errc::internal, "An evidence id was not made by new_id().", ""};
+                base::Errc::internal, "An evidence id does not follow from its record.", ""};
         }
         if (evidence.body.size() > limits::evidence_bytes_max) {
             return base::Error{
@@ -169,6 +217,9 @@ public:
             return base::done;
         };
         INTERLOCK_CHECK(store_->read(read));
+        if (evidence_id(found) != id) {
+            return tampered(id);
+        }
         mark_used(id);
         INTERLOCK_CHECK(store_->sync());
         return found;
@@ -224,7 +275,7 @@ private:
         }
         INTERLOCK_CHECK(transaction.run(
             "insert into evidence (id, subject, tool, target, created, used, bytes) "
-            "values ($1, $2, $3, $4, $5, $6, $7)",
+            "values ($1, $2, $3, $4, $5, $6, $7) on conflict (id) do nothing",
             {evidence.id,
              evidence.subject,
              evidence.tool,
@@ -234,7 +285,8 @@ private:
              std::to_string(size)}
         ));
         INTERLOCK_CHECK(transaction.run(
-            "insert into evidence_body (id, body) values ($1, $2)", {evidence.id, evidence.body}
+            "insert into evidence_body (id, body) values ($1, $2) on conflict (id) do nothing",
+            {evidence.id, evidence.body}
         ));
         ++usage_.count;
         usage_.bytes += size;

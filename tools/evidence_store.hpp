@@ -22,12 +22,17 @@ struct StoredEvidence {
     std::string body;    // the whole structured packet, JSON text
 };
 
+/// An id that follows from all the rest of the record: who cites it cites these bytes. The body may
+/// hold `evidence.id` where it names itself; any id of that form does until this one is known.
+std::string evidence_id(const StoredEvidence& evidence);
+
 class EvidenceStore {
 public:
     virtual ~EvidenceStore() = default;
-    /// Stores and returns the record's id (already in evidence.id).
+    /// Stores a record under its evidence_id(), and under no other.
     virtual base::Status put(const StoredEvidence& evidence) = 0;
-    /// not_found for unknown, expired and foreign ids alike: no oracle.
+    /// not_found for unknown, expired and foreign ids alike: no oracle. corrupt: what is kept is
+    /// not what was kept at first.
     virtual base::Result<StoredEvidence> get(const std::string& id, const std::string& subject) = 0;
     /// Whether the id exists and belongs to `subject`, without reading it.
     virtual bool owns(const std::string& id, const std::string& subject) = 0;

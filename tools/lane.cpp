@@ -166,6 +166,9 @@ base::Result<LaneRead> read_on(
     const db::LaneSettings settings = settings_for(call, request);
     db::ReaderConnection& connection = loan.connection();
     auto queries = queries_for(connection.facts());
+    if (call.cost != nullptr) {
+        call.cost->read_as(settings.role.empty() ? connection.facts().login_role : settings.role);
+    }
     const bool standby = connection.facts().in_recovery;
     if (standby) {
         queries.push_back({.sql = freshness, .parameters = {}, .rows_max = 1});

@@ -1,11 +1,14 @@
 #include "tools/run.hpp"
 
+#include "base/digest.hpp"
 #include "base/log.hpp"
 #include "telemetry/redaction.hpp"
 #include "tools/drift.hpp"
 #include "tools/evidence_store.hpp"
 #include "tools/render.hpp"
 #include "tools/schema.hpp"
+#include "tools/shown_arguments.hpp"
+#include "tools/targets.hpp"
 
 #include <chrono>
 #include <exception>
@@ -35,6 +38,9 @@ validate(Context& context, const Tool& tool, const base::Json& arguments, teleme
     auto accepted = validate_arguments(tool, arguments, &misfits);
     if (span.recording()) {
         span.set("mcp.schema_validation_errors", static_cast<std::int64_t>(misfits));
+        span.set(
+            "interlock.arguments.masked", shown_arguments(tool, arguments, context.targets.names())
+        );
         auto step = context.tracer.past(
             "validate_arguments",
             telemetry::SpanKind::internal,
@@ -113,6 +119,14 @@ base::Result<Output> run_fenced(
     }
 }
 
+/// Ids are of one length.
+void rename(std::string& text, const std::string& before, const std::string& after) {
+    for (auto at = text.find(before); at != std::string::npos; at = text.find(before, at)) {
+        text.replace(at, before.size(), after);
+        at += after.size();
+    }
+}
+
 struct Ended {
     Output output;
     std::string outcome = "ok"; // or the stable code of what went wrong
@@ -160,16 +174,27 @@ Output run_tool(
     return std::move(ended.output);
 }
 
-std::string
-keep_whole(Context& context, const Call& call, const Evidence& evidence, const std::string& whole) {
-    const auto kept = context.evidence.put(
-        {.id = evidence.id,
-         .subject = call.identity.subject,
-         .tool = evidence.tool,
-         .target = evidence.source.target,
-         .created = base::format_time(context.clock.now()),
-         .body = whole}
-    );
+std::string keep_whole(
+    Context& context, const Call& call, Evidence& evidence, std::string& whole, Output& output
+) {
+    StoredEvidence record{
+        .id = evidence.id,
+        .subject = call.identity.subject,
+        .tool = evidence.tool,
+        .target = evidence.source.target,
+        .created = base::format_time(context.clock.now()),
+        .body = std::move(whole)};
+    record.id = evidence_id(record);
+    for (std::string* text : {&record.body, &output.structured, &output.text}) {
+        rename(*text, evidence.id, record.id);
+    }
+    evidence.id = record.id;
+    const auto kept = context.evidence.put(record);
+    if (kept && call.cost != nullptr) {
+        call.cost->evidence_id = record.id;
+        call.cost->evidence_digest = base::hex(base::sha256(record.body));
+    }
+    whole = std::move(record.body);
     if (kept) {
         return {};
     }
@@ -179,7 +204,7 @@ keep_whole(Context& context, const Call& call, const Evidence& evidence, const s
 
 Output publish(Context& context, const Call& call, Evidence evidence) {
     const auto began = context.clock.ticks();
-    evidence.id = base::new_id(context.random, "ev");
+    evidence.id = base::new_id(context.random, "ev"); // until keep_whole()
     if (evidence.source.at.empty()) {
         evidence.source.at = base::format_time(context.clock.now());
     }
@@ -198,7 +223,8 @@ Output publish(Context& context, const Call& call, Evidence evidence) {
     }
     redact_evidence(evidence);
     Rendered rendered = render_evidence(evidence);
-    const std::string problem = keep_whole(context, call, evidence, rendered.whole);
+    const std::string problem =
+        keep_whole(context, call, evidence, rendered.whole, rendered.output);
     if (!problem.empty()) {
         evidence.not_examined.push_back(
             {"the whole result later",

@@ -31,8 +31,10 @@ Output run_tool(
 /// not_examined; the answer is given all the same.
 Output publish(Context& context, const Call& call, Evidence evidence);
 
-/// Stores `whole` under `id` for the caller. Empty: kept; else why not.
-std::string
-keep_whole(Context& context, const Call& call, const Evidence& evidence, const std::string& whole);
+/// Keeps `whole` for the caller, under the id that follows from it (evidence_id()): that takes the
+/// place of `evidence.id`, which stood for it in `whole` and `output`. Empty: kept; else why not.
+std::string keep_whole(
+    Context& context, const Call& call, Evidence& evidence, std::string& whole, Output& output
+);
 
 } // namespace interlock::tools

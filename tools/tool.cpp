@@ -391,6 +391,20 @@ validate_arguments(const Tool& tool, const base::Json& arguments, std::size_t* m
     return accepted;
 }
 
+void CallCost::read_as(const std::string& role) {
+    const std::lock_guard lock(mutex_);
+    roles_.insert(role);
+}
+
+std::string CallCost::roles() const {
+    const std::lock_guard lock(mutex_);
+    std::string all;
+    for (const std::string& role : roles_) {
+        all.append(all.empty() ? "" : ",").append(role);
+    }
+    return all;
+}
+
 Output error_output(const base::Error& error) {
     constexpr std::size_t sentence_chars_max = 2'000; // a server's message may be of any length
     const auto safe = [](const std::string& text) {

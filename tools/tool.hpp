@@ -17,7 +17,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -64,9 +66,22 @@ private:
 /// Steps done, of how many, and what was done: heard by a caller that asked for it.
 using Progress = std::function<void(double done, double total, std::string_view message)>;
 
-/// What a call has cost so far; several threads of it may add.
+/// What a call has done so far, for those who count and record it; several threads of it may add.
 struct CallCost {
     std::atomic<std::int64_t> database_us{0}; // time that reads of targets took
+
+    /// A role that a target was read with. From any thread.
+    void read_as(const std::string& role);
+    /// All of them, in order, with commas between.
+    std::string roles() const;
+
+    // What was kept of the answer; "" = nothing.
+    std::string evidence_id;
+    std::string evidence_digest; // SHA-256 of its body, hexadecimal
+
+private:
+    mutable std::mutex mutex_;
+    std::set<std::string> roles_;
 };
 
 /// One call, as a tool sees it.

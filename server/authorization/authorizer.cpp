@@ -85,6 +85,41 @@ public:
         return judge(token, digest);
     }
 
+    /// Verified again: this is asked of refused requests only.
+    std::optional<telemetry::Identity> proven(const HttpRequest& request) override {
+        const std::lock_guard lock(mutex_);
+        const auto credentials = read_credentials(request);
+        const auto* text = std::get_if<std::string>(&credentials);
+        const auto token = text != nullptr ? read_token(*text) : Error{};
+        if (!token) {
+            return std::nullopt;
+        }
+        for (std::size_t i = 0; i < rulebook_.options.issuers.size(); ++i) {
+            const Issuer& issuer = rulebook_.options.issuers[i];
+            const auto keys = rulebook_.sources[i]->keys();
+            if (issuer.issuer != token->issuer || !keys.set ||
+                !check_signature(*token, issuer.algorithms, *keys.set)) {
+                continue;
+            }
+            const auto verified = check_claims(
+                *token->claims, rulebook_.resource, clock_.now(), rulebook_.options.clock_skew
+            );
+            if (!verified) {
+                return std::nullopt;
+            }
+            if (auto access =
+                    access_of(rulebook_.options, issuer, verified->subject, *token->claims)) {
+                return std::move(access->identity);
+            }
+            telemetry::Identity identity;
+            identity.subject = issuer.subject_prefix + verified->subject;
+            identity.issuer = issuer.issuer;
+            identity.proof = "jwt";
+            return identity;
+        }
+        return std::nullopt;
+    }
+
     HttpResponse insufficient_scope(const std::string& scopes, std::string body) override {
         const std::lock_guard lock(mutex_);
         return rulebook_.metadata.insufficient_scope(scopes, std::move(body));

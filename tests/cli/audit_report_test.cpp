@@ -22,6 +22,24 @@ std::uint64_t gap(const base::Json& report, const char* name) {
 
 } // namespace
 
+TEST_CASE("a call counts for the role that it read with, if it read", "[cli]") {
+    Story story;
+    story.begin("read", "get_locks", "os:agent");
+    story.append(
+        "tool.end",
+        "os:agent",
+        {{"call", "read"}, {"tool", "get_locks"}, {"outcome", "ok"}, {"database_role", "billing"}}
+    );
+    story.begin("refused", "get_locks", "os:agent");
+    story.end("refused", "get_locks", "invalid_arguments");
+    story.begin("unfinished", "get_locks", "os:agent");
+    const auto roles = report_of(story)["roles"];
+    REQUIRE(roles.size() == 2);
+    for (const auto& role : roles) {
+        CHECK(role["calls"] == (role["database_role"] == "billing" ? 1 : 2));
+    }
+}
+
 TEST_CASE("a period is counted by payload, tool, role and person", "[cli]") {
     Story story;
     story.call("list_targets", "os:agent", "invalid_arguments");

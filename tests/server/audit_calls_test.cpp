@@ -31,8 +31,26 @@ TEST_CASE("a call leaves one leaf before the work and one before its result", "[
     const Json end = json(entries[1].payload);
     CHECK(end["call"] == begin["call"]);
     CHECK(end["outcome"] == "ok");
+    CHECK_FALSE(end.contains("database_role")); // no target was read
+    CHECK_FALSE(end.contains("evidence"));
     CHECK(end["result_bytes"] == reply.body.size());
     CHECK(end["result_digest"] == interlock::base::hex(interlock::base::sha256(reply.body)));
+}
+
+TEST_CASE("an end says as which role targets were read and what was kept", "[server]") {
+    using interlock::server::ToolAnswer;
+    const auto keeps = [](interlock::server::Conversation&,
+                          const Json&) -> interlock::server::Outcome<ToolAnswer> {
+        ToolAnswer answer{"[]", "{}"};
+        answer.trail = {"interlock_diag", "ev_aaaaaaaaaaaaaaaaaaaaaaaaaa", std::string(64, 'a')};
+        return answer;
+    };
+    Core core({}, interlock::test::offer_with({interlock::test::example_tool("keeps", keeps)}));
+    core.ask(call_text("keeps"), core.stdio());
+    const Json end = json(core.audit.entries().at(1).payload);
+    CHECK(end["database_role"] == "interlock_diag");
+    CHECK(end["evidence"] == "ev_aaaaaaaaaaaaaaaaaaaaaaaaaa");
+    CHECK(end["evidence_digest"] == std::string(64, 'a'));
 }
 
 TEST_CASE("failed and unknown calls are recorded too", "[server]") {

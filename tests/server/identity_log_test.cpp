@@ -45,6 +45,39 @@ TEST_CASE("a line says who asked, how that was proven and what became of it", "[
     CHECK(line.dump().find("alice@example.org") == std::string::npos); // no claims
 }
 
+TEST_CASE("a line has the roles that targets were read with, where any was", "[server]") {
+    interlock::telemetry::Identity identity{"os:ann", "os", "os_user", "", "", {}};
+    CapturedLog log;
+    interlock::server::log_identity({"call_a", "tools/call", "x", "http", "ok"}, identity);
+    interlock::server::log_identity({"call_b", "tools/call", "x", "http", "ok", "diag"}, identity);
+    identity.database_role = "mapped";
+    interlock::server::log_identity({"call_c", "tools/call", "x", "http", "refused"}, identity);
+    const auto lines = log.lines("identity");
+    REQUIRE(lines.size() == 3);
+    CHECK(lines[0]["role"] == "");
+    CHECK(lines[1]["role"] == "diag");
+    CHECK(lines[2]["role"] == "mapped");
+}
+
+TEST_CASE("who was proven and may do nothing is named", "[server]") {
+    interlock::telemetry::Metrics metrics;
+    interlock::test::SharedClock clock;
+    TurnedAway away(metrics, clock);
+    CapturedLog log;
+    interlock::telemetry::Identity known{"acme:bob", "https://issuer.example", "jwt", "", "", {}};
+    away.tell(403, "203.0.113.9", known);
+    known.database_role = "readers";
+    away.tell(403, "203.0.113.9", known);
+    const auto lines = log.lines("identity");
+    REQUIRE(lines.size() == 2);
+    CHECK(lines[0]["outcome"] == "not_mapped");
+    CHECK(lines[0]["subject"] == "acme:bob");
+    CHECK(lines[0]["issuer"] == "https://issuer.example");
+    CHECK(lines[0]["proof"] == "jwt");
+    CHECK(lines[1]["outcome"] == "no_scope");
+    CHECK(lines[1]["role"] == "readers");
+}
+
 TEST_CASE("strangers cannot fill the log, and are counted", "[server]") {
     interlock::telemetry::Metrics metrics;
     interlock::test::SharedClock clock;

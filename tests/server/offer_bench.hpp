@@ -111,11 +111,22 @@ public:
 
     /// Keeps a packet for `subject`; its id.
     std::string keep(std::string body, const std::string& subject = "os:tester") {
-        const std::string id = base::new_id(random, "ev");
-        value_or_throw(evidence->put(
-            {id, subject, "diagnose", "shop", base::format_time(clock.now()), std::move(body)}
+        tools::StoredEvidence record{
+            {}, subject, "diagnose", "shop", base::format_time(clock.now()), std::move(body)};
+        record.id = tools::evidence_id(record);
+        value_or_throw(evidence->put(record));
+        return record.id;
+    }
+    /// Puts `body` in place of all that is kept, as somebody who may write the file would.
+    void rewrite_evidence(const std::string& body) {
+        auto file = value_or_throw(db::open_sqlite_store(
+            directory.file("evidence") + "/evidence.db", db::StoreMode::existing, clock
         ));
-        return id;
+        const auto write = [&](db::StoreTransaction& transaction) -> base::Status {
+            INTERLOCK_CHECK(transaction.run("update evidence_body set body = $1", {body}));
+            return base::done;
+        };
+        value_or_throw(file->transact(write));
     }
     /// A plan in the queue that ends backend `pid`, asked for by `subject`; its id.
     std::string submit(

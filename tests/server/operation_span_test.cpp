@@ -1,3 +1,4 @@
+#include "base/digest.hpp"
 #include "base/json.hpp"
 #include "server/operation_span.hpp"
 #include "tests/server/fixture.hpp"
@@ -70,13 +71,15 @@ TEST_CASE("arguments are in a span as a size and a digest", "[server]") {
     job.arguments = R"({"password":"hunter2","target":"shop"})";
     job.params = std::make_shared<const interlock::base::Json>(interlock::base::Json{
         {"arguments", interlock::base::Json::parse(job.arguments)}});
-    describe_call(job.span, job, "call_1");
+    describe_call(job.span, job, "call_1", "the key of this process");
     job.span.end();
     const auto span = f.spans.all().back();
     CHECK(text_of(span, "interlock.call.id") == "call_1");
     CHECK(number_of(span, "mcp.payload_bytes_in") == 38);
-    CHECK_THAT(*text_of(span, "interlock.arguments.masked"), Catch::Contains("\"shop\""));
-    CHECK(text_of(span, "interlock.arguments.sha256")->size() == 64);
+    CHECK(
+        text_of(span, "interlock.arguments.hmac") ==
+        interlock::base::hex(interlock::base::hmac_sha256("the key of this process", job.arguments))
+    );
     for (const auto& [key, value] : span.attributes) {
         if (const auto* text = std::get_if<std::string>(&value)) {
             CHECK(text->find("hunter2") == std::string::npos);

@@ -15,22 +15,22 @@ const interlock::runbooks::Contract& contract() {
     return interlock::runbooks::library().at("release-blocking-session");
 }
 
-void store(
+/// Its id.
+std::string store(
     OfferBench& bench,
-    const std::string& id,
     const std::string& subject,
     const std::string& tool,
     const std::string& target,
     const std::string& body
 ) {
-    const auto kept =
-        bench.evidence->put({id, subject, tool, target, "2026-11-21T03:00:00Z", body});
+    interlock::tools::StoredEvidence record{
+        {}, subject, tool, target, "2026-11-21T03:00:00Z", body};
+    record.id = interlock::tools::evidence_id(record);
+    const auto kept = bench.evidence->put(record);
     INFO((kept ? std::string() : interlock::base::to_text(kept.error())));
     REQUIRE(kept.ok());
+    return record.id;
 }
-
-const std::string first_id = "ev_aaaaaaaaaaaaaaaaaaaaaaaaaa";
-const std::string second_id = "ev_bbbbbbbbbbbbbbbbbbbbbbbbbb";
 
 interlock::telemetry::Identity tester() {
     interlock::telemetry::Identity identity;
@@ -52,16 +52,15 @@ bool says(const std::vector<std::string>& reasons, const std::string& part) {
 
 TEST_CASE("a diagnosis of one's own that names the cause speaks against nothing", "[server]") {
     OfferBench bench;
-    store(
-        bench, first_id, "os:tester", "diagnose", "shop", R"({"causes":[{"id":"lock.idle_in_tx"}]})"
-    );
+    const auto first_id =
+        store(bench, "os:tester", "diagnose", "shop", R"({"causes":[{"id":"lock.idle_in_tx"}]})");
     CHECK(against(bench, {"lock.idle_in_tx", "shop", {first_id}}).empty());
 }
 
 TEST_CASE("every reason against a proposal is told at once", "[server]") {
     OfferBench bench;
-    store(bench, first_id, "os:somebody", "diagnose", "shop", R"({"causes":[]})");
-    store(bench, second_id, "os:tester", "get_activity", "other", "{}");
+    const auto first_id = store(bench, "os:somebody", "diagnose", "shop", R"({"causes":[]})");
+    const auto second_id = store(bench, "os:tester", "get_activity", "other", "{}");
     const auto reasons =
         against(bench, {"query.runaway", "shop", {first_id, second_id, "ev_unknown"}});
     CHECK(says(reasons, "is not for cause query.runaway"));
@@ -74,9 +73,8 @@ TEST_CASE("every reason against a proposal is told at once", "[server]") {
 
 TEST_CASE("a diagnosis that does not name the cause does not carry a plan for it", "[server]") {
     OfferBench bench;
-    store(
+    const auto first_id = store(
         bench,
-        first_id,
         "os:tester",
         "diagnose",
         "shop",

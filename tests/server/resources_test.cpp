@@ -46,6 +46,17 @@ refusal(OfferBench& bench, RecordingConversation& conversation, const std::strin
 
 } // namespace
 
+TEST_CASE("evidence that was rewritten is refused, and not as if there were none", "[server]") {
+    OfferBench bench;
+    const std::string id = bench.keep(R"({"verdict":"incident"})");
+    auto conversation = bench.as("os:tester");
+    content(bench, conversation, "evidence://" + id);
+    bench.rewrite_evidence(R"({"verdict":"healthy"})");
+    const auto [code, message] = refusal(bench, conversation, "evidence://" + id);
+    CHECK(code == server::rpc::internal_error);
+    CHECK(message.find("was changed") != std::string::npos);
+}
+
 TEST_CASE("short evidence is read whole, byte for byte", "[server]") {
     OfferBench bench;
     const std::string body = R"({"summary":"all wéll"})";

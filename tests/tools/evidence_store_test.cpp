@@ -5,6 +5,7 @@
 #include "tools/evidence_store.hpp"
 
 #include <filesystem>
+#include <map>
 
 #include <catch2/catch.hpp>
 
@@ -15,14 +16,6 @@ using interlock::test::ManualClock;
 using interlock::test::TemporaryDirectory;
 
 namespace {
-
-std::string id_of(int number) {
-    std::string letters(26, 'a');
-    for (std::size_t i = 25; number > 0; --i, number /= 26) {
-        letters[i] = static_cast<char>('a' + number % 26);
-    }
-    return "ev_" + letters;
-}
 
 struct StoreBench {
     TemporaryDirectory directory;
@@ -35,15 +28,22 @@ struct StoreBench {
         return std::move(opened).value();
     }
     base::Status put(int number, std::string body, const std::string& subject = "os:ann") {
-        return store->put(
-            {.id = id_of(number),
-             .subject = subject,
-             .tool = "get_activity",
-             .target = "main",
-             .created = base::format_time(clock.now()),
-             .body = std::move(body)}
-        );
+        tools::StoredEvidence record{
+            .id = {},
+            .subject = subject,
+            .tool = "get_activity",
+            .target = "main " + std::to_string(number),
+            .created = base::format_time(clock.now()),
+            .body = std::move(body)};
+        record.id = ids[number] = tools::evidence_id(record);
+        return store->put(record);
     }
+    /// Of what was put under this number, or of nothing.
+    std::string id_of(int number) const {
+        const auto found = ids.find(number);
+        return found == ids.end() ? "ev_" + std::string(26, 'a') : found->second;
+    }
+    std::map<int, std::string> ids;
     std::string file() const { return directory.path() + "/evidence/evidence.db"; }
     /// How many records there are, as another program sees them.
     long long count() {
@@ -72,27 +72,27 @@ TEST_CASE("stored evidence comes back byte for byte, also after a restart", "[to
     const std::string body = std::string{"{\"a\":\"line\\n\"}\n\0tail", 18};
     REQUIRE(bench.put(1, body).ok());
     bench.store = bench.open();
-    const auto got = bench.store->get(id_of(1), "os:ann");
+    const auto got = bench.store->get(bench.id_of(1), "os:ann");
     REQUIRE(got.ok());
     CHECK(got->body == body);
     CHECK(got->tool == "get_activity");
-    CHECK(got->target == "main");
-    CHECK(bench.store->owns(id_of(1), "os:ann"));
+    CHECK(got->target == "main 1");
+    CHECK(bench.store->owns(bench.id_of(1), "os:ann"));
 }
 
 TEST_CASE("unknown, foreign and expired evidence answer alike", "[tools]") {
     StoreBench bench;
     REQUIRE(bench.put(1, "{}").ok());
-    const auto unknown = bench.store->get(id_of(2), "os:ann");
-    const auto foreign = bench.store->get(id_of(1), "os:bob");
+    const auto unknown = bench.store->get(bench.id_of(2), "os:ann");
+    const auto foreign = bench.store->get(bench.id_of(1), "os:bob");
     bench.clock.advance(limits::evidence_lifetime + std::chrono::seconds{1});
-    const auto expired = bench.store->get(id_of(1), "os:ann");
+    const auto expired = bench.store->get(bench.id_of(1), "os:ann");
     for (const auto* result : {&unknown, &foreign, &expired}) {
         REQUIRE_FALSE(result->ok());
         CHECK(result->error().code == base::Errc::not_found);
         CHECK(result->error().remedy == unknown.error().remedy);
     }
-    CHECK_FALSE(bench.store->owns(id_of(1), "os:bob"));
+    CHECK_FALSE(bench.store->owns(bench.id_of(1), "os:bob"));
 }
 
 TEST_CASE("an id that is not one is never looked up", "[tools]") {
@@ -142,12 +142,12 @@ TEST_CASE("the least recently used goes first when the budget is used up", "[too
         REQUIRE(bench.put(i, body).ok());
     }
     bench.clock.advance(std::chrono::seconds{1});
-    REQUIRE(bench.store->get(id_of(1), "os:ann").ok()); // used again: not the oldest any more
+    REQUIRE(bench.store->get(bench.id_of(1), "os:ann").ok()); // used again: not the oldest any more
     bench.clock.advance(std::chrono::seconds{1});
     REQUIRE(bench.put(fit + 1, body).ok());
-    CHECK(bench.store->owns(id_of(1), "os:ann"));
-    CHECK_FALSE(bench.store->owns(id_of(2), "os:ann"));
-    CHECK(bench.store->owns(id_of(fit + 1), "os:ann"));
+    CHECK(bench.store->owns(bench.id_of(1), "os:ann"));
+    CHECK_FALSE(bench.store->owns(bench.id_of(2), "os:ann"));
+    CHECK(bench.store->owns(bench.id_of(fit + 1), "os:ann"));
     // What was evicted left its pages to what came after.
     CHECK(
         std::filesystem::file_size(bench.file()) <=
@@ -164,8 +164,8 @@ TEST_CASE("who keeps most makes room first, whoever came earlier", "[tools]") {
         bench.clock.advance(std::chrono::seconds{1});
         REQUIRE(bench.put(i, body, "os:bob").ok());
     }
-    CHECK(bench.store->owns(id_of(1), "os:ann"));
-    CHECK_FALSE(bench.store->owns(id_of(2), "os:bob"));
+    CHECK(bench.store->owns(bench.id_of(1), "os:ann"));
+    CHECK_FALSE(bench.store->owns(bench.id_of(2), "os:bob"));
 }
 
 TEST_CASE("what is past its lifetime is removed", "[tools]") {
@@ -196,8 +196,8 @@ TEST_CASE("more results than may be kept push out the oldest", "[tools]") {
         bench.clock.advance(std::chrono::milliseconds{1});
         REQUIRE(bench.put(i, "{}").ok());
     }
-    CHECK_FALSE(bench.store->owns(id_of(1), "os:ann"));
-    CHECK(bench.store->owns(id_of(kept + 1), "os:ann"));
+    CHECK_FALSE(bench.store->owns(bench.id_of(1), "os:ann"));
+    CHECK(bench.store->owns(bench.id_of(kept + 1), "os:ann"));
     CHECK(bench.count() <= kept);
 }
 
@@ -205,7 +205,7 @@ TEST_CASE("two processes may share a directory", "[tools]") {
     StoreBench bench;
     const auto second = bench.open();
     REQUIRE(bench.put(1, "{}").ok());
-    CHECK(second->owns(id_of(1), "os:ann"));
+    CHECK(second->owns(bench.id_of(1), "os:ann"));
 }
 
 TEST_CASE("recent evidence is suggested to who asked for it, newest first", "[tools]") {
@@ -216,12 +216,63 @@ TEST_CASE("recent evidence is suggested to who asked for it, newest first", "[to
     REQUIRE(bench.put(4, "{}", "os:bob").ok());
     CHECK(
         bench.store->recent("os:ann", "ev_", 10) ==
-        std::vector<std::string>{id_of(3), id_of(2), id_of(1)}
+        std::vector<std::string>{bench.id_of(3), bench.id_of(2), bench.id_of(1)}
     );
-    CHECK(bench.store->recent("os:ann", "", 1) == std::vector<std::string>{id_of(3)});
-    CHECK(bench.store->recent("os:ann", id_of(2), 10) == std::vector<std::string>{id_of(2)});
+    CHECK(bench.store->recent("os:ann", "", 1) == std::vector<std::string>{bench.id_of(3)});
+    CHECK(
+        bench.store->recent("os:ann", bench.id_of(2), 10) ==
+        std::vector<std::string>{bench.id_of(2)}
+    );
     CHECK(bench.store->recent("os:ann", "ev_z", 10).empty());
     CHECK(bench.store->recent("os:eve", "", 10).empty());
     bench.clock.advance(limits::evidence_lifetime + std::chrono::seconds{1});
     CHECK(bench.store->recent("os:ann", "", 10).empty());
+}
+
+TEST_CASE("an id stands for one record, whatever the record calls itself", "[tools]") {
+    const std::string before = "ev_bbbbbbbbbbbbbbbbbbbbbbbbbb";
+    tools::StoredEvidence record{
+        before, "os:ann", "t", "m", "2026-11-21T03:00:00Z", R"({"id":")" + before + R"("})"};
+    const auto id = tools::evidence_id(record);
+    record.id = id;
+    record.body = R"({"id":")" + id + R"("})";
+    CHECK(tools::evidence_id(record) == id);
+    auto other = record;
+    other.body = R"({"id":"ev_"})";
+    CHECK(tools::evidence_id(other) != id);
+    for (auto* part : {&other.subject, &other.tool, &other.target, &other.created}) {
+        other = record;
+        *part += "x";
+        CHECK(tools::evidence_id(other) != id);
+    }
+    other = record;
+    std::swap(other.subject, other.tool);
+    CHECK(tools::evidence_id(other) != id);
+}
+
+TEST_CASE("evidence that somebody rewrote is refused, and says so", "[tools]") {
+    for (const std::string change :
+         {"update evidence_body set body = '{\"verdict\":\"healthy\"}'",
+          "update evidence set target = 'another'",
+          "update evidence set tool = 'diagnose'",
+          "update evidence set created = '2999-01-01T00:00:00.000000Z'"}) {
+        INFO(change);
+        StoreBench bench;
+        REQUIRE(bench.put(1, R"({"verdict":"incident"})").ok());
+        {
+            auto raw = interlock::db::open_sqlite_store(
+                bench.file(), interlock::db::StoreMode::existing, bench.clock
+            );
+            REQUIRE(raw.ok());
+            const auto write = [&](interlock::db::StoreTransaction& transaction) -> base::Status {
+                INTERLOCK_CHECK(transaction.run(change));
+                return base::done;
+            };
+            REQUIRE((*raw)->transact(write).ok());
+        }
+        const auto got = bench.store->get(bench.id_of(1), "os:ann");
+        REQUIRE_FALSE(got.ok());
+        CHECK(got.error().code == base::Errc::corrupt);
+        CHECK(got.error().what.find(bench.id_of(1)) != std::string::npos);
+    }
 }

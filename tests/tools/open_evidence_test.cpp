@@ -5,6 +5,7 @@
 #include "tools/open_evidence.hpp"
 
 #include <filesystem>
+#include <map>
 
 #include <catch2/catch.hpp>
 
@@ -15,10 +16,6 @@ using interlock::test::ManualClock;
 using interlock::test::TemporaryDirectory;
 
 namespace {
-
-std::string id_of(int number) {
-    return "ev_" + std::string(25, 'a') + static_cast<char>('a' + number);
-}
 
 /// Two servers on one PostgreSQL.
 struct SharedBench {
@@ -40,15 +37,22 @@ struct SharedBench {
         return std::move(*opened);
     }
     base::Status put(tools::EvidenceStore& server, int number, std::string body) const {
-        return server.put(
-            {.id = id_of(number),
-             .subject = "os:ann",
-             .tool = "get_activity",
-             .target = "main",
-             .created = base::format_time(clock.now()),
-             .body = std::move(body)}
-        );
+        tools::StoredEvidence record{
+            .id = {},
+            .subject = "os:ann",
+            .tool = "get_activity",
+            .target = "main " + std::to_string(number),
+            .created = base::format_time(clock.now()),
+            .body = std::move(body)};
+        record.id = ids[number] = tools::evidence_id(record);
+        return server.put(record);
     }
+    /// Of what was put last under this number, or of nothing.
+    std::string id_of(int number) const {
+        const auto found = ids.find(number);
+        return found == ids.end() ? "ev_" + std::string(26, 'a') : found->second;
+    }
+    mutable std::map<int, std::string> ids;
     void sql(const std::string& text) const {
         const auto ran = raw->transact([&](interlock::db::StoreTransaction& at) -> base::Status {
             INTERLOCK_CHECK(at.run(text));
@@ -65,12 +69,12 @@ TEST_CASE("what one server stored another reads, byte for byte", "[tools][live]"
     std::string large(limits::evidence_bytes_max, 'x');
     large.replace(0, 9, "{\"a\":\"\xc3\xa9\"");
     REQUIRE(bench.put(*bench.one, 1, large).ok());
-    const auto got = bench.other->get(id_of(1), "os:ann");
+    const auto got = bench.other->get(bench.id_of(1), "os:ann");
     REQUIRE(got.ok());
     CHECK(got->body == large);
     CHECK(got->tool == "get_activity");
     CHECK(got->target == "main");
-    CHECK(bench.other->owns(id_of(1), "os:ann"));
+    CHECK(bench.other->owns(bench.id_of(1), "os:ann"));
     CHECK_FALSE(bench.put(*bench.one, 2, std::string(limits::evidence_bytes_max + 1, 'x')).ok());
 }
 
@@ -78,12 +82,12 @@ TEST_CASE("evidence of another identity is not found on any server", "[tools][li
     SharedBench bench;
     REQUIRE(bench.put(*bench.one, 1, "{}").ok());
     for (auto* server : {bench.one.get(), bench.other.get()}) {
-        const auto foreign = server->get(id_of(1), "os:eve");
-        const auto unknown = server->get(id_of(2), "os:eve");
+        const auto foreign = server->get(bench.id_of(1), "os:eve");
+        const auto unknown = server->get(bench.id_of(2), "os:eve");
         REQUIRE_FALSE(foreign.ok());
         CHECK(foreign.error().code == base::Errc::not_found);
         CHECK(unknown.error().code == base::Errc::not_found);
-        CHECK_FALSE(server->owns(id_of(1), "os:eve"));
+        CHECK_FALSE(server->owns(bench.id_of(1), "os:eve"));
     }
 }
 
@@ -95,11 +99,11 @@ TEST_CASE("shared evidence expires by the store's clock, and then goes", "[tools
         base::format_time(bench.clock.now() - limits::evidence_lifetime - std::chrono::seconds{1});
     bench.sql(
         "update evidence set created = '" + old + "', used = '" + old + "' where id = '" +
-        id_of(1) + "'"
+        bench.id_of(1) + "'"
     );
-    CHECK(bench.other->get(id_of(1), "os:ann").error().code == base::Errc::not_found);
-    CHECK_FALSE(bench.other->owns(id_of(1), "os:ann"));
-    CHECK(bench.other->get(id_of(2), "os:ann").ok());
+    CHECK(bench.other->get(bench.id_of(1), "os:ann").error().code == base::Errc::not_found);
+    CHECK_FALSE(bench.other->owns(bench.id_of(1), "os:ann"));
+    CHECK(bench.other->get(bench.id_of(2), "os:ann").ok());
     bench.other = bench.open();                   // a start makes room
     CHECK(bench.put(*bench.other, 1, "{}").ok()); // its id is free
 }
@@ -110,23 +114,23 @@ TEST_CASE("the budget is that of all servers together", "[tools][live]") {
     REQUIRE(bench.put(*bench.other, 2, "{}").ok());
     bench.sql(
         "update evidence set bytes = " + std::to_string(limits::evidence_store_bytes_max) +
-        " where id = '" + id_of(1) + "'"
+        " where id = '" + bench.id_of(1) + "'"
     );
     bench.one = bench.open(); // counts what there is
     REQUIRE(bench.put(*bench.one, 3, "{}").ok());
-    CHECK_FALSE(bench.other->owns(id_of(1), "os:ann")); // the least recently used
-    CHECK(bench.other->owns(id_of(3), "os:ann"));
+    CHECK_FALSE(bench.other->owns(bench.id_of(1), "os:ann")); // the least recently used
+    CHECK(bench.other->owns(bench.id_of(3), "os:ann"));
 }
 
 TEST_CASE("evidence that cannot be kept says so, and works again later", "[tools][live]") {
     SharedBench bench;
     bench.sql("alter table evidence rename to hidden");
     CHECK_FALSE(bench.put(*bench.one, 1, "{}").ok());
-    CHECK(bench.one->get(id_of(1), "os:ann").error().code == base::Errc::internal);
-    CHECK_FALSE(bench.one->owns(id_of(1), "os:ann"));
+    CHECK(bench.one->get(bench.id_of(1), "os:ann").error().code == base::Errc::internal);
+    CHECK_FALSE(bench.one->owns(bench.id_of(1), "os:ann"));
     bench.sql("alter table hidden rename to evidence");
     CHECK(bench.put(*bench.one, 1, "{}").ok());
-    CHECK(bench.other->owns(id_of(1), "os:ann"));
+    CHECK(bench.other->owns(bench.id_of(1), "os:ann"));
     CHECK(
         bench.put(*bench.one, 2, std::string{"{\0}", 3}).error().code == base::Errc::invalid_input
     ); // no JSON holds one

@@ -1,3 +1,4 @@
+#include "base/digest.hpp"
 #include "tests/support/spans.hpp"
 #include "tests/tools/bench.hpp"
 #include "tools/run.hpp"
@@ -89,6 +90,42 @@ TEST_CASE("a result that breaks its schema never leaves", "[tools]") {
         return tools::Output{.structured = R"({"n":"1"})", .text = "", .is_error = false};
     });
     CHECK(code_of(output) == "internal");
+}
+
+TEST_CASE("what is kept of an answer is told to who records the call", "[tools]") {
+    Pipeline pipeline;
+    pipeline.context.checks = tools::AnswerChecks::sampled;
+    tools::CallCost cost;
+    const tools::Tool tool{
+        .name = "sample",
+        .title = "",
+        .summary = "",
+        .domain = "postgres",
+        .inputs = {},
+        .run = [](tools::Context& context, const tools::Call& call) -> base::Result<tools::Output> {
+            tools::Evidence evidence;
+            evidence.tool = "sample";
+            evidence.summary = "A summary.";
+            call.cost->read_as("diag");
+            call.cost->read_as("billing_diag");
+            call.cost->read_as("diag");
+            return tools::publish(context, call, std::move(evidence));
+        }};
+    tool.answers->store(1); // the first would be held against a schema
+    const auto output = tools::run_tool(
+        pipeline.context,
+        tool,
+        json::object(),
+        {.identity = pipeline.identity, .stop = {}, .span = nullptr, .id = "c", .cost = &cost}
+    );
+    REQUIRE_FALSE(output.is_error);
+    CHECK(cost.roles() == "billing_diag,diag");
+    CHECK(json::parse(output.structured)["id"] == cost.evidence_id);
+    CHECK(output.text.find(cost.evidence_id) != std::string::npos);
+    const auto kept = pipeline.store->get(cost.evidence_id, pipeline.identity.subject);
+    REQUIRE(kept.ok());
+    CHECK(cost.evidence_digest == base::hex(base::sha256(kept->body)));
+    CHECK(json::parse(kept->body)["id"] == cost.evidence_id);
 }
 
 TEST_CASE("a sample of checks takes each tool's first answer and then one in 64", "[tools]") {

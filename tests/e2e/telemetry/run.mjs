@@ -128,7 +128,7 @@ function checkCall(collector, kind, transport) {
     has('who asked', who.subject && who.issuer === 'loopback' && who.proof === 'none' &&
         who.database_role === null, brief(who));
     has('no schema errors', a['mcp.schema_validation_errors'] === '0');
-    has('digest of the arguments', /^[0-9a-f]{64}$/.test(a['interlock.arguments.sha256'] ?? ''));
+    has('digest of the arguments', /^[0-9a-f]{64}$/.test(a['interlock.arguments.hmac'] ?? ''));
     const children = collector.children(call);
     const names = children.map((child) => child.name);
     for (const name of ['validate_arguments', 'borrow_connection', 'render_result']) {

@@ -91,6 +91,13 @@ public:
         request.headers = std::move(headers);
         return authorizer().admit(request);
     }
+    std::optional<telemetry::Identity> proven(const std::string& token) {
+        base::HttpRequest request;
+        request.method = "POST";
+        request.path = "/mcp";
+        request.headers = {{"Authorization", "Bearer " + token}};
+        return authorizer().proven(request);
+    }
     /// The status of a refusal; 200 when admitted.
     unsigned status(const std::string& token) {
         const auto outcome = admit(token);
@@ -287,6 +294,16 @@ TEST_CASE("who no rule maps is turned away without a challenge", "[server][auth]
     CHECK(refusal.body.find("bob") == std::string::npos);
     CHECK(refusal.body.find("alice") == std::string::npos);
     CHECK(refusal.body.find("role") != std::string::npos);
+    // The log may say who it was.
+    const auto proven = scene.proven(token);
+    REQUIRE(proven);
+    CHECK_FALSE(proven->subject.empty());
+    CHECK_FALSE(proven->issuer.empty());
+    CHECK(proven->proof == "jwt");
+    CHECK(proven->database_role.empty());
+    CHECK_FALSE(scene.proven(token.substr(0, token.size() - 8) + "AAAAAAAA"));
+    CHECK_FALSE(scene.proven("x"));
+    CHECK_FALSE(scene.proven(""));
 }
 
 TEST_CASE("a token without a scope of this server may do nothing here", "[server][auth]") {
