@@ -73,7 +73,7 @@ TEST_CASE("what one server stored another reads, byte for byte", "[tools][live]"
     REQUIRE(got.ok());
     CHECK(got->body == large);
     CHECK(got->tool == "get_activity");
-    CHECK(got->target == "main");
+    CHECK(got->target == "main 1");
     CHECK(bench.other->owns(bench.id_of(1), "os:ann"));
     CHECK_FALSE(bench.put(*bench.one, 2, std::string(limits::evidence_bytes_max + 1, 'x')).ok());
 }
