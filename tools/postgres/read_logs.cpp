@@ -138,7 +138,7 @@ constexpr double never = 1e18;
 // Errors of one kind so often are no matter of single requests: an application, or what it stands
 // on, fails as a whole.
 constexpr double errors_per_minute = 10;
-constexpr long long errors_min = 30;       // in a burst
+constexpr long long errors_min = 100;      // in a burst
 constexpr std::size_t masses_told_max = 5; // the most frequent
 // An end of the window without an entry is told from this share of it on, and from this time on: a
 // server that works writes of its checkpoints at least.
