@@ -11,12 +11,13 @@ namespace interlock::cli {
 struct AuditOptions {
     std::string state_directory;
     /// Signed checkpoints to hold the log against, each with the verifier key at the same place in
-    /// `verifier_keys`. Both empty: those the programs of this machine keep in their state.
+    /// `verifier_keys`. No checkpoints: those the programs of this machine keep in their state, and
+    /// each of `verifier_keys` must have signed one of them.
     std::vector<std::string> checkpoints;
     std::vector<std::string> verifier_keys;
     std::string bundle;          // verify: this file instead of the store
-    std::string executor_key;    // verify a bundle: whose outcomes count; "" = the bundle's word
-    std::string allowed_signers; // verify a bundle: whose keys may approve; "" = as recorded
+    std::string executor_key;    // verify: whose outcomes count; "" = as kept, the bundle's word
+    std::string allowed_signers; // verify: whose keys may approve; "" = as recorded
     std::string plan_id;         // show: only this plan's records
     bool json = false;
 };

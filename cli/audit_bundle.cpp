@@ -5,6 +5,7 @@
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "cli/audit_erasures.hpp"
 #include "telemetry/audit_format.hpp"
 #include "telemetry/audit_scan.hpp"
 #include "telemetry/index_ranges.hpp"
@@ -75,6 +76,8 @@ public:
         check_erasures();
         check_earlier();
         check_plans();
+        check_manifest();
+        check_belonging();
         return std::move(report_);
     }
 
@@ -97,9 +100,14 @@ private:
         if (text == nullptr)
             return no_bundle("it has no " + std::string(bundle_manifest));
         const auto parsed = base::parse_json(*text);
-        if (!parsed || base::string_member(*parsed, "format") != bundle_format)
+        const auto format = parsed ? base::string_member(*parsed, "format") : std::nullopt;
+        older_ = format == bundle_format_older;
+        if (format != bundle_format && !older_)
             return no_bundle("its manifest does not name the format " + std::string(bundle_format));
         manifest_ = *parsed;
+        if (older_)
+            not_known("The bundle is of an older form, without the calls that asked for its plans "
+                      "and with less that could be held against its records. Export it again.");
         return base::done;
     }
 
@@ -156,9 +164,11 @@ private:
 
     void check_record(std::uint64_t index) {
         ++report_.records;
+        const auto problems = report_.problems.size();
         const auto header = proven_header(
             index, bundle_record(index, "header.json"), bundle_record(index, "proof.tlog-proof")
         );
+        report_.proven += report_.problems.size() == problems ? 1 : 0;
         if (header)
             take(index, *header);
     }
@@ -211,7 +221,7 @@ private:
     }
 
     void take(std::uint64_t index, const telemetry::LeafHeader& header) {
-        PlanRecord record{index, header.time, header.type, header.actor, {}};
+        PlanRecord record{index, header.time, header.type, header.actor, {}, {}};
         const auto* payload = file(bundle_record(index, "payload.json"));
         const auto* salt = file(bundle_record(index, "salt"));
         if (payload == nullptr || salt == nullptr) {
@@ -227,41 +237,55 @@ private:
             record.payload = *payload;
         }
         if (header.type == telemetry::erasure_type && record.payload)
-            read_erasure(index, *record.payload);
+            erasures_.take(index, record.time, record.actor, *record.payload);
+        types_[index] = header.type;
         if (!header.plan_digest.empty())
             plans_[header.plan_digest].push_back(std::move(record));
+        else if (header.type == "tool.begin" || header.type == "tool.end")
+            take_call(record);
     }
 
-    void read_erasure(std::uint64_t index, const std::string& payload) {
-        const auto content = base::parse_json(payload, base::limits::audit_payload_bytes_max);
-        const auto* list = content ? base::member(*content, telemetry::erasure_ranges) : nullptr;
-        const auto ranges =
-            list != nullptr ? telemetry::IndexRanges::from_json(*list) : std::nullopt;
-        if (!ranges || ranges->empty() || ranges->ranges().back().last >= index)
-            return;
-        for (const auto& range : ranges->ranges())
-            recorded_erasures_.add(range);
+    void take_call(const PlanRecord& record) {
+        const auto payload =
+            base::parse_json(record.payload.value_or(""), base::limits::audit_payload_bytes_max);
+        if (!payload)
+            return; // erased: whose call it was is not known any more
+        calls_.take(record.index, record.time, record.type, record.actor, *payload);
     }
 
     /// What was to be in the bundle, and whether it is.
     void check_gaps() {
         const auto* asked = base::member(manifest_, "asked_for");
-        for (const char* part : {"plan", "from", "to"})
-            if (asked == nullptr || !base::string_member(*asked, part))
+        for (const char* part : {"plan", "from", "to", "incident"})
+            if (older_ && std::string_view(part) == "incident")
+                continue;
+            else if (asked == nullptr || !base::string_member(*asked, part))
                 return problem("The manifest does not say what was asked for, so nothing shows "
                                "what is missing.");
         auto& scope = report_.scope;
         scope.plan_id = *base::string_member(*asked, "plan");
         scope.from = *base::string_member(*asked, "from");
         scope.to = *base::string_member(*asked, "to");
+        scope.incident = base::string_member(*asked, "incident").value_or("");
+        const bool period = !scope.from.empty() || !scope.to.empty();
+        if ((scope.plan_id.empty() ? 0 : 1) + (scope.incident.empty() ? 0 : 1) + (period ? 1 : 0) !=
+            1)
+            return problem("The manifest does not say one thing that was asked for, so nothing "
+                           "shows what is missing.");
         const auto counted = base::integer_member(manifest_, "records");
         if (counted != static_cast<long long>(indexes_.size()))
             problem(
                 "The manifest counts " + std::to_string(counted.value_or(-1)) +
                 " records, and the bundle holds " + std::to_string(indexes_.size()) + "."
             );
-        if (scope.plan_id.empty())
+        if (period)
             return check_period();
+        if (!scope.incident.empty())
+            return not_known(
+                "Which records tell of the incident " + scope.incident +
+                " stands in what they say, not in their headers: that none was left out cannot be "
+                "known from this bundle. A period that spans it shows that."
+            );
         // The plan's own check looks for gaps; whatever else is in it may be part of anything.
         if (plans_.size() != 1)
             problem(
@@ -378,7 +402,7 @@ private:
     }
 
     void check_erasures() {
-        for (const auto& range : missing_.without(recorded_erasures_).ranges())
+        for (const auto& range : missing_.without(erasures_.ranges()).ranges())
             problem(
                 "Records " + std::to_string(range.first) + " to " + std::to_string(range.last) +
                 ": payloads are missing, and no record in the bundle tells of their erasure."
@@ -390,10 +414,14 @@ private:
             if (!path.starts_with(checkpoints_prefix))
                 continue;
             const auto beside = path.substr(0, path.rfind('.'));
+            if (path != beside + ".note" && path != beside + ".vkey" &&
+                path != beside + ".consistency")
+                problem("The file " + path + " belongs to no checkpoint.");
             if (file(beside + ".note") == nullptr)
                 problem("The file " + path + " belongs to no checkpoint.");
             if (!path.ends_with(".note"))
                 continue;
+            checkpoints_.push_back(beside.substr(checkpoints_prefix.size()));
             const auto* key_text = file(beside + ".vkey");
             const auto* proof = file(beside + ".consistency");
             const auto held = check_one_earlier(content, key_text, proof);
@@ -472,7 +500,13 @@ private:
                 files[digest][rest.substr(slash + 1)] = content;
         }
         for (auto& [digest, records] : plans_) {
+            for (auto& record : records) {
+                placed_.insert(record.index);
+                record.erased = record.payload ? "" : erasures_.of(record.index);
+            }
             PlanEvidence evidence;
+            evidence.place = older_ ? Place::older_bundle : Place::bundle;
+            evidence.calls = &calls_;
             evidence.digest = digest;
             evidence.files = std::move(files[digest]);
             evidence.nothing_follows = records.back().index + 1 >= whole_from;
@@ -483,9 +517,105 @@ private:
             auto checked = check_plan(evidence);
             for (const auto& sentence : checked.problems)
                 problem(sentence);
-            for (const auto& sentence : checked.not_known)
-                not_known(sentence);
+            for (const auto* list : {&checked.not_known, &checked.erased})
+                for (const auto& sentence : *list)
+                    not_known(sentence);
+            if (checked.asked) {
+                placed_.insert(checked.asked->begin);
+                placed_.insert(checked.asked->end.value_or(checked.asked->begin));
+            }
             report_.plans.push_back(std::move(checked));
+        }
+    }
+
+    /// The manifest is nobody's word until every member of it is that of what is here.
+    void check_manifest() {
+        const auto said = [&](const char* name) {
+            return base::string_member(manifest_, name).value_or("");
+        };
+        const auto counted = [&](const char* name, std::uint64_t value) {
+            const auto told = base::integer_member(manifest_, name);
+            if (!told || *told < 0 || static_cast<std::uint64_t>(*told) != value)
+                wrong(name);
+        };
+        if (said("origin") != checkpoint_.origin)
+            wrong("origin");
+        if (said("root") != base::hex(checkpoint_.root))
+            wrong("root");
+        if (said("signed_by") != base::trim(*file(bundle_key)) ||
+            (report_.key_was_given && said("signed_by") != report_.verifier_key))
+            wrong("signed_by");
+        counted("size", checkpoint_.size);
+        counted("erased", missing_.count());
+        check_manifest_plans();
+        if (!older_ &&
+            (!manifest_.contains("checkpoints") || manifest_["checkpoints"] != Json(checkpoints_)))
+            wrong("checkpoints");
+        const auto& id = report_.scope.plan_id;
+        if (!id.empty() && !report_.plans.empty() && report_.plans.front().plan_id != id)
+            problem(
+                "The manifest says that the plan " + id +
+                " was asked for, and its records are of "
+                "another."
+            );
+        const std::set<std::string> known{
+            "format",
+            "origin",
+            "size",
+            "root",
+            "signed_by",
+            "asked_for",
+            "plans",
+            "records",
+            "erased",
+            "checkpoints"};
+        for (const auto& [name, value] : manifest_.items())
+            if (!known.contains(name))
+                problem("The manifest says something of " + name + ", which nothing shows.");
+        const std::set<std::string> asked{"plan", "from", "to", "incident"};
+        if (const auto* list = base::member(manifest_, "asked_for"); list != nullptr)
+            for (const auto& [name, value] : list->items())
+                if (!asked.contains(name))
+                    problem("The manifest asks for " + name + ", which nothing shows.");
+    }
+
+    void wrong(const std::string& member) {
+        problem("The manifest's " + member + " is not that of what the bundle holds.");
+    }
+
+    void check_manifest_plans() {
+        Json expected = Json::array();
+        for (const auto& plan : report_.plans)
+            expected.push_back({{"digest", plan.digest}, {"plan_id", plan.plan_id}});
+        if (!manifest_.contains("plans") || manifest_["plans"] != expected)
+            wrong("plans");
+    }
+
+    /// What is neither what was asked for nor needed to tell it was not to be here; or what was
+    /// asked for was more.
+    void check_belonging() {
+        const auto& scope = report_.scope;
+        const bool period = scope.plan_id.empty() && scope.incident.empty();
+        for (const auto& call : calls_.all()) {
+            if (scope.incident.empty() || call.incident != scope.incident)
+                continue;
+            placed_.insert(call.begin);
+            placed_.insert(call.end.value_or(call.begin));
+        }
+        for (const auto& plan : report_.plans)
+            if (!scope.incident.empty() && plan.incident != scope.incident)
+                problem(
+                    "Plan " + plan.plan_id + " is in the bundle of the incident " + scope.incident +
+                    ", and what was shown of it does not name that."
+                );
+        for (const auto& [index, type] : types_) {
+            const bool wanted = placed_.contains(index) || type == telemetry::erasure_type ||
+                                (period && in_period(times_.at(index)));
+            if (!wanted)
+                problem(
+                    "Record " + std::to_string(index) +
+                    " belongs to nothing of what the manifest says was asked for."
+                );
         }
     }
 
@@ -508,8 +638,13 @@ private:
     std::set<std::uint64_t> witness_indexes_;
     std::map<std::uint64_t, std::string> times_; // of both, where there is a header
     std::map<std::string, std::vector<PlanRecord>> plans_;
+    std::map<std::uint64_t, std::string> types_; // of records
+    std::set<std::uint64_t> placed_;             // that belong to a plan or a call in question
+    AskingCalls calls_;
+    RecordedErasures erasures_;
+    std::vector<std::string> checkpoints_; // names of the earlier ones
+    bool older_ = false;
     telemetry::IndexRanges missing_;
-    telemetry::IndexRanges recorded_erasures_;
     std::string executor_key_;
 };
 

@@ -9,6 +9,7 @@
 //   records/INDEX/proof.tlog-proof      c2sp.org/tlog-proof@v1
 //   witnesses/INDEX/{header.json,proof.tlog-proof}  of a period: the records just outside, without
 //                                       what they say, so that its ends can be told
+//   (among the records: the calls that asked for its plans, and the erasures that it shows)
 //   plans/DIGEST/plan.json              the exact bytes of a plan
 //   plans/DIGEST/{presentation,about,steps,outcome}.json
 //   plans/DIGEST/decisions/NN.json      what a person signed, NN.json.sig how, and
@@ -27,7 +28,10 @@
 
 namespace interlock::cli {
 
-inline constexpr const char* bundle_format = "interlock-audit-bundle@1";
+inline constexpr const char* bundle_format = "interlock-audit-bundle@2";
+/// Without the calls that asked, and with less in its manifest and about.json. Still read, and
+/// never called whole: what it lacks cannot be told from what was taken out of it.
+inline constexpr const char* bundle_format_older = "interlock-audit-bundle@1";
 inline constexpr const char* bundle_manifest = "manifest.json";
 inline constexpr const char* bundle_note = "checkpoint.note";
 inline constexpr const char* bundle_key = "checkpoint.vkey";
@@ -47,9 +51,10 @@ struct BundleTrust {
     std::string allowed_signers; // file of approvers' keys; "" = as recorded in the log
 };
 
-/// What the bundle says that it covers: one plan, or a period.
+/// What the bundle says that it covers: one plan, an incident, or a period.
 struct BundleScope {
     std::string plan_id;
+    std::string incident;
     std::string from;                   // "" = from the first record
     std::string to;                     // "" = up to the checkpoint
     std::optional<std::uint64_t> first; // of the period's records
@@ -63,6 +68,7 @@ struct BundleReport {
     bool key_was_given = false;
     BundleScope scope;
     std::uint64_t records = 0;
+    std::uint64_t proven = 0; // of these
     std::uint64_t witnesses = 0;
     std::uint64_t erased = 0;
     std::uint64_t earlier_checkpoints = 0;

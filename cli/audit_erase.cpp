@@ -104,6 +104,11 @@ Result<Json> run_erase(const EraseOptions& options) {
     INTERLOCK_TRY(const auto under_way, plans_under_way(queue));
     INTERLOCK_TRY(const auto selection, selection_of(options, queue, clock.now()));
     INTERLOCK_TRY(const auto payloads, telemetry::select_payloads(*store, selection, under_way));
+    if (payloads.empty())
+        return Error{
+            Errc::not_found,
+            "No payload that is still there fits, so nothing was erased and nothing recorded.",
+            "`interlock audit search` and `interlock audit show` tell which records there are."};
     Json done = {
         {"payloads", payloads.count()}, {"indexes", payloads.to_json()}, {"erased", options.yes}};
     if (options.yes) {
@@ -118,6 +123,17 @@ Result<Json> run_erase(const EraseOptions& options) {
     return done;
 }
 
+/// "3, 23-24"
+std::string in_words(const Json& ranges) {
+    std::string text;
+    for (const auto& range : ranges) {
+        const auto first = range[0].dump();
+        const auto last = range[1].dump();
+        text += (text.empty() ? "" : ", ") + (first == last ? first : first + "-" + last);
+    }
+    return base::cut_middle(text, 200);
+}
+
 } // namespace
 
 Exit erase_audit_payloads(const EraseOptions& options) {
@@ -130,11 +146,10 @@ Exit erase_audit_payloads(const EraseOptions& options) {
         return Exit::ok;
     }
     const auto count = std::to_string(base::integer_member(*done, "payloads").value_or(0));
+    const auto which = count + " payloads, of the records " + in_words((*done)["indexes"]);
     print_line(
-        options.yes
-            ? "erased  " + count + " payloads; the records stay, and so does the record of this"
-            : "would erase  " + count + " payloads: " +
-                  base::cut_middle((*done)["indexes"].dump(), 200) + "; give --yes to do it"
+        options.yes ? "erased  " + which + "; the records stay, and so does the record of this"
+                    : "would erase  " + which + "; give --yes to do it"
     );
     return Exit::ok;
 }

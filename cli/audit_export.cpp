@@ -10,6 +10,8 @@
 #include "base/state_directory.hpp"
 #include "base/text.hpp"
 #include "cli/audit_bundle.hpp"
+#include "cli/audit_bundle_report.hpp"
+#include "cli/audit_plan_files.hpp"
 #include "telemetry/audit_format.hpp"
 #include "telemetry/audit_scan.hpp"
 #include "telemetry/index_ranges.hpp"
@@ -17,6 +19,7 @@
 #include "telemetry/tlog_proof.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
@@ -36,6 +39,9 @@ using telemetry::Scan;
 using telemetry::ScannedRecord;
 using telemetry::SignedNote;
 
+/// How many records are looked through at once for the call that asked for a plan.
+constexpr std::uint64_t search_step = 10'000;
+
 /// Gathers a bundle's files, in the order of what depends on what.
 class Export {
 public:
@@ -44,8 +50,13 @@ public:
 
     Result<Files> run(std::vector<SignedNote> others) {
         others_ = std::move(others);
-        INTERLOCK_CHECK(options_.plan_id.empty() ? choose_period() : choose_plan());
+        INTERLOCK_CHECK(
+            !options_.plan_id.empty()    ? choose_plan()
+            : !options_.incident.empty() ? choose_incident()
+                                         : choose_period()
+        );
         INTERLOCK_CHECK(take_records());
+        INTERLOCK_CHECK(take_asking_calls());
         INTERLOCK_CHECK(take_erasures());
         INTERLOCK_CHECK(take_witnesses());
         INTERLOCK_CHECK(prove());
@@ -85,6 +96,47 @@ private:
                 return not_covered("Record " + std::to_string(record.index) + " of the plan");
             return choose(record.index);
         });
+    }
+
+    /// The calls whose arguments name the incident, and the plans that were shown as of it.
+    Status choose_incident() {
+        std::set<std::string> calls;
+        telemetry::AuditScan covered;
+        covered.end = size();
+        covered.payloads = true;
+        const auto& wanted = options_.incident;
+        return telemetry::scan_audit(store_, covered, [&](ScannedRecord& record) -> Result<Scan> {
+            const auto header = telemetry::read_leaf_header(record.header);
+            const auto payload = base::parse_json(
+                record.payload.value_or(""), base::limits::audit_payload_bytes_max
+            );
+            if (!header || !payload)
+                return Scan::go_on;
+            const auto call = base::string_member(*payload, "call").value_or("");
+            const auto* arguments = base::member(*payload, "arguments");
+            const bool begins = header->type == "tool.begin" && arguments != nullptr &&
+                                base::string_member(*arguments, "incident") == wanted;
+            if (begins)
+                calls.insert(call);
+            if (begins || (header->type == "tool.end" && calls.erase(call) > 0))
+                return choose(record.index);
+            if (header->type == "plan.submitted" || header->type == "plan.blocked")
+                INTERLOCK_CHECK(choose_if_of_incident(header->plan_digest, *payload));
+            return Scan::go_on;
+        });
+    }
+
+    Status choose_if_of_incident(const std::string& digest, const Json& submitted) {
+        base::SystemRandom random;
+        approval::Queue queue(store_, random);
+        const auto plan = queue.get(base::string_member(submitted, "plan_id").value_or(""));
+        if (!plan)
+            return plan.error().code == Errc::not_found ? Status(base::done) : Status(plan.error());
+        const auto shown = runbooks::parse_presentation(plan->presentation);
+        if (!shown || shown->incident != options_.incident)
+            return base::done;
+        plans_[digest] = plan->id;
+        return choose_records_of(digest);
     }
 
     Result<Scan> choose(std::uint64_t index) {
@@ -150,7 +202,7 @@ private:
             return Error{
                 Errc::not_found,
                 "No record up to the newest signed checkpoint belongs to what was asked for.",
-                "Widen the period, or wait for the next checkpoint."};
+                "Name another plan, incident or period, or wait for the next checkpoint."};
         return take({chosen_.begin(), chosen_.end()}, true);
     }
 
@@ -218,18 +270,84 @@ private:
             return;
         if (plan->second.empty())
             plan->second = base::string_member(*payload, "plan_id").value_or("");
+        if (header->type == "plan.submitted" || header->type == "plan.blocked")
+            submissions_.push_back(
+                {record.index,
+                 header->actor,
+                 base::string_member(*payload, "trace_parent").value_or("")}
+            );
+        if (const auto statement = base::string_member(*payload, "statement"))
+            signers_[*statement] = base::string_member(*payload, "allowed_signers").value_or("");
         if (const auto version = base::integer_member(*payload, "version"))
             versions_[plan->first] = *version;
     }
 
-    /// The records that tell of what is missing here.
+    /// On whose authority the plans were asked for: the calls stand beside their plans in the log,
+    /// so the search for each goes back from its submission and on to the call's end.
+    Status take_asking_calls() {
+        std::vector<std::uint64_t> found;
+        for (const auto& submission : submissions_) {
+            AskingCalls calls;
+            const AskingCall* asking = nullptr;
+            for (auto end = submission.index; end > 0 && asking == nullptr;) {
+                const auto first = end - std::min<std::uint64_t>(end, search_step);
+                INTERLOCK_CHECK(read_calls(calls, "tool.begin", first, end, submission));
+                asking = calls.that_asked(submission);
+                end = first;
+            }
+            if (asking == nullptr)
+                continue;
+            found.push_back(asking->begin);
+            for (auto first = submission.index + 1; first < size() && !asking->end;
+                 first += search_step) {
+                const auto end = std::min(first + search_step, size());
+                INTERLOCK_CHECK(read_calls(calls, "tool.end", first, end, submission));
+                asking = calls.that_asked(submission);
+            }
+            if (asking->end)
+                found.push_back(*asking->end);
+        }
+        std::set<std::uint64_t> added;
+        for (const auto index : found)
+            if (chosen_.insert(index).second)
+                added.insert(index);
+        INTERLOCK_CHECK(check_count());
+        return take({added.begin(), added.end()}, true);
+    }
+
+    Status read_calls(
+        AskingCalls& calls,
+        const char* type,
+        std::uint64_t first,
+        std::uint64_t end,
+        const Submitted& submission
+    ) {
+        telemetry::AuditScan part;
+        part.first = first;
+        part.end = end;
+        part.type = type;
+        part.payloads = true;
+        return telemetry::scan_audit(store_, part, [&](ScannedRecord& record) -> Result<Scan> {
+            const auto header = telemetry::read_leaf_header(record.header);
+            if (!header || header->actor != submission.requester)
+                return Scan::go_on;
+            const auto payload = base::parse_json(
+                record.payload.value_or(""), base::limits::audit_payload_bytes_max
+            );
+            if (payload)
+                calls.take(record.index, header->time, header->type, header->actor, *payload);
+            return Scan::go_on;
+        });
+    }
+
+    /// The records that tell of what is missing here. One that no checkpoint covers yet cannot be
+    /// shown, and without it the bundle would accuse somebody of what was done on the record.
     Status take_erasures() {
         if (erased_.empty())
             return base::done;
         telemetry::AuditScan of_type;
         of_type.type = telemetry::erasure_type;
         of_type.payloads = true;
-        of_type.end = size();
         std::vector<std::uint64_t> telling;
         INTERLOCK_CHECK(telemetry::scan_audit(
             store_,
@@ -242,8 +360,13 @@ private:
                     payload ? base::member(*payload, telemetry::erasure_ranges) : nullptr;
                 const auto ranges =
                     list != nullptr ? telemetry::IndexRanges::from_json(*list) : std::nullopt;
-                if (ranges && !erased_.within(*ranges).empty() &&
-                    chosen_.insert(record.index).second)
+                if (!ranges || erased_.within(*ranges).empty())
+                    return Scan::go_on;
+                if (record.index >= size())
+                    return not_covered(
+                        "Record " + std::to_string(record.index) + ", which tells of an erasure,"
+                    );
+                if (chosen_.insert(record.index).second)
                     telling.push_back(record.index);
                 return Scan::go_on;
             }
@@ -312,74 +435,19 @@ private:
                     " went on while it was exported, or its newest record is newer "
                     "than the checkpoint.",
                 "Export it again in a minute, when the log has been signed."};
-        const auto put = [&](const std::string& part, std::string content) {
-            files_[bundle_plan(digest, part)] = std::move(content);
-        };
-        put("plan.json", plan.bytes);
-        put("presentation.json", plan.presentation);
-        put("about.json",
-            base::render_json_pretty(
-                {{"plan_id", plan.id},
-                 {"state", approval::name(plan.state)},
-                 {"state_reason", plan.state_reason},
-                 {"requesters", plan.requesters},
-                 {"requester_client", plan.requester_client},
-                 {"created_at", plan.created_at},
-                 {"trace_parent", plan.trace_parent}}
-            ) + "\n");
-        if (!plan.outcome.empty())
-            put("outcome.json", plan.outcome);
         INTERLOCK_TRY(const auto steps, queue.steps(plan_id));
-        if (!steps.empty())
-            put("steps.json", steps_json(steps));
-        for (std::size_t i = 0; i < plan.decisions.size(); ++i) {
-            const auto number = std::to_string(i + 1);
-            const auto name =
-                "decisions/" + std::string(number.size() < 2 ? "0" : "") + number + ".json";
-            put(name, plan.decisions[i].signed_decision.statement);
-            put(name + ".sig", plan.decisions[i].signed_decision.signature);
-            const auto lines = signers_of(digest, plan.decisions[i].signed_decision.statement);
-            if (!lines.empty())
-                put(name.substr(0, name.size() - std::string_view(".json").size()) + ".signers",
-                    lines);
-        }
+        for (auto& [name, content] : plan_files(plan, steps, signers_))
+            files_[bundle_plan(digest, name)] = content;
         return base::done;
-    }
-
-    static std::string steps_json(const std::vector<approval::StepRun>& steps) {
-        Json list = Json::array();
-        for (const auto& step : steps)
-            list.push_back(
-                {{"index", step.index},
-                 {"direction", step.forward ? "forward" : "back"},
-                 {"state", step.state},
-                 {"fence", step.fence},
-                 {"at", step.at},
-                 {"detail", step.detail}}
-            );
-        return base::render_json_pretty(list) + "\n";
-    }
-
-    /// The lines of allowed_signers that were recorded with this statement.
-    std::string signers_of(const std::string& digest, const std::string& statement) const {
-        for (const auto index : chosen_) {
-            const auto file = files_.find(bundle_record(index, "payload.json"));
-            const auto header_file = files_.find(bundle_record(index, "header.json"));
-            if (file == files_.end() || header_file == files_.end() ||
-                header_file->second.find(digest) == std::string::npos)
-                continue;
-            const auto payload =
-                base::parse_json(file->second, base::limits::audit_payload_bytes_max);
-            if (payload && base::string_member(*payload, "statement") == statement)
-                return base::string_member(*payload, "allowed_signers").value_or("");
-        }
-        return {};
     }
 
     void write_manifest() {
         Json plans = Json::array();
         for (const auto& [digest, plan_id] : plans_)
             plans.push_back({{"digest", digest}, {"plan_id", plan_id}});
+        std::set<std::string> names;
+        for (const auto& other : others_)
+            names.insert(other.program);
         manifest_ = {
             {"format", bundle_format},
             {"origin", note_.checkpoint.origin},
@@ -387,7 +455,11 @@ private:
             {"root", base::hex(note_.checkpoint.root)},
             {"signed_by", note_.key},
             {"asked_for",
-             {{"plan", options_.plan_id}, {"from", options_.from}, {"to", options_.to}}},
+             {{"plan", options_.plan_id},
+              {"incident", options_.incident},
+              {"from", options_.from},
+              {"to", options_.to}}},
+            {"checkpoints", names},
             {"plans", plans},
             {"records", chosen_.size()},
             {"erased", erased_.count()},
@@ -401,8 +473,10 @@ private:
     std::vector<SignedNote> others_;
     std::set<std::uint64_t> chosen_;
     std::set<std::uint64_t> witnesses_;
-    std::map<std::string, std::string> plans_;  // digest -> id
-    std::map<std::string, long long> versions_; // digest -> as its last readable record says
+    std::map<std::string, std::string> plans_;   // digest -> id
+    std::map<std::string, long long> versions_;  // digest -> as its last readable record says
+    std::map<std::string, std::string> signers_; // of each statement, its lines
+    std::vector<Submitted> submissions_;
     telemetry::IndexRanges erased_;
     Files files_;
     std::size_t bytes_ = 0;
@@ -411,11 +485,18 @@ private:
 
 Status check_options(ExportOptions& options) {
     const bool period = !options.from.empty() || !options.to.empty();
-    if (period == !options.plan_id.empty())
+    const int asked =
+        (period ? 1 : 0) + (options.plan_id.empty() ? 0 : 1) + (options.incident.empty() ? 0 : 1);
+    if (asked != 1)
         return Error{
             Errc::invalid_arguments,
-            "Say what to export: one plan, or a period.",
-            "Give --plan, or --from and --to."};
+            "Say what to export: one plan, one incident, or a period.",
+            "Give --plan, or --incident, or --from and --to."};
+    if (std::filesystem::exists(options.out))
+        return Error{
+            Errc::invalid_arguments,
+            "The file " + options.out + " is there already, and a bundle overwrites nothing.",
+            "Give another --out, or move the file away."};
     if (options.since_checkpoint.empty() != options.since_key.empty())
         return Error{
             Errc::invalid_arguments,
@@ -427,6 +508,11 @@ Status check_options(ExportOptions& options) {
         INTERLOCK_TRY(const auto parsed, base::parse_time(*time));
         *time = base::format_time(parsed); // the form of the log, which sorts as text
     }
+    if (!options.from.empty() && !options.to.empty() && options.from >= options.to)
+        return Error{
+            Errc::invalid_arguments,
+            "The period ends before it begins: from " + options.from + " to " + options.to + ".",
+            "Give --from before --to."};
     return base::done;
 }
 
@@ -447,7 +533,12 @@ Result<std::vector<SignedNote>> notes_of(const base::StateDirectory& state) {
     return std::move(kept.notes);
 }
 
-Result<Json> run_export(ExportOptions options) {
+struct Exported {
+    Json summary;
+    BundleReport report; // of the bundle as it was written
+};
+
+Result<Exported> run_export(ExportOptions options) {
     INTERLOCK_CHECK(check_options(options));
     base::SystemClock clock;
     const base::StateDirectory state{options.state_directory};
@@ -473,35 +564,34 @@ Result<Json> run_export(ExportOptions options) {
     INTERLOCK_TRY(const auto files, exporting.run(std::move(notes)));
     INTERLOCK_TRY(const auto tar, write_tar(files));
     INTERLOCK_CHECK(base::write_file_atomically(options.out, tar, 0600));
-    auto summary = exporting.summary();
-    summary["out"] = options.out;
-    summary["bytes"] = tar.size();
-    summary["digest"] = base::hex(base::sha256(tar));
-    return summary;
+    Exported done;
+    done.summary = exporting.summary();
+    done.summary["out"] = options.out;
+    done.summary["bytes"] = tar.size();
+    done.summary["digest"] = base::hex(base::sha256(tar));
+    INTERLOCK_TRY(done.report, check_bundle(files, {}));
+    return done;
 }
 
 } // namespace
 
 Exit export_audit(const ExportOptions& options) {
-    const auto done = run_export(options);
+    auto done = run_export(options);
     if (!done) {
         return report(done.error(), options.json);
     }
+    auto& summary = done->summary;
     if (options.json) {
-        print_json(*done);
-        return Exit::ok;
+        summary["whole"] = is_whole(done->report);
+        summary["problems"] = done->report.problems;
+        summary["not_known"] = done->report.not_known;
+        print_json(summary);
+        return verdict(done->report);
     }
-    const auto number = [&](const char* key) {
-        return std::to_string(base::integer_member(*done, key).value_or(0));
-    };
-    print_line(
-        "exported  " + number("records") + " records, each proven in the log " +
-        base::sanitize(base::string_member(*done, "origin").value_or("")) + " of " +
-        number("size") + " records, " + number("erased") + " payloads erased"
-    );
-    print_line("file      " + options.out + " (" + number("bytes") + " bytes)");
-    print_line("sha256    " + base::string_member(*done, "digest").value_or(""));
-    return Exit::ok;
+    print_line("exported  " + options.out + " (" + summary["bytes"].dump() + " bytes)");
+    print_line("sha256    " + base::string_member(summary, "digest").value_or(""));
+    print_verdict(done->report);
+    return verdict(done->report);
 }
 
 } // namespace interlock::cli

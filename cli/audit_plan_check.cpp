@@ -8,14 +8,13 @@
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "cli/audit_plan_files.hpp"
 #include "cli/audit_steps_check.hpp"
 #include "runbooks/plan.hpp"
 #include "telemetry/checkpoint.hpp"
 
 #include <algorithm>
-#include <map>
 #include <set>
-#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -89,7 +88,7 @@ public:
         else
             report_.state = approval::name(*state_);
         check_numbers();
-        compare_about();
+        find_authority();
         compare_files();
         check_quorum();
         check_run();
@@ -99,17 +98,20 @@ public:
     }
 
 private:
-    void problem(const std::string& what) {
-        report_.problems.push_back(
-            "Plan " + base::sanitize(report_.plan_id.empty() ? report_.digest : report_.plan_id) +
-            ": " + base::sanitize(what) + "."
-        );
+    void problem(const std::string& what) { report_.problems.push_back(sentence(what)); }
+    void not_known(const std::string& what) { report_.not_known.push_back(sentence(what)); }
+    void erased(const std::string& what) { report_.erased.push_back(sentence(what)); }
+    std::string sentence(const std::string& what) const {
+        return "Plan " +
+               base::sanitize(report_.plan_id.empty() ? report_.digest : report_.plan_id) + ": " +
+               base::sanitize(what) + ".";
     }
-    void not_known(const std::string& what) {
-        report_.not_known.push_back(
-            "Plan " + base::sanitize(report_.plan_id.empty() ? report_.digest : report_.plan_id) +
-            ": " + base::sanitize(what) + "."
-        );
+    bool in_store() const { return evidence_.place == Place::store; }
+    std::string place() const { return in_store() ? "the store" : "the bundle"; }
+    /// "record 5, whose payload was erased on ..."
+    static std::string without_payload(const PlanRecord& record) {
+        return "record " + std::to_string(record.index) + ", whose payload " +
+               (record.erased.empty() ? "is missing" : "was " + record.erased);
     }
     void problem(const PlanRecord& record, const std::string& what) {
         problem("record " + std::to_string(record.index) + ", " + what);
@@ -125,9 +127,11 @@ private:
             if (!report_.plan_id.empty())
                 break;
         }
+        if (report_.plan_id.empty())
+            take_id_beside();
         const auto* bytes = file("plan.json");
         if (bytes == nullptr) {
-            problem("its bytes are not in the bundle");
+            problem("its bytes are not in " + place());
             return;
         }
         if (base::hex(runbooks::plan_digest(*bytes)) != evidence_.digest)
@@ -142,6 +146,15 @@ private:
         report_.target = plan_->target.target;
     }
 
+    /// When no record tells the id any more, a file may, and nothing vouches for it.
+    void take_id_beside() {
+        const auto* text = file("about.json");
+        const auto about = text != nullptr ? base::parse_json(*text) : base::Result<Json>(Json());
+        report_.plan_id = about ? base::string_member(*about, "plan_id").value_or("") : "";
+        if (!report_.plan_id.empty())
+            erased("the payloads of all its records were erased, and only about.json tells its id");
+    }
+
     // --- The story ---------------------------------------------------------------------------
 
     void follow(const PlanRecord& record) {
@@ -149,7 +162,7 @@ private:
         check_version(record, content);
         check_number(record, content);
         if (record.type.starts_with(step_prefix)) {
-            if (auto step = read_step(record.index, record.type, content))
+            if (auto step = read_step(record.index, record.type, content, record.time))
                 steps_.push_back(std::move(*step));
             else
                 ++unread_steps_;
@@ -159,23 +172,69 @@ private:
             if (state_)
                 problem(record, "it was submitted twice");
             state_ = record.type == "plan.blocked" ? PlanState::blocked : PlanState::pending;
-            report_.requested_by = record.actor;
-            report_.requested_at = record.time;
-            requesters_.push_back(record.actor);
-            pending_until_ = base::string_member(content, "expires_at").value_or("");
+            begin(record, content);
             return;
         }
         if (record.type == "plan.joined" && state_ == PlanState::pending)
-            requesters_.push_back(record.actor);
-        const bool approves =
-            record.type == "plan.approved" || record.type == "plan.approve_counted";
+            facts_.requesters.push_back(record.actor);
+        if (!record.payload)
+            facts_.state_reason.reset(); // it may have given another
+        else if (content.contains("event"))
+            facts_.state_reason = base::string_member(content, "reason").value_or("");
+        const bool approves = is_approval(record);
         const bool denies = record.type == "plan.rejected" || record.type == "plan.revoked";
         if (approves || content.contains("statement") || (denies && !record.payload))
             decide(record, content);
         if (const auto next = state_of(record.type))
             move_to(*next, record, content);
-        if (record.type == "plan.finished")
+        if (record.type == "plan.finished") {
             finished_ = content;
+            finish_ = &record;
+        }
+    }
+
+    static bool is_approval(const PlanRecord& record) {
+        return record.type == "plan.approved" || record.type == "plan.approve_counted";
+    }
+
+    void begin(const PlanRecord& record, const Json& content) {
+        report_.requested_by = record.actor;
+        report_.requested_at = record.time;
+        facts_.requesters.push_back(record.actor);
+        facts_.created_at = record.time;
+        submitted_ = {record.index, record.actor, ""};
+        if (!record.payload)
+            return erased("what it was submitted with is told by " + without_payload(record));
+        const auto text = [&](const char* name) {
+            return base::string_member(content, name).value_or("");
+        };
+        facts_.state_reason = "";
+        facts_.client = text("client");
+        facts_.trace_parent = submitted_.trace_parent = text("trace_parent");
+        pending_until_ = text("expires_at");
+        const auto* shown = file("presentation.json");
+        if (shown == nullptr)
+            return;
+        if (approval::presentation_digest(*shown) != text("presentation_digest"))
+            return problem(record, "what was to be shown is not what " + place() + " holds");
+        if (const auto presentation = runbooks::parse_presentation(*shown)) {
+            report_.hypothesis = presentation->hypothesis;
+            report_.incident = presentation->incident;
+        }
+    }
+
+    void find_authority() {
+        if (evidence_.calls == nullptr)
+            return;
+        if (const auto* call = evidence_.calls->that_asked(submitted_))
+            report_.asked = *call;
+        if (submitted_.trace_parent.empty())
+            return;
+        if (!report_.asked)
+            not_known("the records of the call that asked for it are not in the bundle, so on "
+                      "whose authority is not known");
+        else if (!report_.asked->end)
+            not_known("the record that ends the call that asked for it is not in the bundle");
     }
 
     void move_to(PlanState next, const PlanRecord& record, const Json& content) {
@@ -250,12 +309,18 @@ private:
             return base::string_member(content, name).value_or("");
         };
         if (!record.payload) {
-            problem(record, "its payload was erased, so the decision cannot be verified");
+            erased("the decision cannot be verified of " + without_payload(record));
+            decision.erased = record.erased.empty() ? "its payload is missing" : record.erased;
+            erased_approvals_ += is_approval(record) ? 1 : 0;
+            facts_.decisions.emplace_back();
             report_.decisions.push_back(decision);
             return;
         }
         const approval::SignedDecision signed_decision{text("statement"), text("signature")};
-        recorded_[signed_decision.statement] = {signed_decision.signature, text("allowed_signers")};
+        facts_.decisions.push_back(RecordedDecision{
+            signed_decision.statement, signed_decision.signature, text("allowed_signers")});
+        decision.signature = false;
+        decision.same_bytes = false;
         decision.key = text("key_fingerprint");
         decision.assurance = text("assurance");
         const auto verified = verify(record, signed_decision, text("allowed_signers"));
@@ -291,8 +356,10 @@ private:
     ) {
         const auto& statement = verified.statement;
         decision.verdict = approval::name(statement.verdict);
+        decision.decided_at = statement.decided_at;
+        decision.reason = statement.reason;
         decision.same_bytes = statement.plan_digest == evidence_.digest;
-        if (!decision.same_bytes)
+        if (decision.same_bytes == false)
             problem(record, "the decision is about other bytes");
         if (verified.key_fingerprint != decision.key)
             problem(record, "the decision was signed by another key than is recorded");
@@ -304,56 +371,46 @@ private:
         const auto* shown = file("presentation.json");
         if (shown == nullptr ||
             approval::presentation_digest(*shown) != statement.presentation_digest)
-            problem(record, "what the person was shown is not what the bundle holds");
+            problem(record, "what the person was shown is not what " + place() + " holds");
         if (!yes)
             return;
         approvals_.push_back(statement.approver);
         if (const auto signed_at = base::parse_time(statement.decided_at))
             oldest_approval_ = std::min(oldest_approval_.value_or(*signed_at), *signed_at);
-        for (const auto& requester : requesters_)
+        for (const auto& requester : facts_.requesters)
             if (approval::same_person({}, requester, statement.approver))
                 problem(record, statement.approver + " approved what was requested by the same");
         if (!pending_until_.empty() && record.time >= pending_until_)
             problem(record, "it was approved after its time was up at " + pending_until_);
     }
 
-    /// What the queue said of the plan when the bundle was made.
-    void compare_about() {
-        const auto* text = file("about.json");
-        const auto about = text != nullptr ? base::parse_json(*text) : base::Result<Json>(Json());
-        if (!about)
-            return problem("its about.json cannot be read");
-        const auto id = base::string_member(*about, "plan_id");
-        if (id && !report_.plan_id.empty() && *id != report_.plan_id)
-            problem("about.json names the plan " + *id);
-        const auto state = base::string_member(*about, "state");
-        // Its time may have been up with nobody there yet to record it.
-        const bool by_the_clock =
-            state_ && approval::is_open(*state_) && state == approval::name(PlanState::expired);
-        if (state && state_ && *state != approval::name(*state_) && !by_the_clock)
-            problem(
-                "about.json says that it is " + *state + ", and its records leave it " +
-                approval::name(*state_) + ": the last ones are missing, or the file was changed"
-            );
+    /// What the queue says of the plan, and what its records do.
+    void compare_files() {
+        facts_.plan_id = report_.plan_id;
+        facts_.state = state_;
+        if (version_known_)
+            facts_.version = version_;
+        facts_.expires_at = expires_at();
+        facts_.steps = !steps_.empty() || unread_steps_ > 0;
+        facts_.older_form = evidence_.place == Place::older_bundle;
+        const auto found = compare_plan_files(evidence_.files, facts_);
+        for (const auto& what : found.problems)
+            problem(what);
+        for (const auto& what : found.not_known)
+            erased(what);
     }
 
-    /// The files beside the plan are copies of what the records commit to.
-    void compare_files() {
-        for (const auto& [name, content] : evidence_.files) {
-            if (!name.starts_with("decisions/") || !name.ends_with(".json"))
-                continue;
-            const auto recorded = recorded_.find(content);
-            if (recorded == recorded_.end()) {
-                problem("no record holds the decision " + name);
-                continue;
-            }
-            const auto beside = name.substr(0, name.size() - std::string_view(".json").size());
-            const auto* signature = file(name + ".sig");
-            const auto* signers = file(beside + ".signers");
-            if ((signature != nullptr && *signature != recorded->second.first) ||
-                (signers != nullptr && *signers != recorded->second.second))
-                problem("the files beside " + name + " are not those that its record holds");
-        }
+    /// Until when the state lasts that its records leave it in; "" = without end.
+    std::optional<std::string> expires_at() const {
+        const bool approved = state_ == PlanState::approved;
+        if (!state_ || !approval::is_open(*state_))
+            return "";
+        if (!approved)
+            return pending_until_.empty() ? std::nullopt : std::optional(pending_until_);
+        const auto since = base::parse_time(approved_at_.value_or(""));
+        if (!since || !plan_)
+            return std::nullopt;
+        return base::format_time(*since + approval::approval_lifetime(*plan_));
     }
 
     void check_quorum() {
@@ -363,7 +420,14 @@ private:
         std::set<std::string> people;
         for (const auto& approver : approvals_)
             people.insert(approval::person({}, approver));
-        if (static_cast<int>(people.size()) < needs.approvals)
+        const bool enough = static_cast<int>(people.size()) >= needs.approvals;
+        if (!enough && static_cast<int>(people.size()) + erased_approvals_ >= needs.approvals)
+            erased(
+                "whether " + std::to_string(needs.approvals) +
+                " people approved it is not known: the payloads of " +
+                std::to_string(erased_approvals_) + " of its approvals were erased"
+            );
+        else if (!enough)
             problem(
                 "it was approved by " + std::to_string(people.size()) + " of " +
                 std::to_string(needs.approvals) + " people"
@@ -396,9 +460,15 @@ private:
                 (report_.approved_until.empty() ? "was never approved"
                                                 : "its approval ended at " + report_.approved_until)
             );
+        else if (erased_approvals_ > 0) {
+            report_.expiry_kept.reset();
+            erased("whether its approval was still alive when it began is not known: the "
+                   "payloads that told when people signed were erased");
+        }
         if (state_ && approval::is_running(*state_) && finished_.is_null() &&
             *state_ != PlanState::claimed) {
-            problem("it began, and no record tells how it ended (it may still be running)");
+            if (!in_store()) // there, it may be running now
+                problem("it began, and no record tells how it ended (it may still be running)");
             return;
         }
         check_outcome();
@@ -410,7 +480,7 @@ private:
             report_.same_bytes_ran = false;
         const auto* text = file("outcome.json");
         if (text == nullptr) {
-            problem("an executor took it up, and its outcome is not in the bundle");
+            problem("an executor took it up, and its outcome is not in " + place());
             return;
         }
         const auto outcome = base::parse_json(*text);
@@ -420,6 +490,11 @@ private:
         }
         if (finished_.is_null())
             problem("no record holds its outcome");
+        else if (!finish_->payload)
+            erased(
+                "whether its outcome is the one that was recorded is not known of " +
+                without_payload(*finish_)
+            );
         else if (base::string_member(finished_, "outcome_digest") != base::hex(base::sha256(*text)))
             problem("its outcome is not the one that was recorded");
         const bool same_bytes =
@@ -434,14 +509,14 @@ private:
             problem("its outcome is not signed by the executor's key");
         else if (report_.outcome_key_vouched == Vouched::nobody)
             not_known(
-                "its outcome is signed by the key " + report_.outcome_key +
-                ", and nothing in the bundle says whose that is: compare it with the executor's, "
-                "or "
-                "give that as --executor-key"
+                "its outcome is signed by the key " + report_.outcome_key + ", and nothing in " +
+                place() +
+                " says whose that is: compare it with the executor's, or give that as "
+                "--executor-key"
             );
         const auto ended = base::string_member(*outcome, "state");
         const auto recorded = base::string_member(finished_, "state");
-        if (!finished_.is_null() && ended != recorded)
+        if (!finished_.is_null() && finish_->payload && ended != recorded)
             problem(
                 "its outcome ends in " + ended.value_or("no state") + ", and its record in " +
                 recorded.value_or("none")
@@ -452,14 +527,14 @@ private:
     /// What was done to the target, told by its records, the outcome and the list of steps.
     void check_steps() {
         if (unread_steps_ > 0)
-            return not_known(
+            return erased(
                 "the payloads of " + std::to_string(unread_steps_) +
                 " records of its steps were erased, so what was done cannot be known from its "
                 "records"
             );
         const auto tell = [&](const std::vector<std::string>& problems) {
-            for (const auto& sentence : problems)
-                problem(sentence);
+            for (const auto& what : problems)
+                problem(what);
         };
         tell(check_step_order(steps_));
         if (completed_ && plan_)
@@ -499,7 +574,7 @@ private:
                 (evidence_.records.empty() ? "" : evidence_.records.back().time) +
                 " on, without --to, shows it"
             );
-        if (*state_ == PlanState::claimed)
+        if (*state_ == PlanState::claimed && !in_store())
             problem("an executor took it up, and no record tells what came of it (it may still be "
                     "running)");
     }
@@ -539,15 +614,16 @@ private:
     PlanReport report_;
     std::optional<runbooks::Plan> plan_;
     std::optional<PlanState> state_;
-    std::vector<std::string> requesters_;
+    RecordedFacts facts_;
+    Submitted submitted_;
     std::vector<std::string> approvals_;
-    /// Statement -> its signature, and the lines that let its key speak.
-    std::map<std::string, std::pair<std::string, std::string>> recorded_;
+    int erased_approvals_ = 0;
     std::optional<std::string> approved_at_;
     std::optional<base::Time> oldest_approval_;
     std::string pending_until_;
     Json finished_;
-    Json outcome_; // null: none, or unreadable
+    const PlanRecord* finish_ = nullptr; // that told it
+    Json outcome_;                       // null: none, or unreadable
     std::vector<StepRecord> steps_;
     std::size_t unread_steps_ = 0;
     bool claimed_ = false;

@@ -60,11 +60,50 @@ struct Approvals {
     double slowest = 0;
 };
 
-struct Large {
-    std::uint64_t bytes = 0;
-    std::uint64_t index = 0;
-    LeafHeader header;
-    std::string tool;
+/// The calls that brought or returned most, the largest first.
+class Largest {
+public:
+    void add(long long bytes, std::uint64_t index, const LeafHeader& header, const Json& payload) {
+        const bool full = calls_.size() == base::limits::audit_report_largest;
+        if (bytes <= 0 || (full && bytes <= calls_.back().bytes))
+            return;
+        if (full)
+            calls_.pop_back();
+        const auto place = std::upper_bound(
+            calls_.begin(),
+            calls_.end(),
+            bytes,
+            [](long long size, const Call& call) { return size > call.bytes; }
+        );
+        const auto text = [&](const char* name) {
+            return base::string_member(payload, name).value_or("");
+        };
+        calls_.insert(place, {bytes, index, header.time, header.actor, text("tool"), text("call")});
+    }
+    Json json() const {
+        Json list = Json::array();
+        for (const auto& call : calls_)
+            list.push_back(
+                {{"bytes", call.bytes},
+                 {"index", call.index},
+                 {"time", call.time},
+                 {"actor", call.actor},
+                 {"tool", call.tool},
+                 {"call", call.id}}
+            );
+        return list;
+    }
+
+private:
+    struct Call {
+        long long bytes = 0;
+        std::uint64_t index = 0;
+        std::string time;
+        std::string actor;
+        std::string tool;
+        std::string id;
+    };
+    std::vector<Call> calls_;
 };
 
 struct OpenCall {
@@ -74,6 +113,12 @@ struct OpenCall {
     std::string client;
     std::string actor;
     std::string role; // that the caller is mapped to
+};
+
+/// Ends of one caller's calls whose payloads are gone: which calls they ended is not known.
+struct ErasedEnds {
+    std::uint64_t count = 0;
+    std::uint64_t last = 0;
 };
 
 struct Gaps {
@@ -110,9 +155,12 @@ public:
             missing_.add(record.index);
         if (inside) {
             ++records_;
-            measure(record, *header, payload);
+            measure(record.index, *header, payload);
         }
-        follow(record.index, *header, payload, inside);
+        if (!record.payload && header->type == "tool.end")
+            end_unknown_call(record.index, *header);
+        else
+            follow(record.index, *header, payload, inside);
     }
 
     Json json() {
@@ -122,8 +170,14 @@ public:
                 in_order[open.index] = {call, open};
         for (const auto& [index, begun] : in_order) {
             const auto& [call, open] = begun;
-            begins_.add({{"index", index}, {"call", call}, {"tool", open.tool}});
             ++roles_.at({open.actor, open.role});
+            auto& erased = erased_ends_[open.actor];
+            if (erased.count > 0 && index < erased.last) {
+                --erased.count;
+                ends_erased_.add({{"index", index}, {"call", call}, {"tool", open.tool}});
+                continue;
+            }
+            begins_.add({{"index", index}, {"call", call}, {"tool", open.tool}});
         }
         for (const auto& [digest, index] : running_)
             begins_.add({{"index", index}, {"plan_digest", digest}});
@@ -133,12 +187,13 @@ public:
             {"from", from_},
             {"to", to_},
             {"records", records_},
-            {"largest_payloads", largest_json()},
+            {"largest_payloads", {{"results", results_.json()}, {"arguments", arguments_.json()}}},
             {"schema_errors", schema_json()},
             {"roles", roles_json()},
             {"approvals", approvals_json()},
             {"gaps",
              {{"begins_without_end", begins_.json()},
+              {"ends_erased", ends_erased_.json()},
               {"ends_without_begin", ends_.json()},
               {"missing_records", sequence_.json()},
               {"unreadable_records", unreadable_.json()},
@@ -152,21 +207,18 @@ private:
         return base::string_member(object, name).value_or("");
     }
 
-    /// The largest so far, the smallest of them last.
-    void measure(const ScannedRecord& record, const LeafHeader& header, const Json& payload) {
-        const std::uint64_t bytes = record.payload ? record.payload->size() : 0;
-        const bool full = largest_.size() == base::limits::audit_report_largest;
-        if (bytes == 0 || (full && bytes <= largest_.back().bytes))
-            return;
-        if (full)
-            largest_.pop_back();
-        const auto place = std::upper_bound(
-            largest_.begin(),
-            largest_.end(),
-            bytes,
-            [](std::uint64_t size, const Large& large) { return size > large.bytes; }
-        );
-        largest_.insert(place, {bytes, record.index, header, text(payload, "tool")});
+    /// What a call brought, and what it gave back: the sizes that its caller and its client saw.
+    void measure(std::uint64_t index, const LeafHeader& header, const Json& payload) {
+        if (header.type == "tool.end")
+            results_.add(
+                base::integer_member(payload, "result_bytes").value_or(0), index, header, payload
+            );
+        const auto* arguments =
+            header.type == "tool.begin" ? base::member(payload, "arguments") : nullptr;
+        if (arguments != nullptr)
+            arguments_.add(
+                static_cast<long long>(base::render_json(*arguments).size()), index, header, payload
+            );
     }
 
     void follow(std::uint64_t index, const LeafHeader& header, const Json& payload, bool inside) {
@@ -195,6 +247,14 @@ private:
         }
         open_calls_[call] = {
             index, inside, text(payload, "tool"), text(who, "client"), header.actor, role};
+    }
+
+    void end_unknown_call(std::uint64_t index, const LeafHeader& header) {
+        if (erased_ends_.size() >= base::limits::audit_calls_open_max)
+            return;
+        auto& erased = erased_ends_[header.actor];
+        ++erased.count;
+        erased.last = index;
     }
 
     void end_call(std::uint64_t index, const Json& payload, bool inside) {
@@ -266,19 +326,6 @@ private:
         ++person.approvals;
     }
 
-    Json largest_json() const {
-        Json list = Json::array();
-        for (const auto& large : largest_)
-            list.push_back(
-                {{"bytes", large.bytes},
-                 {"index", large.index},
-                 {"time", large.header.time},
-                 {"type", large.header.type},
-                 {"actor", large.header.actor},
-                 {"tool", large.tool}}
-            );
-        return list;
-    }
     Json schema_json() const {
         Json list = Json::array();
         for (const auto& [name, calls] : by_tool_.all())
@@ -322,16 +369,19 @@ private:
     const std::string to_;
     std::uint64_t next_ = 0;
     std::uint64_t records_ = 0;
-    std::vector<Large> largest_;
+    Largest results_;
+    Largest arguments_;
     Named<Calls> by_tool_;
     Named<std::uint64_t> roles_;
     Named<Approvals> approvals_;
     std::unordered_map<std::string, OpenCall> open_calls_;
-    std::map<std::string, std::string> submitted_; // plan digest -> when
-    std::map<std::string, std::uint64_t> running_; // plan digest -> its claim
+    std::unordered_map<std::string, ErasedEnds> erased_ends_; // by caller
+    std::map<std::string, std::string> submitted_;            // plan digest -> when
+    std::map<std::string, std::uint64_t> running_;            // plan digest -> its claim
     telemetry::IndexRanges missing_;
     telemetry::IndexRanges recorded_erasures_;
     Gaps begins_;
+    Gaps ends_erased_;
     Gaps ends_;
     Gaps sequence_;
     Gaps unreadable_;
@@ -356,15 +406,20 @@ std::string number(const Json& object, const char* name) {
     return found == nullptr ? "-" : found->dump();
 }
 
-void print_report(const Json& found) {
-    print_line(coloured(Colour::bold, number(found, "records") + " records in the period"));
-    print_line(coloured(Colour::bold, "Largest payloads"));
-    for (const auto& large : found["largest_payloads"]) {
+void print_largest(const Json& calls, const char* title) {
+    print_line(coloured(Colour::bold, title));
+    for (const auto& call : calls) {
         print_line(
-            "  " + number(large, "bytes") + " bytes  record " + number(large, "index") + "  " +
-            shown(large, "type") + "  " + shown(large, "tool") + "  " + shown(large, "actor")
+            "  " + number(call, "bytes") + " bytes  " + shown(call, "tool") + "  asked by " +
+            shown(call, "actor") + "  record " + number(call, "index")
         );
     }
+}
+
+void print_report(const Json& found) {
+    print_line(coloured(Colour::bold, number(found, "records") + " records in the period"));
+    print_largest(found["largest_payloads"]["results"], "Largest results of calls");
+    print_largest(found["largest_payloads"]["arguments"], "Largest arguments of calls");
     print_line(coloured(Colour::bold, "Calls whose arguments did not fit, by tool and client"));
     for (const auto& tool : found["schema_errors"]) {
         print_line(
@@ -395,6 +450,7 @@ void print_report(const Json& found) {
     print_line(coloured(Colour::bold, "Gaps"));
     const Json& gaps = found["gaps"];
     print_gaps(gaps, "begins_without_end", "calls or runs that began and did not end (yet)");
+    print_gaps(gaps, "ends_erased", "calls that began and whose end, if there is one, was erased");
     print_gaps(gaps, "ends_without_begin", "calls that ended and never began");
     print_gaps(gaps, "missing_records", "stretches of missing records");
     print_gaps(gaps, "unreadable_records", "records that cannot be read");

@@ -88,7 +88,7 @@ bool may_stand_alone(const Told& told) {
 } // namespace
 
 std::optional<StepRecord>
-read_step(std::uint64_t leaf, std::string_view type, const Json& payload) {
+read_step(std::uint64_t leaf, std::string_view type, const Json& payload, std::string_view at) {
     StepRecord record;
     record.leaf = leaf;
     for (const char* state : step_states)
@@ -102,6 +102,8 @@ read_step(std::uint64_t leaf, std::string_view type, const Json& payload) {
     record.index = *index;
     record.fence = *fence;
     record.forward = *direction == "forward";
+    record.at = at;
+    record.detail = base::string_member(payload, "detail").value_or("");
     return record;
 }
 
@@ -194,6 +196,38 @@ Problems check_outcome_steps(const std::vector<StepRecord>& records, const Json&
     return problems;
 }
 
+namespace {
+
+/// Who recorded it last, when, and what was found: as far as the list tells of it.
+Problems check_listed_details(const std::vector<StepRecord>& records, const Json& list) {
+    std::map<StepKey, const StepRecord*> last;
+    for (const auto& record : records)
+        last[key_of(record)] = &record;
+    Problems problems;
+    for (const auto& entry : list) {
+        const StepKey key{
+            number(entry, "index").value_or(-1),
+            base::string_member(entry, "direction") == "forward"};
+        const auto found = last.find(key);
+        if (found == last.end())
+            continue;
+        const auto& record = *found->second;
+        const auto differs = [&](const char* name, const std::string& recorded) {
+            const auto told = base::string_member(entry, name);
+            return entry.contains(name) && told != recorded;
+        };
+        if ((entry.contains("fence") && number(entry, "fence") != record.fence) ||
+            differs("at", record.at) || differs("detail", record.detail))
+            problems.push_back(
+                "steps.json tells otherwise of " + named(key) + " than record " +
+                std::to_string(record.leaf) + ": when, by whom or what was found"
+            );
+    }
+    return problems;
+}
+
+} // namespace
+
 Problems check_listed_steps(const std::vector<StepRecord>& records, const Json& list) {
     Problems problems;
     const auto recorded = last_states(records);
@@ -213,6 +247,8 @@ Problems check_listed_steps(const std::vector<StepRecord>& records, const Json& 
             problems.push_back(
                 "a record says that " + named(key) + " is " + state + ", and steps.json is silent"
             );
+    for (auto& sentence : check_listed_details(records, list))
+        problems.push_back(std::move(sentence));
     return problems;
 }
 

@@ -20,10 +20,13 @@ struct StepRecord {
     bool forward = true;
     std::string state; // INTENT | DONE | FAILED | IN_DOUBT | SKIPPED
     long long fence = 0;
+    std::string at = {};
+    std::string detail = {};
 };
 /// nullopt: its payload says nothing of a step (it may be erased).
-std::optional<StepRecord>
-read_step(std::uint64_t leaf, std::string_view type, const base::Json& payload);
+std::optional<StepRecord> read_step(
+    std::uint64_t leaf, std::string_view type, const base::Json& payload, std::string_view at = {}
+);
 
 // Each finds one sentence a problem, without a full stop.
 
@@ -37,7 +40,7 @@ std::vector<std::string> check_undone(const std::vector<StepRecord>& records);
 /// The outcome tells what its executor recorded under its fence, and nothing else.
 std::vector<std::string>
 check_outcome_steps(const std::vector<StepRecord>& records, const base::Json& outcome);
-/// The list beside the plan holds the last state of each step.
+/// The list beside the plan holds the last state of each step, and what was recorded with it.
 std::vector<std::string>
 check_listed_steps(const std::vector<StepRecord>& records, const base::Json& list);
 

@@ -121,15 +121,15 @@ void add_audit_log(CLI::App& audit, interlock::cli::AuditOptions& options, Run& 
     verify->add_option("BUNDLE", options.bundle, "A bundle of `audit export`; needs no store");
     verify->add_option("--checkpoint", options.checkpoints, "A signed checkpoint kept elsewhere");
     verify->add_option(
-        "--verifier-key", options.verifier_keys, "The key that checkpoint must be signed with"
+        "--verifier-key", options.verifier_keys, "The key that checkpoint, or one of the store's own, must be signed with"
     );
     verify->add_option(
-        "--executor-key", options.executor_key, "The key a bundle's outcomes must be signed with"
+        "--executor-key", options.executor_key, "The key that outcomes must be signed with"
     );
     verify->add_option(
         "--allowed-signers",
         options.allowed_signers,
-        "A bundle's approvers (default: the lines recorded with each decision)"
+        "Whose keys may approve (default: the lines recorded with each decision)"
     );
     verify->callback([&] { run = [&] { return interlock::cli::verify_audit_log(options); }; });
     CLI::App* show = audit.add_subcommand("show", "The records, oldest first");
@@ -145,6 +145,9 @@ void add_audit_export(CLI::App& audit, interlock::cli::ExportOptions& options, R
     add_state(*command, options.state_directory);
     add_json(*command, options.json);
     command->add_option("--plan", options.plan_id, "Everything of this plan");
+    command->add_option(
+        "--incident", options.incident, "Every call and plan that names this incident"
+    );
     command->add_option("--from", options.from, "Everything from this time on (RFC 3339)");
     command->add_option("--to", options.to, "Everything before this time");
     command->add_option(
@@ -153,7 +156,7 @@ void add_audit_export(CLI::App& audit, interlock::cli::ExportOptions& options, R
         "A checkpoint kept from before, which the bundle shall prove to be continued"
     );
     command->add_option("--since-key", options.since_key, "The verifier key of that checkpoint");
-    command->add_option("--out", options.out, "The file to write")->required();
+    command->add_option("--out", options.out, "The file to write; it must not exist")->required();
     command->callback([&] { run = [&] { return interlock::cli::export_audit(options); }; });
 }
 

@@ -98,6 +98,15 @@ std::size_t padding(std::size_t size) {
     return (block - size % block) % block;
 }
 
+bool is_empty(std::string_view bytes) {
+    return bytes.find_first_not_of('\0') == std::string_view::npos;
+}
+
+/// What follows the first of the two empty blocks: the second, and whatever fills up a tape.
+bool ends_there(std::string_view rest) {
+    return rest.size() >= block && rest.size() % block == 0 && is_empty(rest);
+}
+
 Header header_of(const std::string& path, std::size_t size) {
     Header header{};
     std::memcpy(header.data() + name_field.at, path.data(), path.size());
@@ -151,8 +160,9 @@ base::Result<Files> read_tar(std::string_view bytes) {
             return malformed("it is cut off");
         const auto header = bytes.substr(at, block);
         at += block;
-        if (header.find_first_not_of('\0') == std::string_view::npos)
-            break;
+        if (is_empty(header))
+            return ends_there(bytes.substr(at)) ? base::Result<Files>(std::move(files))
+                                                : malformed("something follows its end");
         if (number(header, sum_field) != sum_of(header))
             return malformed("the header of a file was changed");
         if (header.substr(magic_field.at, 6) != magic.substr(0, 6))
@@ -170,9 +180,10 @@ base::Result<Files> read_tar(std::string_view bytes) {
             return malformed("it holds too many files");
         if (!files.emplace(path, bytes.substr(at, *size)).second)
             return malformed("the file " + path + " stands in it twice");
+        if (!is_empty(bytes.substr(at + *size, padding(*size))))
+            return malformed("something stands behind the file " + path);
         at += *size + padding(*size);
     }
-    return files;
 }
 
 } // namespace interlock::cli

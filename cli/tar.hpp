@@ -17,7 +17,8 @@ using Files = std::map<std::string, std::string>;
 /// limit_exceeded when it would be larger than a bundle may be; invalid_input for a path that no
 /// bundle holds.
 base::Result<std::string> write_tar(const Files& files);
-/// invalid_input says what is wrong: cut off, a bad checksum, a link, a path that leads elsewhere.
+/// invalid_input says what is wrong: cut off, a bad checksum, a link, a path that leads elsewhere,
+/// anything behind a file or the end.
 base::Result<Files> read_tar(std::string_view bytes);
 
 } // namespace interlock::cli

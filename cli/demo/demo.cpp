@@ -390,6 +390,12 @@ Status can_keep_bundle(const DemoOptions& options) {
     if (options.bundle.empty()) {
         return base::done;
     }
+    if (std::filesystem::exists(options.bundle)) {
+        return Error{
+            Errc::invalid_arguments,
+            "The file " + options.bundle + " is there already, and a bundle overwrites nothing.",
+            "Give another --bundle, or move the file away."};
+    }
     const auto directory = std::filesystem::absolute(options.bundle).parent_path();
     if (::access(directory.c_str(), W_OK) == 0) {
         return base::done;

@@ -90,4 +90,25 @@ TEST_CASE("what to erase is said in full", "[cli]") {
     CHECK(verified(story).erased_payloads == 1);
 }
 
+TEST_CASE("what erases nothing records nothing, and says so", "[cli]") {
+    Story story;
+    const auto before = story.leaves();
+    auto options = at(story);
+    options.indexes = "9999";
+    for (const bool yes : {false, true}) {
+        options.yes = yes;
+        const auto [exit, text] = printed([&] { return erase_audit_payloads(options); });
+        CHECK(exit == Exit::not_found);
+        CHECK(text.find("nothing was erased and nothing recorded") != std::string::npos);
+    }
+    CHECK(story.leaves() == before);
+    options.indexes = "0-1";
+    options.json = false;
+    const auto [exit, text] = printed([&] { return erase_audit_payloads(options); });
+    CHECK(exit == Exit::ok);
+    CHECK(text.find("2 payloads, of the records 0-1;") != std::string::npos);
+    // Once more, and there is nothing left to erase.
+    CHECK(printed([&] { return erase_audit_payloads(options); }).first == Exit::not_found);
+}
+
 } // namespace interlock::cli

@@ -1,8 +1,10 @@
 #include "cli/audit_plan_check.hpp"
+#include "cli/audit_plan_files.hpp"
 #include "telemetry/audit_scan.hpp"
 #include "tests/cli/audit_story.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -19,12 +21,7 @@ PlanEvidence evidence_of(Story& story, const std::string& plan_id) {
     const auto plan = must(story.queue.get(plan_id));
     PlanEvidence evidence;
     evidence.digest = plan.digest;
-    evidence.files = {
-        {"plan.json", plan.bytes},
-        {"presentation.json", plan.presentation},
-        {"about.json", base::render_json({{"plan_id", plan.id}})}};
-    if (!plan.outcome.empty())
-        evidence.files["outcome.json"] = plan.outcome;
+    std::map<std::string, std::string> signers;
     telemetry::AuditScan of_plan;
     of_plan.plan_digest = plan.digest;
     of_plan.payloads = true;
@@ -34,18 +31,33 @@ PlanEvidence evidence_of(Story& story, const std::string& plan_id) {
         [&](telemetry::ScannedRecord& record) -> base::Result<telemetry::Scan> {
             const auto header = telemetry::read_leaf_header(record.header).value();
             evidence.records.push_back(
-                {record.index, header.time, header.type, header.actor, record.payload}
+                {record.index, header.time, header.type, header.actor, record.payload, {}}
             );
+            const auto payload = must(base::parse_json(*record.payload));
+            if (const auto statement = base::string_member(payload, "statement"))
+                signers[*statement] = payload["allowed_signers"];
             return telemetry::Scan::go_on;
         }
     ));
+    evidence.files = plan_files(plan, must(story.queue.steps(plan_id)), signers);
     return evidence;
 }
 
-bool says(const PlanReport& report, const std::string& words) {
-    return std::any_of(report.problems.begin(), report.problems.end(), [&](const auto& problem) {
-        return problem.find(words) != std::string::npos;
+/// With another value in about.json.
+void say_about(PlanEvidence& evidence, const std::string& name, const base::Json& value) {
+    auto about = must(base::parse_json(evidence.files.at("about.json")));
+    about[name] = value;
+    evidence.files["about.json"] = base::render_json(about);
+}
+
+bool tells(const std::vector<std::string>& sentences, const std::string& words) {
+    return std::any_of(sentences.begin(), sentences.end(), [&](const auto& sentence) {
+        return sentence.find(words) != std::string::npos;
     });
+}
+
+bool says(const PlanReport& report, const std::string& words) {
+    return tells(report.problems, words);
 }
 
 PlanRecord& record_of(PlanEvidence& evidence, const std::string& type) {
@@ -96,12 +108,13 @@ TEST_CASE("a story that may go on is not called whole, unless the log shows its 
     evidence.nothing_follows = true;
     CHECK(check_plan(evidence).not_known.empty());
     // What the queue said when it was exported tells of records that were left out.
-    evidence.files["about.json"] = base::render_json({{"state", "SUCCEEDED"}});
+    say_about(evidence, "state", "SUCCEEDED");
     CHECK(says(check_plan(evidence), "about.json says that it is SUCCEEDED"));
-    evidence.files["about.json"] = base::render_json({{"state", "EXPIRED"}});
+    say_about(evidence, "state", "EXPIRED");
+    say_about(evidence, "state_reason", "Its time was up.");
     CHECK(check_plan(evidence).problems.empty()); // told by the clock, and recorded by nobody yet
-    evidence.files["about.json"] = base::render_json({{"plan_id", "plan_other"}});
-    CHECK(says(check_plan(evidence), "about.json names the plan plan_other"));
+    say_about(evidence, "plan_id", "plan_other");
+    CHECK(says(check_plan(evidence), "its plan_id is \"plan_other\""));
     Story other;
     CHECK(says(check_plan(evidence_of(other, other.claimed().plan_id)), "may still be running"));
 }
@@ -116,7 +129,10 @@ TEST_CASE("the end of a plan's story cannot be taken away", "[cli]") {
         evidence.files.erase("outcome.json");
         evidence.files.erase("steps.json");
         evidence.files.erase("about.json");
-        const auto report = check_plan(evidence);
+        auto report = check_plan(evidence);
+        std::erase_if(report.problems, [](const auto& problem) {
+            return problem.find("about.json") != std::string::npos;
+        });
         CHECK_FALSE(report.problems.size() + report.not_known.size() == 0);
     }
     // Nor may any one record of it, whatever its type.
@@ -149,7 +165,7 @@ TEST_CASE("an outcome is held against the records of its steps and of its end", 
         record_of(evidence, "step.done").payload.reset();
         const auto report = check_plan(evidence);
         CHECK(report.problems.empty());
-        CHECK(report.not_known.back().find("what was done cannot be known") != std::string::npos);
+        CHECK(tells(report.erased, "what was done cannot be known"));
     }
 }
 
@@ -220,15 +236,25 @@ TEST_CASE("what does not fit together is a problem each", "[cli]") {
         payload = base::render_json(content);
         const auto report = check_plan(evidence);
         CHECK(says(report, "the decision does not verify"));
-        CHECK_FALSE(report.decisions.back().signature);
+        CHECK(report.decisions.back().signature == false);
     }
     SECTION("the requester approved") {
         record_of(evidence, "plan.submitted").actor = "os:bob";
         CHECK(says(check_plan(evidence), "bob approved what was requested by the same"));
     }
     SECTION("a decision erased") {
-        record_of(evidence, "plan.approved").payload.reset();
-        CHECK(says(check_plan(evidence), "was erased, so the decision cannot be verified"));
+        auto& record = record_of(evidence, "plan.approved");
+        record.payload.reset();
+        record.erased = "erased on T, by os:eve: why";
+        const auto report = check_plan(evidence);
+        CHECK(report.problems.empty());
+        CHECK(tells(report.erased, "whose payload was erased on T, by os:eve: why"));
+        CHECK(tells(report.erased, "whether 2 people approved it is not known"));
+        REQUIRE(report.decisions.size() == 2);
+        CHECK_FALSE(report.decisions.back().signature.has_value());
+        CHECK(report.decisions.back().erased == record.erased);
+        CHECK_FALSE(report.expiry_kept.has_value());
+        CHECK(report.same_bytes_ran == true); // the outcome is signed
     }
     SECTION("an outcome of other bytes, or edited") {
         auto& outcome = evidence.files["outcome.json"];
@@ -255,6 +281,78 @@ TEST_CASE("what does not fit together is a problem each", "[cli]") {
         evidence.records.clear();
         CHECK(says(check_plan(evidence), "no record tells of its submission"));
     }
+}
+
+TEST_CASE("of a plan whose payloads were all erased, nothing is said that is not known", "[cli]") {
+    Story story;
+    auto evidence = evidence_of(story, story.run_a_plan());
+    evidence.executor_key = story.key_of("interlock-executor");
+    for (auto& record : evidence.records) {
+        record.payload.reset();
+        record.erased = "erased on T, by os:eve: why";
+    }
+    const auto report = check_plan(evidence);
+    for (const auto& problem : report.problems)
+        FAIL_CHECK(problem);
+    CHECK(report.not_known.empty());
+    CHECK(tells(report.erased, "only about.json tells its id"));
+    CHECK(tells(report.erased, "whether its outcome is the one that was recorded"));
+    CHECK(report.plan_id.starts_with("plan_"));
+    CHECK(report.runbook == runbooks::parse_plan(evidence.files.at("plan.json"))->runbook);
+    CHECK(report.state == "SUCCEEDED");
+    CHECK_FALSE(report.decisions.at(0).signature.has_value());
+    // Yet what the headers alone tell must still fit.
+    record_of(evidence, "plan.approve_counted").type = "plan.noted";
+    CHECK(says(check_plan(evidence), "it was approved by 0 of 2 people"));
+}
+
+TEST_CASE("each thing that about.json says is held against the records", "[cli]") {
+    Story story;
+    const auto whole = evidence_of(story, story.run_a_plan());
+    REQUIRE(check_plan(whole).problems.empty());
+    const auto whole_about = must(base::parse_json(whole.files.at("about.json")));
+    for (const auto& [name, value] : whole_about.items()) {
+        INFO(name);
+        auto changed = whole;
+        say_about(changed, name, value.is_string() ? base::Json("x") : base::Json::array({"x"}));
+        CHECK_FALSE(check_plan(changed).problems.empty());
+        auto without = whole;
+        auto about = whole_about;
+        about.erase(name);
+        without.files["about.json"] = base::render_json(about);
+        CHECK_FALSE(check_plan(without).problems.empty());
+    }
+    auto more = whole;
+    say_about(more, "blessed_by", "the Pope");
+    CHECK(says(check_plan(more), "and no record does"));
+}
+
+TEST_CASE("no file beside a plan is missing, too many or another's", "[cli]") {
+    Story story;
+    const auto whole = evidence_of(story, story.run_a_plan());
+    for (const auto& [name, content] : whole.files) {
+        INFO(name);
+        auto without = whole;
+        without.files.erase(name);
+        CHECK_FALSE(check_plan(without).problems.empty());
+        auto twice = whole;
+        twice.files[name + ".copy"] = content;
+        CHECK(says(check_plan(twice), "no record holds the file"));
+    }
+    auto duplicate = whole;
+    duplicate.files["decisions/03.json"] = duplicate.files["decisions/01.json"];
+    CHECK(says(check_plan(duplicate), "no record holds the file decisions/03.json"));
+}
+
+TEST_CASE("why it was asked for and decided is told", "[cli]") {
+    Story story;
+    const auto id = story.proposed(1, "INC-7");
+    must(story.decide("carol", id, approval::DecisionVerdict::reject));
+    const auto report = check_plan(evidence_of(story, id));
+    CHECK(report.problems.empty());
+    CHECK(report.hypothesis == "A hypothesis");
+    CHECK(report.incident == "INC-7");
+    CHECK(report.decisions.at(0).reason == "It is not needed.");
 }
 
 } // namespace interlock::cli

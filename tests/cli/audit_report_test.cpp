@@ -44,14 +44,26 @@ TEST_CASE("a period is counted by payload, tool, role and person", "[cli]") {
     Story story;
     story.call("list_targets", "os:agent", "invalid_arguments");
     story.run_a_plan();
+    const base::Json large = {{"call", "c"}, {"tool", "x"}, {"arguments", std::string(900, 'x')}};
+    story.append("tool.begin", "os:big", large);
     story.append(
-        "tool.begin", "os:big", {{"call", "c"}, {"tool", "x"}, {"pad", std::string(900, 'x')}}
+        "tool.end",
+        "os:big",
+        {{"call", "c"}, {"tool", "x"}, {"outcome", "ok"}, {"result_bytes", 5'000'000}}
     );
-    story.end("c", "x", "ok");
     const auto report = report_of(story);
     CHECK(report["records"] == story.leaves());
-    CHECK(report["largest_payloads"].size() <= base::limits::audit_report_largest);
-    CHECK(report["largest_payloads"][0]["bytes"] > report["largest_payloads"][1]["bytes"]);
+    // What the largest payloads of the log itself are is nobody's question.
+    const auto& results = report["largest_payloads"]["results"];
+    REQUIRE(results.size() == 1);
+    CHECK(results[0]["bytes"] == 5'000'000);
+    CHECK(results[0]["actor"] == "os:big");
+    CHECK(results[0]["tool"] == "x");
+    const auto& arguments = report["largest_payloads"]["arguments"];
+    REQUIRE(arguments.size() == 5); // of calls, whatever else has a payload
+    CHECK(arguments[0]["bytes"] == 902);
+    CHECK(arguments[0]["call"] == "c");
+    CHECK(arguments[0]["bytes"] > arguments[1]["bytes"]);
     bool counted = false;
     for (const auto& tool : report["schema_errors"]) {
         if (tool["tool"] != "list_targets")
@@ -88,6 +100,20 @@ TEST_CASE("gaps are told with their place", "[cli]") {
     CHECK(gap(report, "missing_records") == 1);
     CHECK(report["gaps"]["missing_records"]["first"][0]["first"] == 1);
     CHECK(gap(report, "unrecorded_erasures") == 1);
+}
+
+TEST_CASE("a call whose end was erased is not said to have begun and not ended", "[cli]") {
+    Story story;
+    const auto end = story.leaves() + 1;
+    story.call("get_locks", "os:agent", "ok");
+    story.append("audit.erased", "os:eve", {{"reason", "why"}, {"payloads", {{end, end}}}});
+    story.tamper("delete from audit_payload where leaf_index = " + std::to_string(end));
+    story.begin("open", "get_blocking", "os:agent");
+    const auto report = report_of(story);
+    CHECK(gap(report, "ends_erased") == 1);
+    CHECK(gap(report, "unrecorded_erasures") == 0);
+    REQUIRE(gap(report, "begins_without_end") == 1);
+    CHECK(report["gaps"]["begins_without_end"]["first"][0]["call"] == "open");
 }
 
 TEST_CASE("an end without a begin is a gap", "[cli]") {

@@ -40,9 +40,9 @@ TEST_CASE("records are found by who, what, which tool, target, plan, when and te
     story.call("get_locks", "os:other", "timeout");
     CHECK(count(story, {}) == story.leaves());
     CHECK(count(story, with([](auto& o) { o.actor = "os:other"; })) == 1);
-    CHECK(count(story, with([](auto& o) { o.type = "tool.end"; })) == 3);
+    CHECK(count(story, with([](auto& o) { o.type = "tool.end"; })) == 4);
     CHECK(count(story, with([](auto& o) { o.tool = "get_blocking"; })) == 2);
-    CHECK(count(story, with([](auto& o) { o.target = "shop"; })) == 3); // begins name it
+    CHECK(count(story, with([](auto& o) { o.target = "shop"; })) == 4); // begins name it
     CHECK(count(story, with([](auto& o) { o.target = "main"; })) == 1); // the plan's
     CHECK(count(story, with([](auto& o) { o.text = "TIMEOUT"; })) == 1);
     CHECK(count(story, with([](auto& o) { o.text = "no such words"; })) == 0);

@@ -139,4 +139,22 @@ TEST_CASE("the list of steps beside a plan is that of its records", "[cli]") {
     CHECK(says(check_listed_steps(two_done, Json::array()), "steps.json is silent"));
 }
 
+TEST_CASE("what a list tells of a step beside its state is held against its record", "[cli]") {
+    const Records records{
+        {1, 0, true, "INTENT", 1, "T1", "{}"}, {2, 0, true, "DONE", 2, "T2", "found"}};
+    const Json listed = {
+        {"index", 0},
+        {"direction", "forward"},
+        {"state", "DONE"},
+        {"fence", 2},
+        {"at", "T2"},
+        {"detail", "found"}};
+    CHECK(check_listed_steps(records, Json::array({listed})).empty());
+    for (const char* name : {"fence", "at", "detail"}) {
+        auto other = listed;
+        other[name] = "other";
+        CHECK(says(check_listed_steps(records, Json::array({other})), "than record 2"));
+    }
+}
+
 } // namespace interlock::cli

@@ -21,7 +21,12 @@ public:
     }
 
     void append(const std::string& type, const std::string& actor, const base::Json& payload);
-    void begin(const std::string& id, const std::string& tool, const std::string& who);
+    void begin(
+        const std::string& id,
+        const std::string& tool,
+        const std::string& who,
+        const std::string& incident = {}
+    );
     void end(const std::string& id, const std::string& tool, const std::string& outcome);
     void call(const std::string& tool, const std::string& who, const std::string& outcome) {
         const auto id = "call_" + std::to_string(++calls_);
@@ -29,9 +34,11 @@ public:
         end(id, tool, outcome);
     }
 
+    /// A plan as a tool's call proposes it; returns its id.
+    std::string proposed(int approvals, const std::string& incident = {});
     /// The plan from its request to its outcome; returns its id.
-    std::string run_a_plan() {
-        const auto id = submitted(2);
+    std::string run_a_plan(const std::string& incident = {}) {
+        const auto id = proposed(2, incident);
         call("get_blocking", "os:agent", "ok");
         clock.advance(std::chrono::seconds(90));
         must(decide("alice", id));

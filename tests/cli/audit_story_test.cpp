@@ -13,15 +13,58 @@ void Story::append(const std::string& type, const std::string& actor, const base
     }));
 }
 
-void Story::begin(const std::string& id, const std::string& tool, const std::string& who) {
+namespace {
+
+/// The span of a call, by its id.
+std::string trace_of(const std::string& id) {
+    const auto digest = base::hex(base::sha256(id));
+    return "00-" + digest.substr(0, 32) + "-" + digest.substr(32, 16) + "-01";
+}
+
+} // namespace
+
+void Story::begin(
+    const std::string& id,
+    const std::string& tool,
+    const std::string& who,
+    const std::string& incident
+) {
+    base::Json arguments = {{"target", "shop"}};
+    if (!incident.empty())
+        arguments["incident"] = incident;
     append(
         "tool.begin",
         who,
         {{"call", id},
          {"tool", tool},
-         {"arguments", {{"target", "shop"}}},
-         {"identity", {{"client", "a-client 1"}, {"database_role", "interlock_diag"}}}}
+         {"arguments", arguments},
+         {"trace", trace_of(id)},
+         {"transport", "stdio"},
+         {"identity",
+          {{"client", "a-client 1"},
+           {"issuer", "os"},
+           {"proof", "os_user"},
+           {"claims", {{"team", "sre"}}},
+           {"database_role", "interlock_diag"}}}}
     );
+}
+
+std::string Story::proposed(int approvals, const std::string& incident) {
+    const auto call = "call_p" + std::to_string(++calls_);
+    begin(call, "propose_plan", "os:requester", incident);
+    approval::Submission submission;
+    submission.plan = plan_to_approve(approvals);
+    submission.presentation.title = "A title";
+    submission.presentation.hypothesis = "A hypothesis";
+    submission.presentation.incident = incident;
+    submission.requester = agent_of("requester");
+    submission.trace_parent = trace_of(call);
+    submission.tool = "propose_plan";
+    const auto id = must(queue.submit(submission)).id;
+    append(
+        "tool.end", "os:requester", {{"call", call}, {"tool", "propose_plan"}, {"outcome", "ok"}}
+    );
+    return id;
 }
 
 void Story::end(const std::string& id, const std::string& tool, const std::string& outcome) {

@@ -5,6 +5,8 @@
 #include "base/state_directory.hpp"
 #include "cli/audit.hpp"
 #include "telemetry/audit_log.hpp"
+#include "telemetry/merkle.hpp"
+#include "tests/cli/audit_story.hpp"
 #include "tests/support/fakes.hpp"
 
 #include <fstream>
@@ -83,7 +85,6 @@ private:
 
 TEST_CASE("a whole log verifies, also against an earlier checkpoint", "[cli]") {
     Log log(3);
-    CHECK(verify_audit_log(log.options()) == Exit::ok);
     log.checkpoint("executor");
     log.append();
     CHECK(verify_audit_log(log.options()) == Exit::ok);
@@ -95,7 +96,10 @@ TEST_CASE("a log without a checkpoint key does not pass for checked", "[cli]") {
     options.checkpoints = {"nowhere.note"};
     CHECK(verify_audit_log(options) == Exit::usage);
     options.verifier_keys = {"not a key"};
-    CHECK(verify_audit_log(options) == Exit::check_failed);
+    CHECK(verify_audit_log(options) == Exit::usage);
+    log.checkpoint("executor");
+    options.verifier_keys = log.options().verifier_keys;
+    CHECK(verify_audit_log(options) == Exit::check_failed); // no such file
 }
 
 TEST_CASE("a checkpoint signed by another key is a problem", "[cli]") {
@@ -113,6 +117,84 @@ TEST_CASE("a log that does not exist is told apart from a broken one", "[cli]") 
     options.state_directory += "/nowhere";
     CHECK(verify_audit_log(options) == Exit::not_found);
     CHECK(show_audit_log(options) == Exit::not_found);
+}
+
+TEST_CASE("a log without any checkpoint is not called whole", "[cli]") {
+    Log log(3);
+    auto options = log.options();
+    options.json = false;
+    const auto [exit, text] = test::printed([&] { return verify_audit_log(options); });
+    CHECK(exit == Exit::check_failed);
+    CHECK(text.find("cut off the log's end") != std::string::npos);
+    CHECK(text.find("NOT PROVEN") != std::string::npos);
+}
+
+TEST_CASE("flags that hold nothing are refused", "[cli]") {
+    test::Story story;
+    story.run_a_plan();
+    story.executor_signs();
+    const auto exit = [&](void (*set)(AuditOptions&)) {
+        AuditOptions options;
+        options.state_directory = story.state;
+        set(options);
+        return test::printed([&] { return verify_audit_log(options); }).first;
+    };
+    CHECK(exit([](auto&) {}) == Exit::ok);
+    CHECK(exit([](auto& o) { o.verifier_keys = {"abc"}; }) == Exit::usage);
+    CHECK(exit([](auto& o) { o.executor_key = "abc"; }) == Exit::usage);
+    CHECK(exit([](auto& o) { o.allowed_signers = "/nope"; }) == Exit::usage);
+}
+
+TEST_CASE("notes and keys that were replaced do not pass before the true key", "[cli]") {
+    test::Story story;
+    const auto id = story.run_a_plan();
+    story.call("get_blocking", "os:agent", "ok");
+    story.server_signs();
+    story.executor_signs();
+    AuditOptions options;
+    options.state_directory = story.state;
+    options.verifier_keys = {story.key_of("interlock-executor")};
+    const auto verified = [&] { return test::printed([&] { return verify_audit_log(options); }); };
+    const auto [whole, text] = verified();
+    INFO(text);
+    CHECK(whole == Exit::ok);
+    CHECK(text.find("2 of 2 signed checkpoints agree") != std::string::npos);
+    CHECK(text.find(options.verifier_keys[0] + "  (executor, over") != std::string::npos);
+    CHECK(text.find("the key you gave") != std::string::npos);
+    // The tail is cut, and everything beside it made to agree, by another key of the same name.
+    const auto last = std::to_string(story.leaves() - 2);
+    story.tamper("delete from audit_payload where leaf_index >= " + last);
+    story.tamper("delete from audit_log where leaf_index >= " + last);
+    telemetry::Frontier tree;
+    for (const auto& record : story.records())
+        tree.append(telemetry::leaf_hash(record.header));
+    story.tamper("update audit_state set frontier = '" + tree.to_text() + "'");
+    const auto kept = base::StateDirectory{story.state}.checkpoints();
+    test::must(base::remove_recursively(kept));
+    test::must(base::make_private_directory(kept));
+    const auto impostor = base::signing_key_from_seed(std::string(32, 'i'));
+    story.sign("executor", "interlock-executor", impostor);
+    options.executor_key = story.key_of("interlock-executor");
+    const auto [exit, told] = verified();
+    CHECK(exit == Exit::check_failed);
+    CHECK(told.find("No checkpoint kept here is signed by the key you gave") != std::string::npos);
+    options.verifier_keys = {telemetry::verifier_key("interlock-executor", impostor.public_key)};
+    CHECK(verified().first == Exit::ok); // which is why the key must be the reader's own
+}
+
+TEST_CASE("of several checkpoints, each that disagrees is named once", "[cli]") {
+    test::Story story;
+    story.server_signs();
+    story.executor_signs();
+    story.tamper("update audit_log set header = replace(header, 'os:agent', 'os:other') "
+                 "where leaf_index = 0");
+    AuditOptions options;
+    options.state_directory = story.state;
+    const auto [exit, text] = test::printed([&] { return verify_audit_log(options); });
+    CHECK(exit == Exit::check_failed);
+    CHECK(text.find("The checkpoint of executor over 2 records") != std::string::npos);
+    CHECK(text.find("The checkpoint of interlock-server over 2 records") != std::string::npos);
+    CHECK(text.find("0 of 2 signed checkpoints agree") != std::string::npos);
 }
 
 TEST_CASE("an edited record is found", "[cli]") {

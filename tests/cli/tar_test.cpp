@@ -83,6 +83,18 @@ TEST_CASE("a bundle that was cut or edited is refused", "[cli]") {
     CHECK_FALSE(read_tar(one.substr(0, 1024) + one).ok()); // the same path twice
 }
 
+TEST_CASE("nothing stands behind the end of a bundle, nor between its files", "[cli]") {
+    const auto tar = tar_of(some);
+    CHECK(read_tar(tar + std::string(8'192, '\0')).ok()); // as a stock tar fills up its last record
+    CHECK_FALSE(read_tar(tar + "garbage").ok());
+    CHECK_FALSE(read_tar(tar + std::string(511, '\0') + "x").ok());
+    CHECK_FALSE(read_tar(tar + tar).ok());
+    CHECK_FALSE(read_tar(tar.substr(0, tar.size() - 512)).ok());
+    auto padded = tar_of({{"a", "1"}});
+    padded[512 + 100] = 'x';
+    CHECK_FALSE(read_tar(padded).ok());
+}
+
 TEST_CASE("a path that leads elsewhere is neither written nor read", "[cli]") {
     const std::string harmless = "a/bb/c";
     auto tar = tar_of({{harmless, "x"}});

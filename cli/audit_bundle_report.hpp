@@ -1,0 +1,22 @@
+// What a bundle's verification found, told to people and to programs.
+#pragma once
+
+#include "cli/audit.hpp"
+#include "cli/audit_bundle.hpp"
+
+namespace interlock::cli {
+
+inline bool is_whole(const BundleReport& report) {
+    return report.problems.empty() && report.not_known.empty();
+}
+inline Exit verdict(const BundleReport& report) {
+    return is_whole(report) ? Exit::ok : Exit::check_failed;
+}
+/// What was asked for, one line a problem and one for each thing that is not known, what is proven,
+/// and who signed it.
+void print_verdict(const BundleReport& report);
+
+/// Verifies `options.bundle` and prints what it found.
+Exit report_bundle(const AuditOptions& options);
+
+} // namespace interlock::cli
