@@ -121,7 +121,9 @@ void add_audit_log(CLI::App& audit, interlock::cli::AuditOptions& options, Run& 
     verify->add_option("BUNDLE", options.bundle, "A bundle of `audit export`; needs no store");
     verify->add_option("--checkpoint", options.checkpoints, "A signed checkpoint kept elsewhere");
     verify->add_option(
-        "--verifier-key", options.verifier_keys, "The key that checkpoint, or one of the store's own, must be signed with"
+        "--verifier-key",
+        options.verifier_keys,
+        "The key that checkpoint, or one of the store's own, must be signed with"
     );
     verify->add_option(
         "--executor-key", options.executor_key, "The key that outcomes must be signed with"

@@ -267,6 +267,10 @@ TEST_CASE("what does not fit together is a problem each", "[cli]") {
     }
     SECTION("an outcome signed by another executor") {
         evidence.executor_key = story.key_of("interlock-server");
+        auto report = check_plan(evidence); // whose key that is, nobody said
+        CHECK(report.problems.empty());
+        CHECK(tells(report.not_known, "nothing in the bundle says whose that is"));
+        evidence.executor_key_given = true;
         CHECK(says(check_plan(evidence), "not signed by the executor's key"));
     }
     SECTION("no outcome") {
