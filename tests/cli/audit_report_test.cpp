@@ -24,6 +24,7 @@ std::uint64_t gap(const base::Json& report, const char* name) {
 
 TEST_CASE("a call counts for the role that it read with, if it read", "[cli]") {
     Story story;
+    const int before = report_of(story)["roles"].at(0)["calls"]; // the story's own
     story.begin("read", "get_locks", "os:agent");
     story.append(
         "tool.end",
@@ -36,7 +37,7 @@ TEST_CASE("a call counts for the role that it read with, if it read", "[cli]") {
     const auto roles = report_of(story)["roles"];
     REQUIRE(roles.size() == 2);
     for (const auto& role : roles) {
-        CHECK(role["calls"] == (role["database_role"] == "billing" ? 1 : 2));
+        CHECK(role["calls"] == (role["database_role"] == "billing" ? 1 : before + 2));
     }
 }
 
