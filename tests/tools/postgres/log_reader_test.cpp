@@ -278,7 +278,8 @@ TEST_CASE("where in its statement an error was makes no other kind", "[tools]") 
         "2026-11-21 03:00:01.000 UTC [7] u@d ERROR:  syntax error\n"
         "2026-11-21 03:00:02.000 UTC [7] u@d ERROR:  syntax error at character 8 of it\n"
     );
-    const auto ranked = read(directory).tally.ranked();
+    const auto reading = read(directory);
+    const auto ranked = reading.tally.ranked();
     REQUIRE(ranked.size() == 2);
     CHECK(ranked[0]->count == 2);
     CHECK(ranked[0]->fingerprint == "syntax error");
