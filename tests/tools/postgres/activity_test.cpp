@@ -21,7 +21,10 @@ const json* row_of(const json& packet, int pid) {
 
 } // namespace
 
-TEST_CASE("blocking, waiting and long sessions need attention, idle ones do not", "[tools][live]") {
+TEST_CASE(
+    "blocking, waiting and long sessions need attention, idle ones do not",
+    "[tools][postgres][live]"
+) {
     Shop shop;
     Session idle{shop.app()};
     Session root{shop.app()};
@@ -46,7 +49,7 @@ TEST_CASE("blocking, waiting and long sessions need attention, idle ones do not"
     CHECK(not_examined(active, "sessions beyond the first 1"));
 }
 
-TEST_CASE("a session is long only past the asked seconds", "[tools][live]") {
+TEST_CASE("a session is long only past the asked seconds", "[tools][postgres][live]") {
     Shop shop;
     Session sleeper{shop.app()};
     sleeper.start("select pg_sleep(30)");
@@ -60,7 +63,7 @@ TEST_CASE("a session is long only past the asked seconds", "[tools][live]") {
     );
 }
 
-TEST_CASE("our own readers are not listed", "[tools][live]") {
+TEST_CASE("our own readers are not listed", "[tools][postgres][live]") {
     Shop shop;
     auto loan = shop.bench().targets().borrow("shop", interlock::tools::Lane::ordinary, {});
     REQUIRE(loan.ok());
@@ -68,7 +71,9 @@ TEST_CASE("our own readers are not listed", "[tools][live]") {
     CHECK(row_of(packet, (*loan)->connection().backend_pid()) == nullptr);
 }
 
-TEST_CASE("connections are counted against what ordinary roles may use", "[tools][live]") {
+TEST_CASE(
+    "connections are counted against what ordinary roles may use", "[tools][postgres][live]"
+) {
     Shop shop;
     const json packet = shop.bench().ask("get_activity");
     const json& use = packet["rows"]["connections"][0];
@@ -78,7 +83,7 @@ TEST_CASE("connections are counted against what ordinary roles may use", "[tools
     CHECK(use["used_percent"] > 0);
 }
 
-TEST_CASE("a connection limit that nears is a finding", "[tools][live]") {
+TEST_CASE("a connection limit that nears is a finding", "[tools][postgres][live]") {
     Shop shop;
     std::vector<std::unique_ptr<Session>> crowd;
     for (int i = 0; i < 42; ++i) {
@@ -92,7 +97,7 @@ TEST_CASE("a connection limit that nears is a finding", "[tools][live]") {
     CHECK(found);
 }
 
-TEST_CASE("without pg_monitor hidden sessions are counted and told", "[tools][live]") {
+TEST_CASE("without pg_monitor hidden sessions are counted and told", "[tools][postgres][live]") {
     Shop shop{"plain_reader"};
     Session other{shop.app()};
     other.run("begin; select 1");
@@ -115,7 +120,9 @@ const json* finding(const json& packet, int pid) {
 
 } // namespace
 
-TEST_CASE("sessions that are not tracked are told, not counted as examined", "[tools][live]") {
+TEST_CASE(
+    "sessions that are not tracked are told, not counted as examined", "[tools][postgres][live]"
+) {
     Shop shop;
     Session silent{shop.app()};
     silent.run("select 1");
@@ -153,7 +160,9 @@ TEST_CASE("sessions that are not tracked are told, not counted as examined", "[t
     shop.database().sql("alter role shop_app reset track_activities");
 }
 
-TEST_CASE("a finding depends on no argument, and who waits is no culprit", "[tools][live]") {
+TEST_CASE(
+    "a finding depends on no argument, and who waits is no culprit", "[tools][postgres][live]"
+) {
     Shop shop;
     Session root{shop.app()};
     root.run("begin; update app.orders set note = 'x' where id = 1");

@@ -8,7 +8,7 @@ using interlock::test::not_examined;
 using interlock::test::Shop;
 using nlohmann::json;
 
-TEST_CASE("waits are listed with their head, age, mode and relation", "[tools][live]") {
+TEST_CASE("waits are listed with their head, age, mode and relation", "[tools][postgres][live]") {
     Shop shop;
     Session root{shop.app(), "checkout"};
     root.run("begin; update app.orders set note = 'secret value' where id = 1");
@@ -43,7 +43,7 @@ TEST_CASE("waits are listed with their head, age, mode and relation", "[tools][l
     CHECK(patient["rows"]["chains"].size() == 1);
 }
 
-TEST_CASE("no waits are told with how many sessions were examined", "[tools][live]") {
+TEST_CASE("no waits are told with how many sessions were examined", "[tools][postgres][live]") {
     Shop shop;
     Session idle{shop.app()};
     const json packet = shop.bench().ask("get_blocking");

@@ -36,7 +36,9 @@ const json* limit(const json& packet, const std::string& kind, const std::string
 
 } // namespace
 
-TEST_CASE("use is held against the limits of server, role and database", "[tools][live]") {
+TEST_CASE(
+    "use is held against the limits of server, role and database", "[tools][postgres][live]"
+) {
     Shop shop;
     shop.database().sql(
         "create role lab_limited login connection limit 4; alter database " +
@@ -72,7 +74,7 @@ TEST_CASE("use is held against the limits of server, role and database", "[tools
     sessions.clear();
 }
 
-TEST_CASE("a client that holds most connections, idle, is named", "[tools][live]") {
+TEST_CASE("a client that holds most connections, idle, is named", "[tools][postgres][live]") {
     Shop shop;
     std::vector<std::unique_ptr<Session>> sessions;
     for (int i = 0; i < 30; ++i) {
@@ -87,7 +89,7 @@ TEST_CASE("a client that holds most connections, idle, is named", "[tools][live]
     CHECK(packet["rows"]["clients"][0]["started_last_minute"] == 30);
 }
 
-TEST_CASE("connections made anew all the time are found", "[tools][live]") {
+TEST_CASE("connections made anew all the time are found", "[tools][postgres][live]") {
     Shop shop;
     base::SystemClock clock;
     tools::Sampler sampler{{shop.bench().targets(), clock}};
@@ -110,7 +112,7 @@ TEST_CASE("connections made anew all the time are found", "[tools][live]") {
     CHECK(counted);
 }
 
-TEST_CASE("without pg_monitor what is hidden is told", "[tools][live]") {
+TEST_CASE("without pg_monitor what is hidden is told", "[tools][postgres][live]") {
     Shop shop{"plain_reader"};
     const Session other{shop.app()};
     const json packet = shop.bench().ask("get_connections");

@@ -36,7 +36,9 @@ bool found(const json& packet, const std::string& value) {
 
 } // namespace
 
-TEST_CASE("a pasted plan of a real server is read, its literals masked", "[tools][live]") {
+TEST_CASE(
+    "a pasted plan of a real server is read, its literals masked", "[tools][postgres][live]"
+) {
     Shop shop;
     shop.database().sql(
         "create table app.big (id int, state text);"
@@ -99,7 +101,9 @@ TEST_CASE("what is no plan is an error that says what to bring", "[tools]") {
     CHECK(output.error_code == "invalid_arguments");
 }
 
-TEST_CASE("a statement is planned for any value on every major, and not run", "[tools][live]") {
+TEST_CASE(
+    "a statement is planned for any value on every major, and not run", "[tools][postgres][live]"
+) {
     for (const int major : interlock::lab::majors()) {
         INFO("PostgreSQL " << major);
         const interlock::lab::Database database{interlock::lab::primary(major)};
@@ -132,7 +136,7 @@ TEST_CASE("a statement is planned for any value on every major, and not run", "[
     }
 }
 
-TEST_CASE("what the guard or the target refuses is not planned", "[tools][live]") {
+TEST_CASE("what the guard or the target refuses is not planned", "[tools][postgres][live]") {
     Shop shop;
     const auto refused = [&](const std::string& query) {
         const auto output = shop.bench().call("explain_query", arguments(query));
@@ -155,7 +159,10 @@ TEST_CASE("what the guard or the target refuses is not planned", "[tools][live]"
     CHECK_THAT(output.text, Catch::Contains("auto_explain"));
 }
 
-TEST_CASE("an index is tried where HypoPG is installed, and nothing stays of it", "[tools][live]") {
+TEST_CASE(
+    "an index is tried where HypoPG is installed, and nothing stays of it",
+    "[tools][postgres][live]"
+) {
     Shop shop;
     shop.database().sql("create table app.lines (id int, order_id int);"
                         "insert into app.lines select i, i % 5000 from generate_series(1, 50000) i;"
@@ -200,7 +207,7 @@ TEST_CASE("an index is tried where HypoPG is installed, and nothing stays of it"
     );
 }
 
-TEST_CASE("a statement that is counted is planned by its queryid", "[tools][live]") {
+TEST_CASE("a statement that is counted is planned by its queryid", "[tools][postgres][live]") {
     Shop shop;
     shop.database().sql("grant usage on schema app to interlock_diag;"
                         "grant select on app.orders to interlock_diag;"

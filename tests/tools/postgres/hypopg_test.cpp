@@ -31,7 +31,7 @@ TEST_CASE("a refusal to plan says how to come to the plan", "[tools]") {
     CHECK(plan.error().remedy.find("SELECT") != std::string::npos);
 }
 
-TEST_CASE("an index is tried for a statement with parameters too", "[tools][live]") {
+TEST_CASE("an index is tried for a statement with parameters too", "[tools][postgres][live]") {
     if (!lab::has_library("hypopg")) {
         WARN("HypoPG is not installed");
         return;

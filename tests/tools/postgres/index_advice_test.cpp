@@ -63,7 +63,9 @@ json ask(Shop& shop) {
 
 } // namespace
 
-TEST_CASE("a missing index is found in statements and checked with the planner", "[tools][live]") {
+TEST_CASE(
+    "a missing index is found in statements and checked with the planner", "[tools][postgres][live]"
+) {
     if (!lab::has_library("hypopg")) {
         WARN("HypoPG is not installed");
         return;
@@ -100,7 +102,7 @@ TEST_CASE("a missing index is found in statements and checked with the planner",
     );
 }
 
-TEST_CASE("what stops the check of a candidate is told", "[tools][live]") {
+TEST_CASE("what stops the check of a candidate is told", "[tools][postgres][live]") {
     Shop shop;
     neglect(shop, false);
     json packet = ask(shop);

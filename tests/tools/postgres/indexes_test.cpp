@@ -38,7 +38,9 @@ std::string verdict(const json& packet, const std::string& index) {
 
 } // namespace
 
-TEST_CASE("an unused index is a candidate only as far as counters reach", "[tools][live]") {
+TEST_CASE(
+    "an unused index is a candidate only as far as counters reach", "[tools][postgres][live]"
+) {
     Shop shop;
     shop.database().sql(
         "create table app.lines (id bigint, order_id int references app.orders) "
@@ -71,7 +73,9 @@ TEST_CASE("an unused index is a candidate only as far as counters reach", "[tool
     CHECK(not_examined(all, "redundant"));
 }
 
-TEST_CASE("only an index that another can replace in all its uses is redundant", "[tools][live]") {
+TEST_CASE(
+    "only an index that another can replace in all its uses is redundant", "[tools][postgres][live]"
+) {
     Shop shop;
     shop.database().sql("create table app.t (a int, b int, c text, d text);"
                         "create table app.referenced (a int not null, b int);"
@@ -128,7 +132,9 @@ TEST_CASE("only an index that another can replace in all its uses is redundant",
     CHECK_FALSE(verdict(packet, held == "app.target_1" ? "target_2" : "target_1").empty());
 }
 
-TEST_CASE("an invalid index is told apart from one that is being built", "[tools][live]") {
+TEST_CASE(
+    "an invalid index is told apart from one that is being built", "[tools][postgres][live]"
+) {
     Shop shop;
     Session writer{shop.app()};
     writer.run("begin; update app.orders set note = 'x' where id = 1");
@@ -157,7 +163,7 @@ TEST_CASE("an invalid index is told apart from one that is being built", "[tools
     }));
 }
 
-TEST_CASE("a foreign key wants an index that leads with its columns", "[tools][live]") {
+TEST_CASE("a foreign key wants an index that leads with its columns", "[tools][postgres][live]") {
     Shop shop;
     shop.database().sql(
         "create table app.p (a int, b int, primary key (a, b));"
@@ -187,7 +193,7 @@ TEST_CASE("a foreign key wants an index that leads with its columns", "[tools][l
     CHECK(packet["rows"]["foreign_keys"].size() == 2);
 }
 
-TEST_CASE("a hollow index is estimated, then measured", "[tools][live]") {
+TEST_CASE("a hollow index is estimated, then measured", "[tools][postgres][live]") {
     Shop shop;
     shop.database().sql("create table app.hollow (id bigint) with (autovacuum_enabled = off);"
                         "insert into app.hollow select i from generate_series(1, 200000) i;"
@@ -209,7 +215,9 @@ TEST_CASE("a hollow index is estimated, then measured", "[tools][live]") {
     CHECK((*row)["wasted_percent"] < 85);
 }
 
-TEST_CASE("without pg_monitor nobody is accused of leaving an index invalid", "[tools][live]") {
+TEST_CASE(
+    "without pg_monitor nobody is accused of leaving an index invalid", "[tools][postgres][live]"
+) {
     Shop shop{"plain_reader"};
     const json packet = shop.bench().ask("get_indexes");
     CHECK(not_examined(packet, "index builds under way"));

@@ -51,7 +51,7 @@ void deadlock(const std::string& conninfo) {
 
 } // namespace
 
-TEST_CASE("without history rates are of two samples a second apart", "[tools][live]") {
+TEST_CASE("without history rates are of two samples a second apart", "[tools][postgres][live]") {
     Shop shop;
     const json packet = shop.bench().ask("get_io", R"({"window_seconds":600})");
     CHECK_THAT(packet["summary"].get<std::string>(), Catch::Contains("two samples"));
@@ -64,7 +64,7 @@ TEST_CASE("without history rates are of two samples a second apart", "[tools][li
     CHECK(not_examined(packet, "times of WAL syncs"));
 }
 
-TEST_CASE("what went wrong in the window is found", "[tools][live]") {
+TEST_CASE("what went wrong in the window is found", "[tools][postgres][live]") {
     Shop shop;
     base::SystemClock clock;
     tools::Sampler sampler{{shop.bench().targets(), clock}};
@@ -99,7 +99,7 @@ TEST_CASE("what went wrong in the window is found", "[tools][live]") {
     CHECK((finding(packet, object, "temporary files") != nullptr) == (temporary >= 10e6));
 }
 
-TEST_CASE("an archiver that fails is critical", "[tools][live]") {
+TEST_CASE("an archiver that fails is critical", "[tools][postgres][live]") {
     cli::ClusterOptions options;
     options.settings = {{"archive_mode", "on"}, {"archive_command", "false"}};
     const auto cluster = cli::Cluster::start(options);
@@ -118,7 +118,7 @@ TEST_CASE("an archiver that fails is critical", "[tools][live]") {
     CHECK(packet["rows"]["archiver"][0]["failed_in_all"] >= 1);
 }
 
-TEST_CASE("I/O by kind of process is shown from version 16 on", "[tools][live]") {
+TEST_CASE("I/O by kind of process is shown from version 16 on", "[tools][postgres][live]") {
     for (const int major : {16, 17, 18}) {
         const lab::Database database{lab::primary(major)};
         lab::apply_lane(database);
@@ -140,14 +140,16 @@ TEST_CASE("I/O by kind of process is shown from version 16 on", "[tools][live]")
     }
 }
 
-TEST_CASE("without pg_monitor directory listings are not examined, and told", "[tools][live]") {
+TEST_CASE(
+    "without pg_monitor directory listings are not examined, and told", "[tools][postgres][live]"
+) {
     Shop shop{"plain_reader"};
     const json packet = shop.bench().ask("get_io");
     CHECK(not_examined(packet, "files"));
     CHECK(packet["rows"]["wal"][0]["bytes_per_second"].is_number());
 }
 
-TEST_CASE("Interlock's own reads are no fault of an idle server", "[tools][live]") {
+TEST_CASE("Interlock's own reads are no fault of an idle server", "[tools][postgres][live]") {
     Shop shop;
     base::SystemClock clock;
     tools::Sampler sampler{{shop.bench().targets(), clock}};

@@ -112,7 +112,7 @@ const json* sample_of(const json& packet, const std::string& message) {
 
 } // namespace
 
-TEST_CASE("the same incident is read out of all three formats", "[tools][live]") {
+TEST_CASE("the same incident is read out of all three formats", "[tools][postgres][live]") {
     for (const std::string extension : {".log", ".csv", ".json"}) {
         INFO(extension);
         const OneFormat logs{extension};
@@ -148,7 +148,7 @@ TEST_CASE("the same incident is read out of all three formats", "[tools][live]")
     }
 }
 
-TEST_CASE("windows are of the server's clock and zone", "[tools][live]") {
+TEST_CASE("windows are of the server's clock and zone", "[tools][postgres][live]") {
     const OneFormat logs{".csv"};
     ToolBench bench = logs.bench();
     const std::string now = server().database().scalar(
@@ -168,7 +168,7 @@ TEST_CASE("windows are of the server's clock and zone", "[tools][live]") {
     CHECK(bench.call("read_logs", R"({"from":"yesterday"})").error_code == "invalid_arguments");
 }
 
-TEST_CASE("a server that is down is read about all the same", "[tools][live]") {
+TEST_CASE("a server that is down is read about all the same", "[tools][postgres][live]") {
     const OneFormat logs{".json"};
     auto address = server().database().address("interlock_diag", "shop");
     address.conninfo = "host=/nonexistent dbname=x user=x";
@@ -181,7 +181,7 @@ TEST_CASE("a server that is down is read about all the same", "[tools][live]") {
     CHECK(bench.call("read_logs").error_code == "permission_denied");
 }
 
-TEST_CASE("who may not see sessions may not read what they wrote", "[tools][live]") {
+TEST_CASE("who may not see sessions may not read what they wrote", "[tools][postgres][live]") {
     const OneFormat logs{".csv"};
     server().database().sql(
         "do $$ begin if not exists (select from pg_roles where rolname = 'plain_reader') then "
@@ -193,7 +193,7 @@ TEST_CASE("who may not see sessions may not read what they wrote", "[tools][live
     CHECK_THAT(answer.text, Catch::Contains("pg_monitor"));
 }
 
-TEST_CASE("signs of trouble become findings, others' files are told", "[tools][live]") {
+TEST_CASE("signs of trouble become findings, others' files are told", "[tools][postgres][live]") {
     const OneFormat logs{".csv"};
     const std::string at = server().database().scalar(
         "select to_char(timezone('UTC', now()), 'YYYY-MM-DD HH24:MI:SS.MS')"
@@ -227,7 +227,7 @@ TEST_CASE("without a directory the tool says what to do", "[tools]") {
     CHECK_THAT(answer.text, Catch::Contains("logs: DIRECTORY"));
 }
 
-TEST_CASE("a window without entries is not called clean", "[tools][live]") {
+TEST_CASE("a window without entries is not called clean", "[tools][postgres][live]") {
     const OneFormat logs{".csv"};
     const json before = logs.bench().ask(
         "read_logs", R"({"from":"2020-01-01T00:00:00Z","to":"2020-01-01T01:00:00Z"})"
@@ -239,7 +239,9 @@ TEST_CASE("a window without entries is not called clean", "[tools][live]") {
     CHECK_FALSE(not_examined(partly, "the window after the last entry"));
 }
 
-TEST_CASE("a mass of errors of one kind is a finding, and quotes nobody", "[tools][live]") {
+TEST_CASE(
+    "a mass of errors of one kind is a finding, and quotes nobody", "[tools][postgres][live]"
+) {
     const OneFormat logs{".log"};
     const std::string at = server().database().scalar(
         "select to_char(timezone('UTC', now()), 'YYYY-MM-DD HH24:MI:SS.MS')"

@@ -35,7 +35,7 @@ void write_wal(const lab::Database& database) {
 
 } // namespace
 
-TEST_CASE("a primary and its standby are seen from both sides", "[tools][live]") {
+TEST_CASE("a primary and its standby are seen from both sides", "[tools][postgres][live]") {
     Shop shop;
     lab::Replica replica;
     REQUIRE(replica.catch_up());
@@ -65,7 +65,7 @@ TEST_CASE("a primary and its standby are seen from both sides", "[tools][live]")
     CHECK((*finding(paused, "this standby", "replay: "))["severity"] == "critical");
 }
 
-TEST_CASE("a standby of every major says how it stands", "[tools][live]") {
+TEST_CASE("a standby of every major says how it stands", "[tools][postgres][live]") {
     for (const int major : lab::majors()) {
         INFO("PostgreSQL " << major);
         const lab::Database database{lab::primary(major)};
@@ -86,7 +86,7 @@ TEST_CASE("a standby of every major says how it stands", "[tools][live]") {
     }
 }
 
-TEST_CASE("queries that recovery cancels on a standby are found", "[tools][live]") {
+TEST_CASE("queries that recovery cancels on a standby are found", "[tools][postgres][live]") {
     Shop shop;
     lab::Replica replica;
     REQUIRE(replica.catch_up());
@@ -117,7 +117,7 @@ TEST_CASE("queries that recovery cancels on a standby are found", "[tools][live]
     CHECK(packet["rows"]["conflicts"][0]["database"] == shop.database().name());
 }
 
-TEST_CASE("a slot that nobody reads is found by what it keeps", "[tools][live]") {
+TEST_CASE("a slot that nobody reads is found by what it keeps", "[tools][postgres][live]") {
     Shop shop;
     shop.database().sql("select pg_create_physical_replication_slot('lab_unused', true)");
     const json small = shop.bench().ask("get_replication");
@@ -134,7 +134,7 @@ TEST_CASE("a slot that nobody reads is found by what it keeps", "[tools][live]")
     shop.database().sql("select pg_drop_replication_slot('lab_unused')");
 }
 
-TEST_CASE("a slot past its bound is lost, and told", "[tools][live]") {
+TEST_CASE("a slot past its bound is lost, and told", "[tools][postgres][live]") {
     for (const int major : {15, 18}) {
         cli::ClusterOptions options;
         options.programs = lab::programs_of(major);
@@ -155,7 +155,7 @@ TEST_CASE("a slot past its bound is lost, and told", "[tools][live]") {
     }
 }
 
-TEST_CASE("a subscription that fails or is disabled is found", "[tools][live]") {
+TEST_CASE("a subscription that fails or is disabled is found", "[tools][postgres][live]") {
     Shop shop;
     lab::Subscriber subscriber{shop.database(), "notes"};
     const lab::Database beside{subscriber.cluster()};
@@ -181,7 +181,7 @@ TEST_CASE("a subscription that fails or is disabled is found", "[tools][live]") 
     subscriber.sql("delete from notes; alter subscription lab_subscription enable");
 }
 
-TEST_CASE("a published table without a replica identity is found", "[tools][live]") {
+TEST_CASE("a published table without a replica identity is found", "[tools][postgres][live]") {
     Shop shop;
     shop.database().sql("create table app.keyless (a int); create table app.keyed (a int primary "
                         "key); create table app.full_rows (a int); alter table app.full_rows "
@@ -193,7 +193,7 @@ TEST_CASE("a published table without a replica identity is found", "[tools][live
     CHECK(finding(packet, "relation app.keyless", "published in p") != nullptr);
 }
 
-TEST_CASE("a missing synchronous standby is critical", "[tools][live]") {
+TEST_CASE("a missing synchronous standby is critical", "[tools][postgres][live]") {
     cli::ClusterOptions options;
     options.settings = {
         {"synchronous_standby_names", "elsewhere"}, {"synchronous_commit", "local"}};
@@ -207,7 +207,7 @@ TEST_CASE("a missing synchronous standby is critical", "[tools][live]") {
     CHECK((*finding(packet, "synchronous replication"))["severity"] == "critical");
 }
 
-TEST_CASE("without pg_monitor lag is not examined, and told", "[tools][live]") {
+TEST_CASE("without pg_monitor lag is not examined, and told", "[tools][postgres][live]") {
     Shop shop{"plain_reader"};
     const json packet = shop.bench().ask("get_replication");
     CHECK(not_examined(packet, "lag of standbys, and the receiver"));

@@ -79,7 +79,7 @@ void furnish(Shop& shop) {
     )sql");
 }
 
-TEST_CASE("a query is answered with its own columns as text", "[tools][live]") {
+TEST_CASE("a query is answered with its own columns as text", "[tools][postgres][live]") {
     Shop shop;
     const json packet = ask(shop, "select 1 as one, null as nothing, 'a' || chr(27) || 'b' as t;");
     const json& row = packet["rows"]["result"][0];
@@ -96,7 +96,7 @@ TEST_CASE("a query is answered with its own columns as text", "[tools][live]") {
     CHECK(doubled["rows"]["result"][0]["?column?_2"] == "4");
 }
 
-TEST_CASE("order, limit and cuts are honest", "[tools][live]") {
+TEST_CASE("order, limit and cuts are honest", "[tools][postgres][live]") {
     Shop shop;
     const json packet = ask(shop, "select i from generate_series(1, 1000) i order by i desc", 3);
     CHECK(packet["rows"]["result"].size() == 3);
@@ -107,7 +107,7 @@ TEST_CASE("order, limit and cuts are honest", "[tools][live]") {
     CHECK(all["not_examined"].empty());
 }
 
-TEST_CASE("show, explain, values and table are reads too", "[tools][live]") {
+TEST_CASE("show, explain, values and table are reads too", "[tools][postgres][live]") {
     Shop shop;
     CHECK(ask(shop, "show max_connections")["rows"]["result"][0]["max_connections"] == "60");
     CHECK(ask(shop, "show all", 5)["rows"]["result"].size() == 5);
@@ -120,7 +120,7 @@ TEST_CASE("show, explain, values and table are reads too", "[tools][live]") {
     );
 }
 
-TEST_CASE("a large cell is cut where it is", "[tools][live]") {
+TEST_CASE("a large cell is cut where it is", "[tools][postgres][live]") {
     Shop shop;
     furnish(shop);
     shop.database().sql("update app.big set doc = repeat('y', 20000000) where id = 1");
@@ -130,7 +130,7 @@ TEST_CASE("a large cell is cut where it is", "[tools][live]") {
     CHECK(not_examined(packet, "cells beyond their first 10000 characters"));
 }
 
-TEST_CASE("a name without a schema is found where the target has it", "[tools][live]") {
+TEST_CASE("a name without a schema is found where the target has it", "[tools][postgres][live]") {
     Shop shop;
     furnish(shop);
     CHECK(ask(shop, "select a from near")["rows"]["result"][0]["a"] == "7");
@@ -147,7 +147,7 @@ TEST_CASE("a name without a schema is found where the target has it", "[tools][l
     );
 }
 
-TEST_CASE("what the guard denies never reaches the target", "[tools][live]") {
+TEST_CASE("what the guard denies never reaches the target", "[tools][postgres][live]") {
     Shop shop;
     for (const auto* sql :
          {"delete from app.orders",
@@ -163,7 +163,7 @@ TEST_CASE("what the guard denies never reaches the target", "[tools][live]") {
     CHECK(shop.database().scalar("select count(*) from app.orders") == "100");
 }
 
-TEST_CASE("what stands behind a name is judged as well", "[tools][live]") {
+TEST_CASE("what stands behind a name is judged as well", "[tools][postgres][live]") {
     Shop shop;
     furnish(shop);
     for (const auto* good :
@@ -189,7 +189,7 @@ TEST_CASE("what stands behind a name is judged as well", "[tools][live]") {
     }
 }
 
-TEST_CASE("a plan over budget is not run", "[tools][live]") {
+TEST_CASE("a plan over budget is not run", "[tools][postgres][live]") {
     Shop shop;
     shop.database().sql("analyze app.orders; grant usage on schema app to interlock_diag;"
                         "grant select on app.orders to interlock_diag;"
@@ -199,7 +199,7 @@ TEST_CASE("a plan over budget is not run", "[tools][live]") {
     CHECK(error["what"].get<std::string>().find("cost") != std::string::npos);
 }
 
-TEST_CASE("errors of the target are told, and the tool goes on", "[tools][live]") {
+TEST_CASE("errors of the target are told, and the tool goes on", "[tools][postgres][live]") {
     Shop shop;
     CHECK(refusal_code(shop, "select nothing from pg_class") != "internal");
     CHECK(refusal_code(shop, "select 1 / 0") != "internal");
@@ -207,7 +207,7 @@ TEST_CASE("errors of the target are told, and the tool goes on", "[tools][live]"
     CHECK(ask(shop, "select 1 as a")["rows"]["result"][0]["a"] == "1");
 }
 
-TEST_CASE("statements that others ran come with their literals masked", "[tools][live]") {
+TEST_CASE("statements that others ran come with their literals masked", "[tools][postgres][live]") {
     Shop shop;
     lab::Session other{shop.app(), "lab"};
     other.run("begin; update app.orders set note = 'hidden-literal' where id = 1");
@@ -236,7 +236,7 @@ constexpr const char* state_sql = R"sql(
         (select md5(string_agg(t::text, ',' order by id)) from app.orders t)))
 )sql";
 
-TEST_CASE("whatever is allowed changes nothing on the server", "[tools][live]") {
+TEST_CASE("whatever is allowed changes nothing on the server", "[tools][postgres][live]") {
     Shop shop;
     furnish(shop);
     const auto next_xid = [&] {
@@ -265,7 +265,9 @@ TEST_CASE("whatever is allowed changes nothing on the server", "[tools][live]") 
 
 } // namespace
 
-TEST_CASE("literals of other sessions' statements are masked under any name", "[tools][live]") {
+TEST_CASE(
+    "literals of other sessions' statements are masked under any name", "[tools][postgres][live]"
+) {
     Shop shop;
     lab::Session other{shop.app(), "the other"};
     other.run("select 'hunter2secret', 4711 as secret_number");
@@ -309,7 +311,7 @@ TEST_CASE("literals of other sessions' statements are masked under any name", "[
     CHECK(failed.dump().find("hunter2secret") == std::string::npos);
 }
 
-TEST_CASE("settings that hold secrets are shown to nobody", "[tools][live]") {
+TEST_CASE("settings that hold secrets are shown to nobody", "[tools][postgres][live]") {
     Shop shop;
     lab::Database& database = shop.database();
     database.sql("alter database " + database.name() + " set app.jwt_secret = 'hunter2secret'");
@@ -363,7 +365,7 @@ TEST_CASE("settings that hold secrets are shown to nobody", "[tools][live]") {
     database.sql("select pg_reload_conf()");
 }
 
-TEST_CASE("a session's own settings are not taken for the server's", "[tools][live]") {
+TEST_CASE("a session's own settings are not taken for the server's", "[tools][postgres][live]") {
     Shop shop;
     const auto told = [&](const std::string& sql) {
         const json packet = shop.bench().ask("run_query", json{{"sql", sql}}.dump());
@@ -375,7 +377,7 @@ TEST_CASE("a session's own settings are not taken for the server's", "[tools][li
     CHECK_FALSE(told("select 1"));
 }
 
-TEST_CASE("a name that the target has not got is the caller's mistake", "[tools][live]") {
+TEST_CASE("a name that the target has not got is the caller's mistake", "[tools][postgres][live]") {
     Shop shop;
     for (const char* sql :
          {"select * from nope", "select nope from pg_class", "select * from nope.nope"}) {

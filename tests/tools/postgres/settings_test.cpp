@@ -32,7 +32,9 @@ const json* setting(const json& packet, const std::string& name) {
 
 } // namespace
 
-TEST_CASE("dangerous settings are findings, with what the documentation says", "[tools][live]") {
+TEST_CASE(
+    "dangerous settings are findings, with what the documentation says", "[tools][postgres][live]"
+) {
     cli::ClusterOptions options;
     options.settings = {
         {"autovacuum", "off"},
@@ -70,7 +72,7 @@ TEST_CASE("dangerous settings are findings, with what the documentation says", "
     CHECK(packet["rows"]["server"][0]["data_checksums"] == "off");
 }
 
-TEST_CASE("what our own lane and role set is not told as the server's", "[tools][live]") {
+TEST_CASE("what our own lane and role set is not told as the server's", "[tools][postgres][live]") {
     Shop shop;
     const json packet = shop.bench().ask("get_settings");
     const json* work_mem = setting(packet, "work_mem"); // the lane has 8 MB
@@ -80,7 +82,7 @@ TEST_CASE("what our own lane and role set is not told as the server's", "[tools]
     CHECK(not_examined(packet, "memory against connections"));
 }
 
-TEST_CASE("a change that waits for a restart is told", "[tools][live]") {
+TEST_CASE("a change that waits for a restart is told", "[tools][postgres][live]") {
     const auto cluster = cli::Cluster::start({});
     REQUIRE(cluster.ok());
     const lab::Database database{**cluster};
@@ -98,7 +100,9 @@ TEST_CASE("a change that waits for a restart is told", "[tools][live]") {
     CHECK(packet["rows"]["settings"][0]["pending_restart"] == true);
 }
 
-TEST_CASE("settings are found by name, and secrets in them are not shown", "[tools][live]") {
+TEST_CASE(
+    "settings are found by name, and secrets in them are not shown", "[tools][postgres][live]"
+) {
     cli::ClusterOptions options;
     options.settings = {
         {"archive_command", "cp --password=hunter2 %p /x"}, {"shop.secret_token", "hunter3"}};
@@ -128,7 +132,7 @@ TEST_CASE("settings are found by name, and secrets in them are not shown", "[too
     CHECK(told);
 }
 
-TEST_CASE("extensions and collations behind their files are findings", "[tools][live]") {
+TEST_CASE("extensions and collations behind their files are findings", "[tools][postgres][live]") {
     Shop shop;
     shop.database().sql(R"(drop extension pg_stat_statements;
         create extension pg_stat_statements version '1.9';
@@ -142,7 +146,9 @@ TEST_CASE("extensions and collations behind their files are findings", "[tools][
     CHECK((*finding(packet, "collation odd"))["severity"] == "warning");
 }
 
-TEST_CASE("a database whose collation library changed is told from 15 on", "[tools][live]") {
+TEST_CASE(
+    "a database whose collation library changed is told from 15 on", "[tools][postgres][live]"
+) {
     for (const int major : {15, 17}) {
         const lab::Database database{lab::primary(major)};
         lab::apply_lane(database);
@@ -157,14 +163,16 @@ TEST_CASE("a database whose collation library changed is told from 15 on", "[too
     }
 }
 
-TEST_CASE("without pg_monitor what superusers see is not examined, and told", "[tools][live]") {
+TEST_CASE(
+    "without pg_monitor what superusers see is not examined, and told", "[tools][postgres][live]"
+) {
     Shop shop{"plain_reader"};
     const json packet = shop.bench().ask("get_settings");
     CHECK(not_examined(packet, "settings for superusers"));
     CHECK(finding(packet, "fsync") != nullptr);
 }
 
-TEST_CASE("settings are examined on every major", "[tools][live]") {
+TEST_CASE("settings are examined on every major", "[tools][postgres][live]") {
     for (const int major : lab::majors()) {
         const lab::Database database{lab::primary(major)};
         lab::apply_lane(database);
@@ -176,7 +184,9 @@ TEST_CASE("settings are examined on every major", "[tools][live]") {
     }
 }
 
-TEST_CASE("what the reader's role has of its own is not listed as the server's", "[tools][live]") {
+TEST_CASE(
+    "what the reader's role has of its own is not listed as the server's", "[tools][postgres][live]"
+) {
     Shop shop;
     const json changed = shop.bench().ask("get_settings");
     for (const json& row : changed["rows"]["settings"]) {

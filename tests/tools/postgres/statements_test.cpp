@@ -38,7 +38,7 @@ void count_statements(Shop& shop) {
 
 } // namespace
 
-TEST_CASE("a database without the extension says so and what to do", "[tools][live]") {
+TEST_CASE("a database without the extension says so and what to do", "[tools][postgres][live]") {
     Shop shop;
     shop.database().sql("drop extension pg_stat_statements");
     const json packet = shop.bench().ask("get_statements");
@@ -48,7 +48,7 @@ TEST_CASE("a database without the extension says so and what to do", "[tools][li
     CHECK_THAT(packet["summary"].get<std::string>(), Catch::Contains("not counted"));
 }
 
-TEST_CASE("a server that does not load the library says so", "[tools][live]") {
+TEST_CASE("a server that does not load the library says so", "[tools][postgres][live]") {
     const auto cluster = interlock::cli::Cluster::start({});
     REQUIRE(cluster.ok());
     const lab::Database database{**cluster};
@@ -60,7 +60,7 @@ TEST_CASE("a server that does not load the library says so", "[tools][live]") {
     CHECK_THAT(packet.dump(), Catch::Contains("not in shared_preload_libraries"));
 }
 
-TEST_CASE("an extension that was never updated is told apart", "[tools][live]") {
+TEST_CASE("an extension that was never updated is told apart", "[tools][postgres][live]") {
     Shop shop;
     shop.database().sql("drop extension pg_stat_statements; "
                         "create extension pg_stat_statements version '1.8'");
@@ -73,7 +73,7 @@ TEST_CASE("an extension that was never updated is told apart", "[tools][live]") 
     CHECK_FALSE(updated["rows"]["statements"].empty());
 }
 
-TEST_CASE("the extension is found in any schema", "[tools][live]") {
+TEST_CASE("the extension is found in any schema", "[tools][postgres][live]") {
     Shop shop;
     shop.database().sql(R"(drop extension pg_stat_statements;
         create schema "odd ""place"; grant usage on schema "odd ""place" to public;
@@ -81,7 +81,7 @@ TEST_CASE("the extension is found in any schema", "[tools][live]") {
     CHECK_FALSE(shop.bench().ask("get_statements")["rows"]["statements"].empty());
 }
 
-TEST_CASE("one query for each row of another is recognised", "[tools][live]") {
+TEST_CASE("one query for each row of another is recognised", "[tools][postgres][live]") {
     Shop shop;
     count_statements(shop);
     {
@@ -108,7 +108,7 @@ TEST_CASE("one query for each row of another is recognised", "[tools][live]") {
     CHECK(packet["rows"]["coverage"][0]["age_seconds"] < 3'600);
 }
 
-TEST_CASE("slow statements and those that spill are findings", "[tools][live]") {
+TEST_CASE("slow statements and those that spill are findings", "[tools][postgres][live]") {
     Shop shop;
     count_statements(shop);
     {
@@ -133,7 +133,7 @@ TEST_CASE("slow statements and those that spill are findings", "[tools][live]") 
     CHECK(temp["rows"]["statements"][0]["queryid"] == (*spilling)["queryid"]);
 }
 
-TEST_CASE("two samples show what runs now, not what ran once", "[tools][live]") {
+TEST_CASE("two samples show what runs now, not what ran once", "[tools][postgres][live]") {
     Shop shop;
     count_statements(shop);
     shop.database().sql("select pg_sleep(0.3)");
@@ -151,7 +151,7 @@ TEST_CASE("two samples show what runs now, not what ran once", "[tools][live]") 
     CHECK_THAT(packet["summary"].get<std::string>(), Catch::Contains("ended in 1"));
 }
 
-TEST_CASE("every order works on every major", "[tools][live]") {
+TEST_CASE("every order works on every major", "[tools][postgres][live]") {
     for (const int major : lab::majors()) {
         const lab::Database database{lab::primary(major)};
         lab::apply_lane(database);
@@ -169,14 +169,16 @@ TEST_CASE("every order works on every major", "[tools][live]") {
     }
 }
 
-TEST_CASE("without pg_read_all_stats texts of others are hidden, and told", "[tools][live]") {
+TEST_CASE(
+    "without pg_read_all_stats texts of others are hidden, and told", "[tools][postgres][live]"
+) {
     Shop shop{"plain_reader"};
     count_statements(shop);
     const json packet = shop.bench().ask("get_statements");
     CHECK(not_examined(packet, "texts of other roles' statements"));
 }
 
-TEST_CASE("explain_query is advised only where it can help", "[tools][live]") {
+TEST_CASE("explain_query is advised only where it can help", "[tools][postgres][live]") {
     Shop shop;
     count_statements(shop);
     {

@@ -64,7 +64,7 @@ json ask_until(
 
 } // namespace
 
-TEST_CASE("dead rows, stale and missing statistics are told apart", "[tools][live]") {
+TEST_CASE("dead rows, stale and missing statistics are told apart", "[tools][postgres][live]") {
     Shop shop;
     make_rows(shop, "app.dead", 120'000);
     make_rows(shop, "app.stale", 120'000);
@@ -86,7 +86,7 @@ TEST_CASE("dead rows, stale and missing statistics are told apart", "[tools][liv
     CHECK((*dead)["heap_bytes"] > 4'000'000);
 }
 
-TEST_CASE("a large table that is read whole by habit is found", "[tools][live]") {
+TEST_CASE("a large table that is read whole by habit is found", "[tools][postgres][live]") {
     Shop shop;
     make_rows(shop, "app.scanned", 20'000);
     shop.database().sql(
@@ -100,7 +100,7 @@ TEST_CASE("a large table that is read whole by habit is found", "[tools][live]")
     CHECK(not_examined(packet, "bloat"));
 }
 
-TEST_CASE("bloat is estimated, told where it cannot be, and measured", "[tools][live]") {
+TEST_CASE("bloat is estimated, told where it cannot be, and measured", "[tools][postgres][live]") {
     Shop shop;
     shop.database().sql(
         "create table app.hollow (id bigint not null, at timestamptz not null);"
@@ -136,7 +136,7 @@ TEST_CASE("bloat is estimated, told where it cannot be, and measured", "[tools][
     CHECK((*notes)["wasted_percent"] < 5);
 }
 
-TEST_CASE("what definitions lack is told", "[tools][live]") {
+TEST_CASE("what definitions lack is told", "[tools][postgres][live]") {
     Shop shop;
     make_rows(shop, "app.keyless", 20'000);
     shop.database().sql("create table app.near_end (id serial primary key);"
@@ -167,7 +167,9 @@ TEST_CASE("what definitions lack is told", "[tools][live]") {
     );
 }
 
-TEST_CASE("a table that is being altered is judged without waiting for it", "[tools][live]") {
+TEST_CASE(
+    "a table that is being altered is judged without waiting for it", "[tools][postgres][live]"
+) {
     Shop shop;
     make_rows(shop, "app.busy", 20'000, false);
     Session ddl{shop.app()};

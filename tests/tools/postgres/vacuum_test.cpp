@@ -54,7 +54,7 @@ void make_dead_rows(Shop& shop, const std::string& options) {
 
 } // namespace
 
-TEST_CASE("every kind of holder stands in one ranked list", "[tools][live]") {
+TEST_CASE("every kind of holder stands in one ranked list", "[tools][postgres][live]") {
     Shop shop;
     // First: a slot begins when every transaction before it has ended.
     shop.database().sql("select pg_create_logical_replication_slot('feed', 'pgoutput')");
@@ -93,7 +93,9 @@ TEST_CASE("every kind of holder stands in one ranked list", "[tools][live]") {
     shop.database().sql("rollback prepared 'order''s\u202eend'", "shop_app");
 }
 
-TEST_CASE("a table past its own threshold is found, with what keeps its rows", "[tools][live]") {
+TEST_CASE(
+    "a table past its own threshold is found, with what keeps its rows", "[tools][postgres][live]"
+) {
     Shop shop;
     Session idle{shop.app()};
     idle.run("begin isolation level repeatable read; select 1 from app.orders");
@@ -126,7 +128,8 @@ TEST_CASE("a table past its own threshold is found, with what keeps its rows", "
 }
 
 TEST_CASE(
-    "a TOAST table without settings of its own is under those of its table", "[tools][live]"
+    "a TOAST table without settings of its own is under those of its table",
+    "[tools][postgres][live]"
 ) {
     Shop shop;
     shop.database().sql(
@@ -149,7 +152,7 @@ TEST_CASE(
     CHECK(found["options"] == "autovacuum_enabled=off");
 }
 
-TEST_CASE("the age of every database stands against the end of ids", "[tools][live]") {
+TEST_CASE("the age of every database stands against the end of ids", "[tools][postgres][live]") {
     Shop shop;
     const json packet = shop.bench().ask("get_vacuum");
     const json* here = row_where(packet["rows"]["databases"], "database", shop.database().name());
@@ -164,7 +167,10 @@ TEST_CASE("the age of every database stands against the end of ids", "[tools][li
     CHECK(throttle["dirty_mb_per_second"] == 41.0);
 }
 
-TEST_CASE("a standby's feedback holds, and a standby says what it does not know", "[tools][live]") {
+TEST_CASE(
+    "a standby's feedback holds, and a standby says what it does not know",
+    "[tools][postgres][live]"
+) {
     Shop shop;
     interlock::lab::Replica replica;
     REQUIRE(replica.catch_up());
@@ -186,13 +192,15 @@ TEST_CASE("a standby's feedback holds, and a standby says what it does not know"
     CHECK(row_where(packet["rows"]["holders"], "name", std::to_string(reader.pid())) != nullptr);
 }
 
-TEST_CASE("without pg_monitor a hidden holder is told as a gap", "[tools][live]") {
+TEST_CASE("without pg_monitor a hidden holder is told as a gap", "[tools][postgres][live]") {
     Shop shop{"plain_reader"};
     const json packet = shop.bench().ask("get_vacuum");
     CHECK(not_examined(packet, "other roles' sessions"));
 }
 
-TEST_CASE("a table that was never analyzed is measured by what was counted", "[tools][live]") {
+TEST_CASE(
+    "a table that was never analyzed is measured by what was counted", "[tools][postgres][live]"
+) {
     Shop shop;
     shop.database().sql("create table app.fresh (id int) with (autovacuum_enabled = off);"
                         "insert into app.fresh select generate_series(1, 200000);"
@@ -213,7 +221,7 @@ TEST_CASE("a table that was never analyzed is measured by what was counted", "[t
     CHECK((*finding)["value"] == "100000 dead rows (50.0 %), never analyzed");
 }
 
-TEST_CASE("a table is due by what was inserted into it as well", "[tools][live]") {
+TEST_CASE("a table is due by what was inserted into it as well", "[tools][postgres][live]") {
     Shop shop;
     shop.database().sql(
         "create table app.grown (id int) with (autovacuum_vacuum_insert_threshold = 1000, "
