@@ -317,8 +317,9 @@ private:
             return;
         }
         const approval::SignedDecision signed_decision{text("statement"), text("signature")};
-        facts_.decisions.push_back(RecordedDecision{
-            signed_decision.statement, signed_decision.signature, text("allowed_signers")});
+        RecordedDecision recorded{
+            signed_decision.statement, signed_decision.signature, text("allowed_signers")};
+        facts_.decisions.emplace_back(std::move(recorded));
         decision.signature = false;
         decision.same_bytes = false;
         decision.key = text("key_fingerprint");

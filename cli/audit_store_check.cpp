@@ -229,7 +229,7 @@ private:
             if (gathered.ok())
                 return base::done;
             if (gathered.error().code != Errc::corrupt && gathered.error().code != Errc::not_found)
-                return gathered;
+                return gathered.error();
             unreadable = gathered.error().what;
             return base::done;
         }));
