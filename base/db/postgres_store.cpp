@@ -1,11 +1,11 @@
 #include "base/db/postgres_store.hpp"
 
+#include "base/db/store_body.hpp"
 #include "base/db/store_session.hpp"
 #include "base/limits.hpp"
 
 #include <algorithm>
 #include <condition_variable>
-#include <exception>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -49,17 +49,6 @@ private:
     StoreSession& session_;
     std::optional<Error> doom_;
 };
-
-base::Status call(const Body& body, StoreTransaction& transaction) {
-    try {
-        return body(transaction);
-    } catch (const std::exception& failure) {
-        return Error{
-            Errc::internal, std::string{"A store transaction threw: "} + failure.what() + ".", ""};
-    } catch (...) {
-        return Error{Errc::internal, "A store transaction threw something unknown.", ""};
-    }
-}
 
 /// The right to one of the store's connections, as many as one target gets: writers take turns
 /// anyway, and some may read meanwhile. Callers wait for it, but not for ever.
@@ -209,7 +198,7 @@ base::Status PostgresStore::in_turn(Access access, const Body& body) {
 base::Status PostgresStore::in_session(Access access, const Body& body) {
     INTERLOCK_TRY(auto session, begin(access));
     PostgresTransaction transaction{*session};
-    auto status = call(body, transaction);
+    auto status = call_body(body, transaction);
     if (status && transaction.doom()) {
         status = *transaction.doom();
     }

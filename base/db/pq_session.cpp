@@ -111,6 +111,21 @@ std::vector<const char*> pointers(const std::vector<Cell>& parameters) {
     return values;
 }
 
+bool send_statement(PGconn* connection, std::string_view sql, const std::vector<Cell>& parameters) {
+    const std::string text{sql};
+    const auto values = pointers(parameters);
+    return PQsendQueryParams(
+               connection,
+               text.c_str(),
+               static_cast<int>(values.size()),
+               nullptr,
+               values.data(),
+               nullptr,
+               nullptr,
+               0
+           ) == 1;
+}
+
 std::string sqlstate(const pg_result* result) {
     const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     return state != nullptr ? state : "";

@@ -38,6 +38,8 @@ int milliseconds_until(base::Clock& clock, base::Ticks deadline);
 base::Status refuse_nul(const Sql& sql, const std::vector<Cell>& parameters);
 /// Pointers into `parameters`, as libpq wants them.
 std::vector<const char*> pointers(const std::vector<Cell>& parameters);
+/// Sends one statement by itself. False: PQerrorMessage() says why not.
+bool send_statement(pg_conn* connection, std::string_view sql, const std::vector<Cell>& parameters);
 
 /// SQLSTATE of a failed result; "" when libpq itself failed.
 std::string sqlstate(const pg_result* result);

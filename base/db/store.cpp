@@ -1,5 +1,6 @@
 #include "base/db/store.hpp"
 
+#include "base/db/store_body.hpp"
 #include "base/limits.hpp"
 
 #include <algorithm>
@@ -9,7 +10,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
-#include <exception>
 #include <fcntl.h>
 #include <list>
 #include <mutex>
@@ -463,9 +463,6 @@ private:
         const char* end,
         const std::function<base::Status(StoreTransaction&)>& body
     );
-    base::Status call(
-        const std::function<base::Status(StoreTransaction&)>& body, SqliteTransaction& transaction
-    );
 
     Database database_;
     Statements statements_; // of the database: they go first
@@ -523,7 +520,7 @@ base::Status SqliteStore::in_transaction(
     }
     if (status) {
         SqliteTransaction transaction{database_.get(), statements_, path_, clock_.now()};
-        status = call(body, transaction);
+        status = call_body(body, transaction);
         if (status && transaction.doom()) {
             status = *transaction.doom();
         }
@@ -536,19 +533,6 @@ base::Status SqliteStore::in_transaction(
     }
     turn_.give_back();
     return status;
-}
-
-base::Status SqliteStore::call(
-    const std::function<base::Status(StoreTransaction&)>& body, SqliteTransaction& transaction
-) {
-    try {
-        return body(transaction);
-    } catch (const std::exception& failure) {
-        return Error{
-            Errc::internal, std::string{"A store transaction threw: "} + failure.what() + ".", ""};
-    } catch (...) {
-        return Error{Errc::internal, "A store transaction threw something unknown.", ""};
-    }
 }
 
 /// The file with its own mode before SQLite sees it: SQLite gives its journals the same.

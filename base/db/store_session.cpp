@@ -188,18 +188,7 @@ base::Status StoreSession::begin(Access access) {
 
 base::Result<Table> StoreSession::run(std::string_view sql, const std::vector<Cell>& parameters) {
     INTERLOCK_CHECK(refuse_nul({"in the store", sql}, parameters));
-    const std::string text{sql};
-    const auto values = pointers(parameters);
-    if (PQsendQueryParams(
-            connection_.get(),
-            text.c_str(),
-            static_cast<int>(values.size()),
-            nullptr,
-            values.data(),
-            nullptr,
-            nullptr,
-            0
-        ) == 0) {
+    if (!send_statement(connection_.get(), sql, parameters)) {
         return gone(PQerrorMessage(connection_.get()));
     }
     INTERLOCK_TRY(const auto result, receive());

@@ -55,20 +55,9 @@ private:
 /// The results of one statement, the first of them: after an error that ended the session libpq
 /// adds one of its own.
 base::Result<PqResult> Writer::exchange(const Sql& sql, const std::vector<Cell>& parameters) {
-    const std::string text{sql.text};
-    const auto values = pointers(parameters);
     const auto late = clock_.ticks() + deadline_;
     PqWait wait(connection_.get(), {}, clock_, deadline_);
-    if (PQsendQueryParams(
-            connection_.get(),
-            text.c_str(),
-            static_cast<int>(values.size()),
-            nullptr,
-            values.data(),
-            nullptr,
-            nullptr,
-            0
-        ) == 0) {
+    if (!send_statement(connection_.get(), sql.text, parameters)) {
         return lost(connection_.get(), "executing " + std::string{sql.name});
     }
     PqResult first;
