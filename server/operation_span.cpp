@@ -1,7 +1,7 @@
 #include "server/operation_span.hpp"
 
 #include "base/digest.hpp"
-#include "telemetry/otlp.hpp"
+#include "base/json_string.hpp"
 #include "telemetry/redaction.hpp"
 
 #include <cstdint>
@@ -25,7 +25,7 @@ std::string identity_context(const telemetry::Identity& identity) {
     );
     const auto member = [&out](std::string_view name, const std::string& value) {
         out.append(out.empty() ? "{" : ",").append(name);
-        telemetry::append_json_string(out, value);
+        base::append_json_string(out, value);
     };
     member("\"subject\":", identity.subject);
     member("\"issuer\":", identity.issuer);

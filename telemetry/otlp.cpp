@@ -1,6 +1,6 @@
 #include "telemetry/otlp.hpp"
 
-#include "base/text.hpp"
+#include "base/json_string.hpp"
 
 #include <array>
 #include <charconv>
@@ -15,7 +15,6 @@ namespace interlock::telemetry {
 namespace {
 
 constexpr int status_error = 2;
-constexpr std::string_view replacement = "\xEF\xBF\xBD"; // U+FFFD
 // Of the `flags` field: bit 0 is the trace flag "sampled"; bit 8 says that bit 9, whether a parent
 // or a link is remote, is known. It is told of links only: whether a parent is, nobody recorded.
 constexpr int flag_sampled = 0x001;
@@ -56,7 +55,7 @@ struct AppendValue {
     std::string& out;
     void operator()(const std::string& text) const {
         out.append("\",\"value\":{\"stringValue\":");
-        append_json_string(out, text);
+        base::append_json_string(out, text);
     }
     void operator()(std::int64_t number) const {
         out.append("\",\"value\":{\"intValue\":\"");
@@ -99,60 +98,7 @@ void append_links(std::string& out, const std::vector<TraceContext>& links) {
     out.append(1, ']');
 }
 
-void append_escape(std::string& out, unsigned char byte) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    switch (byte) {
-    case '"':
-        out.append("\\\"");
-        return;
-    case '\\':
-        out.append("\\\\");
-        return;
-    case '\n':
-        out.append("\\n");
-        return;
-    case '\t':
-        out.append("\\t");
-        return;
-    default:
-        out.append("\\u00").append(1, digits[byte >> 4]).append(1, digits[byte & 0xF]);
-    }
-}
-
-/// What a JSON string holds as it is.
-constexpr std::array<bool, 256> plain = [] {
-    std::array<bool, 256> table{};
-    for (std::size_t byte = 0x20; byte < 0x7F; ++byte) {
-        table[byte] = byte != '"' && byte != '\\';
-    }
-    return table;
-}();
-
 } // namespace
-
-void append_json_string(std::string& out, std::string_view text) {
-    out.push_back('"');
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t begin = at;
-        const auto byte_at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-        while (at < text.size() && plain[byte_at(at)]) {
-            ++at;
-        }
-        out.append(text, begin, at - begin); // most text is nothing else
-        if (at == text.size()) {
-            break;
-        }
-        if (byte_at(at) < 0x80) {
-            append_escape(out, byte_at(at));
-            ++at;
-            continue;
-        }
-        const std::size_t length = base::character_length(text.substr(at));
-        out.append(length > 0 ? text.substr(at, length) : replacement);
-        at += length > 0 ? length : 1;
-    }
-    out.push_back('"');
-}
 
 Resource make_resource(std::string_view service_name) {
     return {
@@ -172,7 +118,7 @@ void append_span(std::string& spans, const FinishedSpan& span) {
         append_field(spans, ",\"parentSpanId\":\"", span.parent_span_id.view());
     }
     spans.append(span.context.sampled ? ",\"flags\":1" : ",\"flags\":0").append(",\"name\":");
-    append_json_string(spans, span.name);
+    base::append_json_string(spans, span.name);
     spans.append(",\"kind\":");
     append_number(spans, static_cast<int>(span.kind));
     append_time(spans, ",\"startTimeUnixNano\":\"", span.start);
@@ -188,7 +134,7 @@ void append_span(std::string& spans, const FinishedSpan& span) {
         spans.append("\"code\":");
         append_number(spans, status_error);
         spans.append(",\"message\":");
-        append_json_string(spans, span.status_message);
+        base::append_json_string(spans, span.status_message);
     }
     spans.append("}}");
 }
@@ -200,9 +146,9 @@ std::string otlp_request(const Resource& resource, std::string_view spans) {
     out.append("{\"resourceSpans\":[{\"resource\":{\"attributes\":[");
     for (std::size_t i = 0; i < resource.size(); ++i) {
         out.append(i == 0 ? "{\"key\":" : ",{\"key\":");
-        append_json_string(out, resource[i].first);
+        base::append_json_string(out, resource[i].first);
         out.append(",\"value\":{\"stringValue\":");
-        append_json_string(out, resource[i].second);
+        base::append_json_string(out, resource[i].second);
         out.append("}}");
     }
     out.append("]},\"scopeSpans\":[{\"scope\":{\"name\":\"interlock\",\"version\":\"")

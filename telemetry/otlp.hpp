@@ -11,10 +11,6 @@
 
 namespace interlock::telemetry {
 
-/// Appends `text` as a JSON string. Whatever its bytes, the result is valid JSON in valid UTF-8:
-/// what is not UTF-8 becomes U+FFFD.
-void append_json_string(std::string& out, std::string_view text);
-
 /// What produced the spans: attributes of the OTLP resource, the first of a key counting.
 using Resource = std::vector<std::pair<std::string, std::string>>;
 /// Service name and version, and this library.

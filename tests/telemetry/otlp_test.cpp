@@ -1,9 +1,7 @@
 #include "base/json.hpp"
-#include "base/text.hpp"
 #include "telemetry/otlp.hpp"
 
 #include <limits>
-#include <random>
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -123,40 +121,6 @@ TEST_CASE("a linked trace is told with its flags", "[telemetry]") {
     CHECK(links[0]["spanId"] == "b7ad6b7169203331");
     CHECK(links[0]["flags"] == 0x301); // sampled, and known to be remote
     CHECK(links[1]["flags"] == 0x300);
-}
-
-std::string json_string(std::string_view text) {
-    std::string out;
-    append_json_string(out, text);
-    return out;
-}
-
-TEST_CASE("a JSON string escapes what JSON asks for and nothing else", "[telemetry]") {
-    CHECK(json_string("") == "\"\"");
-    CHECK(json_string("plain ~ text/") == "\"plain ~ text/\"");
-    CHECK(json_string("a\"b\\c") == R"("a\"b\\c")");
-    CHECK(json_string("\n\t\r\x01\x1f\x7f") == R"("\n\t\u000d\u0001\u001f\u007f")");
-    CHECK(json_string(std::string_view("\0", 1)) == R"("\u0000")");
-    CHECK(json_string("gr\u00fc\u00df \U0001F600") == "\"gr\u00fc\u00df \U0001F600\"");
-    CHECK(json_string("\xff") == "\"\xEF\xBF\xBD\"");
-    CHECK(json_string("\xC0\x80") == "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");     // overlong
-    CHECK(json_string("\xE2\x82") == "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");     // cut short
-    CHECK(json_string("\xED\xA0\x80x").find("x\"") != std::string::npos); // surrogate
-}
-
-TEST_CASE("whatever the bytes, a string is JSON that another reader takes", "[telemetry]") {
-    std::mt19937 random(20261121);
-    std::uniform_int_distribution<int> byte(0, 255);
-    std::uniform_int_distribution<std::size_t> length(0, 40);
-    for (int round = 0; round < 20'000; ++round) {
-        std::string text(length(random), '\0');
-        for (char& c : text)
-            c = static_cast<char>(byte(random));
-        const auto parsed = base::parse_json(json_string(text));
-        REQUIRE(parsed);
-        if (base::is_utf8(text))
-            CHECK(parsed->get<std::string>() == text);
-    }
 }
 
 TEST_CASE("attributes of the resource are escaped too", "[telemetry]") {
