@@ -217,6 +217,8 @@ inline constexpr seconds approval_lifetime_chat{10 * 60};
 inline constexpr std::size_t open_plans_per_requester_max = 50; // one agent cannot flood people
 inline constexpr seconds lease_lifetime{30};                    // renewed at a third of it
 inline constexpr milliseconds store_busy_wait{5'000};           // SQLite's lock
+inline constexpr int store_contact_attempts = 5;                // of the executor, before a claim
+inline constexpr milliseconds store_contact_retry{250};         // then twice as long, and so on
 inline constexpr std::size_t store_rows_max = 200'000;          // of one statement; readers page
 inline constexpr std::size_t store_bytes_max = std::size_t{256} << 20; // of one statement's cells
 inline constexpr std::size_t decision_bytes_max = 16 * 1024;           // a signed statement
@@ -303,16 +305,20 @@ inline constexpr std::size_t brake_name_bytes_max = 512;   // a subject with its
 inline constexpr std::size_t brake_reason_chars_max = 500; // one sentence or two
 inline constexpr milliseconds brakes_interval{500};        // a kill must hold in under 2 s
 inline constexpr int supervised_failing_calls = 3;   // of one kind in a row: more is no new attempt
-inline constexpr int supervised_identical_calls = 5; // in a row, with nothing new to see
+inline constexpr int supervised_identical_calls = 5; // with nothing new to see
+inline constexpr int supervised_loop_calls = 4;      // different ones of a loop that is still seen
+inline constexpr long long supervised_recent_max = 250; // past it a limit is as good as none
+inline constexpr int supervised_across_incidents = 2;   // times these limits, whatever is named
 inline constexpr seconds supervised_pause{60}; // who waits longer between two calls does not loop
 inline constexpr seconds supervised_wait{2};   // the same for tools that are asked to wait
 inline constexpr seconds supervised_window{3'600};
 inline constexpr long long supervised_calls = 2'000; // one every two seconds for the whole window
 inline constexpr long long supervised_result_bytes = 64LL << 20; // 16 M tokens or so
 inline constexpr seconds supervised_database_time{900};          // a quarter of one backend
-inline constexpr std::size_t supervised_identities_max = 4'096; // some 40 MB with their transcripts
+inline constexpr std::size_t supervised_identities_max = 4'096; // some 70 MB with their transcripts
 inline constexpr std::size_t supervised_incidents_max = 8;      // watched apart, of one identity
-inline constexpr std::size_t transcript_calls = 20;             // what a person reads of a breach
+inline constexpr std::size_t incident_chars_max = 100; // a name people type, not a description
+inline constexpr std::size_t transcript_calls = 20;    // what a person reads of a breach
 inline constexpr std::size_t transcript_arguments_chars = 500;
 inline constexpr int turned_away_lines = 60; // a minute, of callers without proof; then counted
 

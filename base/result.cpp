@@ -48,6 +48,8 @@ const char* name(Errc code) {
         return "store_full";
     case Errc::store_busy:
         return "store_busy";
+    case Errc::store_unreachable:
+        return "store_unreachable";
     case Errc::corrupt:
         return "corrupt";
     case Errc::io:

@@ -33,6 +33,7 @@ enum class Errc {
     store_read_only,    // the queue file cannot be written
     store_full,         // no space for the queue file
     store_busy,         // the queue stayed locked past its wait
+    store_unreachable,  // no connection to the shared store, or it was lost with nothing kept
     corrupt,            // stored data contradicts itself
     io,                 // an operating-system call failed
     internal,           // a defect of ours

@@ -32,6 +32,7 @@ Exit exit_code(Errc code) {
     case Errc::store_read_only:
     case Errc::store_full:
     case Errc::store_busy:
+    case Errc::store_unreachable:
     case Errc::corrupt:
         return Exit::store;
     case Errc::target_unreachable:

@@ -57,7 +57,7 @@ base::Result<Entry> read_entry(const std::string& file) {
 /// Errors after which another try may succeed: the store was in the way, not the record.
 bool is_passing(Errc code) {
     return code == Errc::store_busy || code == Errc::store_full || code == Errc::store_read_only ||
-           code == Errc::io;
+           code == Errc::store_unreachable || code == Errc::io;
 }
 
 /// The queue will never take it: another executor took the plan over, or there is no such plan.

@@ -48,10 +48,10 @@ constexpr Meaning meanings[] = {
      "Let all programs log in as the role that owns the store's schemas."},
     {"23", Errc::conflict, "refused the change", ""},
     {"22021", Errc::invalid_input, "takes no text that is not UTF-8", "Correct the text."},
-    {"57P", Errc::io, "is starting, stopping or was restarted", away},
-    {"25P03", Errc::io, "waited too long for this program", "Try again."},
+    {"57P", Errc::store_unreachable, "is starting, stopping or was restarted", away},
+    {"25P03", Errc::store_unreachable, "waited too long for this program", "Try again."},
     {"08P01", Errc::internal, "refused a statement", ""},
-    {"08", Errc::io, "was lost", away},
+    {"08", Errc::store_unreachable, "was lost", away},
     {"58", Errc::io, "could not be read or written", "Look at its server's log and disk."},
     {"XX001", Errc::corrupt, "is damaged", "Stop writing to it and restore it from a backup."},
     {"XX002", Errc::corrupt, "has a damaged index", "Look at its server's log at once."},
@@ -111,7 +111,9 @@ base::Result<std::unique_ptr<StoreSession>> StoreSession::open(
     auto connected = connect(address, "interlock:store", choice, clock);
     if (!connected) {
         auto error = std::move(connected).error();
-        error.code = error.code == Errc::target_unreachable ? Errc::io : error.code;
+        if (error.code == Errc::target_unreachable) {
+            error.code = Errc::store_unreachable;
+        }
         return error;
     }
     std::unique_ptr<StoreSession> session{
@@ -295,7 +297,7 @@ Error StoreSession::too_large() const {
 
 Error StoreSession::gone(std::string_view why) const {
     return {
-        Errc::io,
+        Errc::store_unreachable,
         "The store " + store_ + " was lost: " + readable_message(why) + ".",
         std::string{away}};
 }

@@ -15,6 +15,7 @@ TEST_CASE("each kind of failure has the documented exit code", "[cli]") {
     CHECK(exit_code(Errc::changed) == Exit::refused);
     CHECK(exit_code(Errc::store_read_only) == Exit::store);
     CHECK(exit_code(Errc::store_full) == Exit::store);
+    CHECK(exit_code(Errc::store_unreachable) == Exit::store);
     CHECK(exit_code(Errc::target_unreachable) == Exit::unreachable);
     CHECK(exit_code(Errc::internal) == Exit::failed);
 }

@@ -382,7 +382,7 @@ TEST_CASE("connections that were lost are made anew", "[db][store][live]") {
         INTERLOCK_CHECK(transaction.run("insert into t values (3, 'c')"));
         return base::done;
     });
-    CHECK(status.error().code == Errc::io); // in the middle: not begun again
+    CHECK(status.error().code == Errc::store_unreachable); // in the middle: not begun again
     CHECK(count(*store) == 1);
 }
 
@@ -433,9 +433,9 @@ TEST_CASE("a server that crashes takes only what was under way with it", "[db][s
             INTERLOCK_CHECK(transaction.run("insert into t values (3, 'too late')"));
             return base::done;
         });
-        CHECK(status.error().code == Errc::io);
+        CHECK(status.error().code == Errc::store_unreachable);
         const auto down = write(*store, "insert into t values (4, 'down')");
-        CHECK(down.error().code == Errc::io);
+        CHECK(down.error().code == Errc::store_unreachable);
         CHECK(down.error().what.starts_with("The store "));
         CHECK_FALSE(down.error().remedy.empty());
         REQUIRE((*cluster)->start_again().ok());
@@ -597,7 +597,7 @@ TEST_CASE("a store that is not there says where it was looked for", "[db][store]
     const TargetAddress address{"x", "host=/nowhere dbname=interlock user=somebody", {}};
     const auto store = open_postgres_store(address, StorePart::queue, StoreMode::create);
     REQUIRE_FALSE(store.ok());
-    CHECK(store.error().code == Errc::io);
+    CHECK(store.error().code == Errc::store_unreachable);
     CHECK(store.error().what.starts_with("The store (host=/nowhere dbname=interlock"));
     CHECK_FALSE(store.error().remedy.empty());
 }

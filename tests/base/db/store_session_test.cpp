@@ -42,8 +42,8 @@ TEST_CASE("what a server says of a store is told apart", "[db][store]") {
     CHECK(code("54000") == Errc::limit_exceeded);
     CHECK(code("42501") == Errc::permission_denied);
     CHECK(code("23505") == Errc::conflict);
-    CHECK(code("57P01") == Errc::io);
-    CHECK(code("08006") == Errc::io);
+    CHECK(code("57P01") == Errc::store_unreachable);
+    CHECK(code("08006") == Errc::store_unreachable);
     CHECK(code("58030") == Errc::io);
     CHECK(code("XX001") == Errc::corrupt);
     CHECK(code("42P01") == Errc::internal);
