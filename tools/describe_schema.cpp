@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "tools/assess.hpp"
 #include "tools/catalog.hpp"
+#include "tools/identifier.hpp"
 #include "tools/lane.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
@@ -77,6 +78,9 @@ constexpr db::Sql schema_search{"schema_search", R"sql(
            k.relpages::bigint * pg_catalog.current_setting('block_size')::bigint
                as bytes_estimate,
            k.columns as matching_columns,
+           case when pg_catalog.quote_ident(k.nspname) <> k.nspname
+                     or pg_catalog.quote_ident(k.relname) <> k.relname
+                then pg_catalog.format('%I.%I', k.nspname, k.relname) end as sql_name,
            pg_catalog.left(pg_catalog.obj_description(k.oid, 'pg_class'), 300) as comment
     from candidates k
     where k.at_full_name > 0 or k.columns is not null
@@ -84,7 +88,8 @@ constexpr db::Sql schema_search{"schema_search", R"sql(
              k.relispartition, k.at_name <> 1, k.at_full_name = 0, k.relpages desc, 1, 2
     limit $2::int)sql"};
 
-// The relation that is meant: `schema.relation` or the bare name, as the search writes them.
+// The relation that is meant: $1 as the search writes it, $2 and $3 as SQL does (schema and name,
+// as they stand in the catalog), or its OID. What stands there as it was typed comes first.
 constexpr db::Sql schema_relation{"schema_relation", R"sql(
     select c.oid::bigint as relation_id, n.nspname as schema, c.relname as relation,
            case c.relkind when 'r' then case when c.relispartition then 'partition'
@@ -105,14 +110,18 @@ constexpr db::Sql schema_relation{"schema_relation", R"sql(
             join pg_catalog.pg_namespace pn on pn.oid = p.relnamespace
             where i.inhrelid = c.oid
             order by i.inhseqno limit 1) as parent,
+           pg_catalog.format('%I.%I', n.nspname, c.relname) as sql_name,
            c.relrowsecurity as row_security,
            pg_catalog.left(pg_catalog.array_to_string(c.reloptions, ', '), 300) as options,
            pg_catalog.left(pg_catalog.obj_description(c.oid, 'pg_class'), 1000) as comment
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'm', 'f')
-      and (n.nspname || '.' || c.relname = $1::text or c.relname = $1::text)
-    order by n.nspname || '.' || c.relname <> $1::text,
+      and (n.nspname || '.' || c.relname = $1::text or c.relname = $1::text
+           or (c.relname = $3::text and ($2::text = '' or n.nspname = $2::text))
+           or c.oid::text = $1::text)
+    order by n.nspname || '.' || c.relname <> $1::text, c.relname <> $1::text,
+             c.oid::text = $1::text,
              n.nspname like 'pg\_%' or n.nspname = 'information_schema',
              c.relispartition, c.relpages desc, 2
     limit 10)sql"};
@@ -203,6 +212,24 @@ constexpr db::Sql schema_definitions{"schema_definitions", R"sql(
     where c.oid = $1::oid and c.relispartition
     limit 101)sql"};
 
+// What the planner was told about columns that depend on each other.
+constexpr db::Sql schema_statistics{"schema_statistics", R"sql(
+    select pg_catalog.format('%I.%I', n.nspname, s.stxname) as name,
+           (select pg_catalog.string_agg(a.attname::text, ', ' order by u.place)
+            from pg_catalog.unnest(s.stxkeys::int2[]) with ordinality u(attnum, place)
+            join pg_catalog.pg_attribute a
+              on a.attrelid = s.stxrelid and a.attnum = u.attnum) as columns,
+           s.stxexprs is not null as expressions,
+           (select pg_catalog.string_agg(case k.kind when 'd' then 'ndistinct'
+                                         when 'f' then 'dependencies' when 'm' then 'mcv'
+                                         when 'e' then 'expressions' else k.kind::text end, ', ')
+            from pg_catalog.unnest(s.stxkind) k(kind)) as kinds
+    from pg_catalog.pg_statistic_ext s
+    join pg_catalog.pg_namespace n on n.oid = s.stxnamespace
+    where s.stxrelid = $1::oid
+    order by 1
+    limit 51)sql"};
+
 constexpr db::Sql schema_partitions{"schema_partitions", R"sql(
     select n.nspname || '.' || c.relname as partition,
            pg_catalog.left(pg_catalog.pg_get_expr(c.relpartbound, c.oid), 300) as bound,
@@ -240,6 +267,7 @@ const std::vector<Column>& search_columns() {
         {.name = "rows_estimate", .type = ColumnType::integer, .about = "Absent: never analyzed"},
         {.name = "bytes_estimate", .type = ColumnType::integer, .unit = "B"},
         {.name = "matching_columns", .about = "The first of them", .untrusted = true},
+        {.name = "sql_name", .about = "How to write it, where it needs quotes", .untrusted = true},
         {.name = "comment", .untrusted = true},
     };
     return declared;
@@ -257,6 +285,7 @@ const std::vector<Column>& relation_columns() {
         {.name = "bytes_estimate", .type = ColumnType::integer, .unit = "B"},
         {.name = "partitions", .type = ColumnType::integer},
         {.name = "parent", .untrusted = true},
+        {.name = "sql_name", .untrusted = true},
         {.name = "row_security", .type = ColumnType::boolean},
         {.name = "options", .untrusted = true},
         {.name = "comment", .untrusted = true},
@@ -311,6 +340,16 @@ const std::vector<Column>& definition_columns() {
     return declared;
 }
 
+const std::vector<Column>& statistics_columns() {
+    static const std::vector<Column> declared{
+        {.name = "name", .untrusted = true},
+        {.name = "columns", .untrusted = true},
+        {.name = "expressions", .type = ColumnType::boolean},
+        {.name = "kinds"},
+    };
+    return declared;
+}
+
 const std::vector<Column>& partition_columns() {
     static const std::vector<Column> declared{
         {.name = "partition", .untrusted = true},
@@ -361,6 +400,11 @@ constexpr Section partitions_section{
     .columns = partition_columns,
     .editions = {{{.sql = schema_partitions}}},
     .would_tell = "its partitions, the biggest first"};
+constexpr Section statistics_section{
+    .name = "statistics",
+    .columns = statistics_columns,
+    .editions = {{{.sql = schema_statistics}}},
+    .would_tell = "its extended statistics"};
 constexpr std::array sections{
     &overview_section,
     &search_section,
@@ -369,11 +413,38 @@ constexpr std::array sections{
     &keys_section,
     &indexes_section,
     &definitions_section,
-    &partitions_section};
+    &partitions_section,
+    &statistics_section};
 
 std::string output_schema() {
     static const std::string schema = packet_schema(sections);
     return schema;
+}
+
+/// Names that hold what a reader is not shown are written with escapes: as they are shown, they
+/// would name nothing.
+void escape_names(const db::Table& relations, Evidence& evidence) {
+    EvidenceRows& rows = evidence.rows.back();
+    const auto place =
+        std::find_if(rows.columns->begin(), rows.columns->end(), [](const Column& column) {
+            return column.name == "sql_name";
+        });
+    const auto column = static_cast<std::size_t>(place - rows.columns->begin());
+    for (std::size_t row = 0; row < rows.cells.size(); ++row) {
+        const std::string schema = relations.text(row, "schema");
+        const std::string name = relations.text(row, "relation");
+        if (base::sanitize(schema) != schema || base::sanitize(name) != name) {
+            const auto quoted = [](const std::string& text) {
+                std::string out = "\"";
+                for (const char letter : text) {
+                    out += letter == '"' ? "\"\"" : std::string(1, letter);
+                }
+                return out + '"';
+            };
+            rows.cells[row][column] =
+                sql_identifier(schema, quoted(schema)) + "." + sql_identifier(name, quoted(name));
+        }
+    }
 }
 
 std::string full_name(const db::Table& relations, std::size_t row) {
@@ -484,6 +555,8 @@ void keep_first(const db::Table& found, Evidence& evidence) {
 
 base::Status
 describe(Context& context, const Call& call, const std::string& target, Evidence& evidence) {
+    const std::string typed = call.arguments.text("relation");
+    const NamedRelation named = read_relation_name(typed).value_or(NamedRelation{});
     INTERLOCK_TRY(
         const auto relation,
         read_sections(
@@ -491,7 +564,7 @@ describe(Context& context, const Call& call, const std::string& target, Evidence
             call,
             {.target = target, .tool = tool_name, .looks = db::Looks::at_data},
             {{.section = relation_section,
-              .parameters = {call.arguments.text("relation")},
+              .parameters = {typed, named.schema, named.name},
               .rows_max = 10}},
             evidence
         )
@@ -505,8 +578,10 @@ describe(Context& context, const Call& call, const std::string& target, Evidence
         return Error{
             Errc::not_found,
             "There is no table or view of that name in this database.",
-            "Give search with a part of its name, then relation as schema.relation."};
+            "Give search with a part of its name, then relation as schema.relation; a name with "
+            "capitals, spaces or dots as the search's sql_name writes it, in double quotes."};
     }
+    escape_names(found, evidence);
     keep_first(found, evidence);
     const std::string oid = found.text(0, "relation_id");
     INTERLOCK_TRY(
@@ -519,7 +594,8 @@ describe(Context& context, const Call& call, const std::string& target, Evidence
              {.section = keys_section, .parameters = {oid}, .rows_max = definitions_max},
              {.section = indexes_section, .parameters = {oid}, .rows_max = definitions_max},
              {.section = definitions_section, .parameters = {oid}, .rows_max = definitions_max},
-             {.section = partitions_section, .parameters = {oid}, .rows_max = partitions_max}},
+             {.section = partitions_section, .parameters = {oid}, .rows_max = partitions_max},
+             {.section = statistics_section, .parameters = {oid}, .rows_max = partitions_max}},
             evidence
         )
     );
@@ -547,10 +623,21 @@ describe(Context& context, const Call& call, const std::string& target, Evidence
     return base::done;
 }
 
+/// What is searched for: a name in SQL's quotes without them, as the catalog holds it; else as it
+/// was typed, so that any part of a name finds it.
+std::string searched_part(const std::string& typed) {
+    const auto named =
+        typed.find('"') == std::string::npos ? std::nullopt : read_relation_name(typed);
+    if (!named) {
+        return typed;
+    }
+    return named->schema.empty() ? named->name : named->schema + "." + named->name;
+}
+
 base::Status
 search(Context& context, const Call& call, const std::string& target, Evidence& evidence) {
     const auto limit = static_cast<std::size_t>(call.arguments.integer("limit"));
-    const std::string part = call.arguments.text("search");
+    const std::string part = searched_part(call.arguments.text("search"));
     const std::string most = std::to_string(limit + 1);
     const SectionRequest wanted =
         part.empty()
@@ -567,6 +654,9 @@ search(Context& context, const Call& call, const std::string& target, Evidence& 
             evidence
         )
     );
+    if (tables[0] && !part.empty()) {
+        escape_names(*tables[0], evidence);
+    }
     const auto count = tables[0] ? static_cast<long long>(tables[0]->rows.size()) : 0;
     evidence.summary = !tables[0] ? "The catalog could not be read; see not examined."
                        : part.empty()
@@ -603,11 +693,11 @@ Tool describe_schema() {
             {target_input(),
              {.name = "search",
               .about = "Part of a name; with neither, schemas are listed.",
-              .length_max = 100,
+              .length_max = 700,
               .example = "order"},
              {.name = "relation",
-              .about = "One relation: columns, keys, indexes, partitions.",
-              .length_max = 130,
+              .about = "One relation, quoted as in SQL, or its OID.",
+              .length_max = 700,
               .example = "app.orders"},
              {.name = "limit",
               .type = InputType::integer,

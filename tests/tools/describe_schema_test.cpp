@@ -159,6 +159,18 @@ TEST_CASE("names of any shape arrive harmless", "[tools][live]") {
     REQUIRE(packet["rows"]["relations"].size() == 1);
     const auto name = packet["rows"]["relations"][0]["relation"].get<std::string>();
     CHECK(name == "odd \"name\" 1");
+    // As it is shown it names nothing: it is written with escapes, and found by them, or by OID.
+    const std::string written = packet["rows"]["relations"][0]["sql_name"];
+    CHECK(written == "\"other\".U&\"odd \"\"name\"\"\\000A\\202E1\"");
+    const auto of = [&](const std::string& relation) {
+        return described.ask(json{{"relation", relation}}.dump());
+    };
+    const json whole = of(written);
+    CHECK(whole["rows"]["columns"][0]["column"] == "col'umn");
+    CHECK(whole["rows"]["relation"][0]["sql_name"] == written);
+    const long long oid = whole["rows"]["relation"][0]["relation_id"];
+    CHECK(of(std::to_string(oid))["rows"]["columns"].size() == 1);
+    CHECK(described.ask(json{{"search", written}}.dump())["rows"]["relations"].size() == 1);
     CHECK(described.ask(R"({"search":"col'umn"})")["rows"]["relations"].size() == 1);
 }
 
@@ -172,4 +184,67 @@ TEST_CASE("a table that somebody holds exclusively is described all the same", "
     CHECK(packet["rows"]["indexes"].size() == 2);
     CHECK(packet["rows"]["keys"].size() == 4);
     CHECK(not_examined(packet, "definitions"));
+}
+
+TEST_CASE("names that need quotes are found and addressed with and without them", "[tools][live]") {
+    Described described;
+    const std::string cut(63, 'n');
+    described.shop.database().sql(
+        "create schema \"My App\"; create table \"My App\".\"Order Items\" (id int primary key,"
+        " \"Unit.Price\" int); create table app.\"a.b\" (id int primary key);"
+        "create table app.\"ORDERS\" (id int primary key); create table app." +
+            cut + "nnn (id int primary key)",
+        "postgres"
+    );
+    const auto of = [&](const std::string& relation) {
+        const json packet = described.ask(json{{"relation", relation}}.dump());
+        return packet["rows"]["relation"][0].value("schema", "") + "|" +
+               packet["rows"]["relation"][0].value("relation", "");
+    };
+    for (const char* name :
+         {"\"My App\".\"Order Items\"", "My App.Order Items", "Order Items", "\"Order Items\""}) {
+        INFO(name);
+        CHECK(of(name) == "My App|Order Items");
+    }
+    CHECK(of("app.a.b") == "app|a.b");
+    CHECK(of("app.\"a.b\"") == "app|a.b");
+    CHECK(of("app.orders") == "app|orders");
+    CHECK(of("APP.Orders") == "app|orders"); // SQL folds what is not quoted
+    CHECK(of("app.ORDERS") == "app|ORDERS"); // but what is there as typed comes first
+    CHECK(of("app.\"ORDERS\"") == "app|ORDERS");
+    CHECK(of("app." + cut + "nnn") == "app|" + cut); // as CREATE TABLE cut it
+    const json found = described.ask(R"({"search":"order items"})")["rows"]["relations"];
+    REQUIRE(found.size() == 1);
+    CHECK(found[0]["sql_name"] == "\"My App\".\"Order Items\"");
+    CHECK(described.ask(R"({"search":"\"Order Items\""})")["rows"]["relations"].size() == 1);
+    CHECK(
+        described.ask(R"({"search":"unit.price"})")["rows"]["relations"][0]["matching_columns"] ==
+        "Unit.Price"
+    );
+    const json plain = described.ask(R"({"search":"heap"})")["rows"]["relations"];
+    REQUIRE(plain.size() == 1);
+    CHECK_FALSE(plain[0].contains("sql_name"));
+    const auto missing =
+        described.shop.bench().call("describe_schema", R"({"relation":"app.\"Orders\""})");
+    CHECK(missing.error_code == "not_found");
+    CHECK_THAT(missing.text, Catch::Contains("double quotes"));
+}
+
+TEST_CASE("extended statistics are shown with what they cover, on every major", "[tools][live]") {
+    for (const int major : interlock::lab::majors()) {
+        const interlock::lab::Database database{interlock::lab::primary(major)};
+        interlock::lab::apply_lane(database);
+        database.sql("create table t (city text, zip text, a int primary key);"
+                     "create statistics s_zip (dependencies, mcv) on zip, city from t;"
+                     "create statistics s_lower on lower(city) from t");
+        interlock::test::ToolBench bench{{database.address("interlock_diag")}};
+        const json packet = bench.ask("describe_schema", R"({"relation":"t"})");
+        INFO("PostgreSQL " << major << packet["rows"]["statistics"].dump());
+        REQUIRE(packet["rows"]["statistics"].size() == 2);
+        CHECK(packet["rows"]["statistics"][0]["name"] == "public.s_lower");
+        CHECK(packet["rows"]["statistics"][0]["expressions"] == true);
+        CHECK(packet["rows"]["statistics"][1]["columns"] == "city, zip");
+        CHECK(packet["rows"]["statistics"][1]["kinds"] == "dependencies, mcv");
+        CHECK(packet["not_examined"].empty());
+    }
 }
