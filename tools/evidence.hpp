@@ -39,6 +39,9 @@ struct Cut {
     std::string whole; // evidence://<id>
 };
 
+/// Of a pooler that has shown itself by nothing but its process ids.
+inline constexpr std::string_view pooler_mode_unknown = "a mode not yet known";
+
 /// Where and how fresh.
 struct Source {
     std::string target;
@@ -48,7 +51,8 @@ struct Source {
     std::optional<double> replay_lag_seconds; // on a standby
     std::string at;                           // RFC 3339
     std::string server = {};                  // host:port that answered, in a target of several
-    std::string pooler = {};                  // "session" or "transaction" mode; "" = none
+    /// Mode of the pooler between: "session", "transaction", pooler_mode_unknown; "" = none.
+    std::string pooler = {};
     /// What the connection itself has to tell; told with the evidence by publish().
     std::vector<NotExamined> gaps = {};
     std::vector<Finding> findings = {};

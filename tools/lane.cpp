@@ -53,6 +53,7 @@ Source source_of(
 void tell_standing(Source& source, const Standing& standing) {
     source.server = standing.server;
     source.pooler = standing.pooler == db::Pooler::none      ? ""
+                    : !standing.pooler_known                 ? pooler_mode_unknown
                     : standing.pooler == db::Pooler::session ? "session"
                                                              : "transaction";
     if (standing.no_primary) {

@@ -175,7 +175,7 @@ void judge(const std::string& name, const Probe& probe, Evidence& evidence) {
         evidence.findings.push_back(
             {.severity = Severity::notice,
              .object = "target " + name,
-             .value = "pooler in " + probe.source.pooler + " mode",
+             .value = "pooler in " + pooler_mode_text(probe.source.pooler),
              .threshold = "",
              .meaning = "Sessions are the pooler's: its clients are not seen, statements are not "
                         "kept prepared, and before version 16 explain_query needs values for "

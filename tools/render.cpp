@@ -278,7 +278,7 @@ std::string source_line(const Evidence& evidence) {
             }
         }
         if (!source.pooler.empty()) {
-            line += ", through a pooler in " + source.pooler + " mode";
+            line += ", through a pooler in " + pooler_mode_text(source.pooler);
         }
         line += ")";
     }
@@ -291,7 +291,12 @@ std::string finding_line(const Finding& finding) {
     if (!finding.threshold.empty()) {
         line += " (threshold " + safe(finding.threshold) + ")";
     }
-    return line + ". " + safe(finding.meaning);
+    return sentence(line) + " " + safe(finding.meaning);
+}
+
+std::string gap_line(const NotExamined& gap) {
+    return sentence("- " + safe(gap.what) + ": " + safe(gap.why)) +
+           " Would tell: " + safe(gap.would_tell);
 }
 
 std::string header_line(const EvidenceRows& rows) {
@@ -355,12 +360,9 @@ std::size_t add_rows(TextBudget& text, const EvidenceRows& rows, std::size_t hel
     const std::size_t count = rows.cells.size();
     text.add(
         rows.name + " (" + counted(static_cast<long long>(count), "row", "rows") + ")" +
-            (count == 0 ? "" : untrusted_note(rows)),
+            untrusted_note(rows),
         held_back
     );
-    if (count == 0) {
-        return 0;
-    }
     text.add(header_line(rows), held_back);
     std::vector<std::string> lines;
     lines.reserve(count);
@@ -388,16 +390,21 @@ std::string render_text(const Evidence& evidence) {
         add_in_order(text, lines, gaps_kept + row_chars_kept);
     }
     std::size_t rows_left_out = 0;
+    std::string without_rows;
     for (const EvidenceRows& rows : evidence.rows) {
-        rows_left_out += add_rows(text, rows, gaps_kept);
+        if (rows.cells.empty()) {
+            without_rows += (without_rows.empty() ? "" : ", ") + rows.name;
+        } else {
+            rows_left_out += add_rows(text, rows, gaps_kept);
+        }
+    }
+    if (!without_rows.empty()) {
+        text.add("Without rows: " + without_rows);
     }
     if (!evidence.not_examined.empty()) {
         text.add("Not examined:");
         for (const NotExamined& gap : evidence.not_examined) {
-            text.add(
-                "- " + safe(gap.what) + ": " + safe(gap.why) +
-                ". Would tell: " + safe(gap.would_tell)
-            );
+            text.add(gap_line(gap));
         }
     }
     std::size_t cell_cuts = 0;
@@ -461,6 +468,17 @@ std::string number_text(double value, int decimals) {
     char buffer[350]; // the largest double has 309 digits
     std::snprintf(buffer, sizeof buffer, "%.*f", decimals, value);
     return buffer;
+}
+
+std::string sentence(std::string text) {
+    if (text.empty() || std::string_view{".!?:"}.find(text.back()) == std::string_view::npos) {
+        text += '.';
+    }
+    return text;
+}
+
+std::string pooler_mode_text(std::string_view mode) {
+    return mode == pooler_mode_unknown ? std::string{mode} : std::string{mode} + " mode";
 }
 
 std::string counted(long long count, std::string_view singular, std::string_view plural) {

@@ -59,6 +59,10 @@ std::string seconds_text(double seconds);
 std::string bytes_text(double bytes);
 /// "12.3": a number with this many decimals.
 std::string number_text(double value, int decimals = 0);
+/// With a full stop, unless the text ends with a mark of its own.
+std::string sentence(std::string text);
+/// "transaction mode", "a mode not yet known".
+std::string pooler_mode_text(std::string_view mode);
 /// "1 session", "3 sessions".
 std::string counted(long long count, std::string_view singular, std::string_view plural);
 

@@ -90,6 +90,55 @@ private:
     base::Time changed_at_{};
 };
 
+/// What the server's sessions that our connections are given tell of a pooler's mode. One session
+/// for two connections is transaction mode. A pooler in that mode gives the session that was used
+/// last to whoever reads next: connections that read in turns, none of them at once with another,
+/// and keep each its own, tell session mode. Until then nothing is known.
+class PoolerSigns {
+public:
+    bool shared() const { return shared_; }
+    bool kept() const { return turns_ >= turns_enough; }
+    bool undecided() const { return !sessions_.empty() && !shared() && !kept(); }
+
+    /// Of a connection through a pooler.
+    void note(const db::ReaderConnection& connection) {
+        for (const auto& [other, session] : sessions_) {
+            shared_ = shared_ || (other != &connection && session == connection.backend_pid());
+        }
+        shared_ = shared_ || connection.facts().pooler == db::Pooler::transaction;
+        sessions_[&connection] = connection.backend_pid();
+    }
+    void lent(const db::ReaderConnection& connection, bool alone) {
+        alone_ = alone ? &connection : nullptr;
+    }
+    void given_back(const db::ReaderConnection& connection) {
+        if (alone_ != &connection || !sessions_.contains(&connection)) {
+            last_ = nullptr;
+        } else {
+            turns_ += last_ != nullptr && last_ != &connection ? 1 : 0;
+            last_ = &connection;
+        }
+        alone_ = nullptr;
+    }
+    void forget(const db::ReaderConnection* connection) {
+        sessions_.erase(connection);
+        last_ = last_ == connection ? nullptr : last_;
+    }
+    void forget_all() {
+        sessions_.clear();
+        last_ = nullptr;
+    }
+
+private:
+    static constexpr int turns_enough = 4; // other clients may take a session once by chance
+
+    std::map<const db::ReaderConnection*, int> sessions_; // of each live connection
+    bool shared_ = false;
+    int turns_ = 0;
+    const db::ReaderConnection* alone_ = nullptr; // lent, and no other since
+    const db::ReaderConnection* last_ = nullptr;  // that was lent alone
+};
+
 /// The connections to one target. Nothing here waits while it holds the mutex.
 class Pool {
 public:
@@ -148,6 +197,7 @@ public:
             const std::lock_guard lock{mutex_};
             if (opened) {
                 greet(**opened, choice);
+                signs_.lent(**opened, in_use_ == 1);
                 return opened;
             }
             remember_failure(opened.error());
@@ -169,13 +219,14 @@ public:
         {
             const std::lock_guard lock{mutex_};
             note(*connection);
+            signs_.given_back(*connection);
             if (keep) {
                 idle_.push_back(std::move(connection));
             } else if (broken) {
                 dropped.swap(idle_); // a server that dropped one most likely dropped them all
-                sessions_.clear();
+                signs_.forget_all();
             } else {
-                sessions_.erase(connection.get());
+                signs_.forget(connection.get());
             }
             free_slot(lane);
         }
@@ -193,8 +244,9 @@ public:
         const std::lock_guard lock{mutex_};
         roles_.note(facts, clock_.now());
         out.changed = roles_.changed(clock_.now());
-        out.pooler = facts.pooler != db::Pooler::none && shared_sessions_ ? db::Pooler::transaction
-                                                                          : facts.pooler;
+        out.pooler = facts.pooler != db::Pooler::none && signs_.shared() ? db::Pooler::transaction
+                                                                         : facts.pooler;
+        out.pooler_known = out.pooler != db::Pooler::session || signs_.kept();
         return out;
     }
 
@@ -229,15 +281,9 @@ private:
     /// What a connection was found to be. The caller holds the mutex.
     void note(const db::ReaderConnection& connection) {
         roles_.note(connection.facts(), clock_.now());
-        if (connection.facts().pooler == db::Pooler::none) {
-            return;
+        if (connection.facts().pooler != db::Pooler::none) {
+            signs_.note(connection);
         }
-        sessions_[&connection] = connection.backend_pid();
-        for (const auto& [other, session] : sessions_) {
-            shared_sessions_ =
-                shared_sessions_ || (other != &connection && session == connection.backend_pid());
-        }
-        shared_sessions_ = shared_sessions_ || connection.facts().pooler == db::Pooler::transaction;
     }
 
     bool has_slot(Lane lane) const {
@@ -311,16 +357,21 @@ private:
     Connection pop_idle(const db::Choice& choice, Connection& surplus) {
         const std::lock_guard lock{mutex_};
         const bool any = !choice.strict && clock_.ticks() < better_not_before_;
+        if (signs_.undecided() && idle_.size() > 1) {
+            // Reads in turns tell a pooler's mode; the one used last by itself tells nothing.
+            std::rotate(idle_.begin(), std::next(idle_.begin()), idle_.end());
+        }
         for (auto idle = idle_.rbegin(); idle != idle_.rend(); ++idle) {
             if (any || choice.takes((*idle)->facts().in_recovery)) {
                 Connection connection = std::move(*idle);
                 idle_.erase(std::next(idle).base());
+                signs_.lent(*connection, in_use_ == 1);
                 return connection;
             }
         }
         if (static_cast<int>(idle_.size()) + in_use_ > limits::pool_connections) {
             surplus = std::move(idle_.front());
-            sessions_.erase(surplus.get());
+            signs_.forget(surplus.get());
             idle_.erase(idle_.begin());
         }
         return nullptr;
@@ -389,8 +440,7 @@ private:
     base::Ticks better_not_before_{}; // when to look for the first choice again
     base::Error last_error_;
     Roles roles_;
-    std::map<const db::ReaderConnection*, int> sessions_; // a pooler's, of each live connection
-    bool shared_sessions_ = false; // two connections were given one session, or one another's
+    PoolerSigns signs_;
 };
 
 class Loan final : public BorrowedConnection {

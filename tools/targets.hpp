@@ -25,7 +25,8 @@ struct Standing {
     std::optional<std::string> changed; // which server took which role lately; one sentence
     std::optional<std::string> no_primary; // why a standby answers what is the primary's
     db::Pooler pooler = db::Pooler::none;
-    std::string server; // which one answered, in a target of several
+    bool pooler_known = true; // false: session mode is only what it looks like so far
+    std::string server;       // which one answered, in a target of several
 };
 
 /// A connection on loan; goes back when destroyed (or is closed if it is broken or not clean).

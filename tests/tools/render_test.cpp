@@ -175,7 +175,10 @@ TEST_CASE("what was not examined survives any number of rows and findings", "[to
 TEST_CASE("an empty table is shown as empty, not left away", "[tools]") {
     const json packet = structured(sample(0));
     CHECK(packet["rows"]["sessions"].empty());
-    CHECK_THAT(tools::render_evidence(sample(0)).output.text, Catch::Contains("sessions (0 rows)"));
+    auto evidence = sample(0);
+    evidence.rows.push_back({.name = "locks", .columns = &columns, .cells = {}});
+    const std::string text = tools::render_evidence(evidence).output.text;
+    CHECK_THAT(text, Catch::EndsWith("\nWithout rows: sessions, locks"));
 }
 
 TEST_CASE("hostile text is harmless in a finding too", "[tools]") {
@@ -220,4 +223,34 @@ TEST_CASE("sizes and numbers are told as people read them", "[tools]") {
     CHECK(tools::number_text(2.25, 1) == "2.2");
     CHECK(tools::number_text(3) == "3");
     CHECK(tools::number_text(1e308).size() == 309);
+}
+
+TEST_CASE("sentences end once, and one of a thing is one", "[tools]") {
+    auto evidence = sample(1);
+    evidence.not_examined = {
+        {"locks", "timeout: it took too long (SQLSTATE 55P03).", "who blocks"},
+        {"slots", "why not?", "what is kept"}};
+    evidence.findings = {{tools::Severity::notice, "backend 1", "1 s.", "", "Small."}};
+    const std::string text = tools::render_evidence(evidence).output.text;
+    CHECK_THAT(text, Catch::Contains("(SQLSTATE 55P03). Would tell: who blocks"));
+    CHECK_THAT(text, Catch::Contains("why not? Would tell: what is kept"));
+    CHECK_THAT(text, Catch::Contains("backend 1: 1 s. Small."));
+    CHECK(text.find("..") == std::string::npos);
+    CHECK(tools::counted(1, "query", "queries") == "1 query");
+    CHECK(tools::counted(0, "query", "queries") == "0 queries");
+    CHECK(tools::sentence("") == ".");
+}
+
+TEST_CASE("a pooler whose mode nobody knows yet is told so", "[tools]") {
+    auto evidence = sample(0);
+    evidence.source.pooler = std::string{tools::pooler_mode_unknown};
+    CHECK_THAT(
+        tools::render_evidence(evidence).output.text,
+        Catch::Contains("through a pooler in a mode not yet known)")
+    );
+    evidence.source.pooler = "transaction";
+    CHECK_THAT(
+        tools::render_evidence(evidence).output.text,
+        Catch::Contains("through a pooler in transaction mode)")
+    );
 }

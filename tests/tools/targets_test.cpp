@@ -339,18 +339,54 @@ TEST_CASE("several connections that share a session are a pooler's", "[tools][li
         const auto first = pool.targets.borrow("shop", tools::Lane::ordinary, {});
         REQUIRE(first.ok());
         CHECK((*first)->standing().pooler == interlock::db::Pooler::session);
+        CHECK_FALSE((*first)->standing().pooler_known);
         const auto second = pool.targets.borrow("shop", tools::Lane::ordinary, {});
         REQUIRE(second.ok());
         CHECK((*second)->standing().pooler == interlock::db::Pooler::transaction);
         CHECK((*first)->standing().pooler == interlock::db::Pooler::transaction);
+        CHECK((*first)->standing().pooler_known);
     }
     ToolBench bench{{address}};
     const json listed = bench.ask("list_targets");
-    CHECK(listed["rows"]["targets"][0]["pooler"] == "session");
+    CHECK(listed["rows"]["targets"][0]["pooler"] == "a mode not yet known");
     CHECK(listed["rows"]["targets"][0]["connection"] == "local");
-    CHECK_THAT(listed["findings"].dump(), Catch::Contains("pooler in session mode"));
+    CHECK_THAT(listed["findings"].dump(), Catch::Contains("pooler in a mode not yet known"));
     for (int time = 0; time < 3; ++time) {
-        const json packet = bench.ask("get_activity");
-        CHECK(packet["source"]["pooler"] == "session");
+        const json packet = bench.ask("get_activity"); // one connection, which tells nothing
+        CHECK(packet["source"]["pooler"] == "a mode not yet known");
     }
+}
+
+TEST_CASE(
+    "connections that keep their sessions in turns are a pooler's in session mode", "[tools][live]"
+) {
+    lab::Database database;
+    lab::apply_lane(database);
+    const auto mode_of = [&](const std::string& mode, int size) {
+        const lab::Bouncer bouncer{database.cluster(), mode, size};
+        Pool pool{
+            {{.name = "shop",
+              .conninfo = bouncer.conninfo("interlock_diag", database.name()),
+              .password_file = ""}}};
+        const auto read = [](tools::BorrowedConnection& loan) {
+            return loan.connection().read({}, {{.sql = {"one", "select 1"}, .parameters = {}}}, {});
+        };
+        {
+            const auto first = pool.targets.borrow("shop", tools::Lane::ordinary, {});
+            const auto second = pool.targets.borrow("shop", tools::Lane::ordinary, {});
+            REQUIRE((first.ok() && second.ok()));
+            CHECK((read(**first).ok() && read(**second).ok()));
+        }
+        tools::Standing standing;
+        for (int turn = 0; turn < 6; ++turn) {
+            const auto loan = pool.targets.borrow("shop", tools::Lane::ordinary, {});
+            REQUIRE(loan.ok());
+            CHECK(read(**loan).ok());
+            standing = (*loan)->standing();
+        }
+        CHECK(standing.pooler_known);
+        return standing.pooler;
+    };
+    CHECK(mode_of("session", 2) == interlock::db::Pooler::session);
+    CHECK(mode_of("transaction", 2) == interlock::db::Pooler::transaction);
 }

@@ -194,7 +194,8 @@ std::string render_text(const Diagnosis& diagnosis) {
     text.add("Not examined:");
     for (const NotExamined& gap : diagnosis.not_examined) {
         text.add(
-            "- " + safe(gap.what) + ": " + safe(gap.why) + ". Would tell: " + safe(gap.would_tell)
+            sentence("- " + safe(gap.what) + ": " + safe(gap.why)) +
+            " Would tell: " + safe(gap.would_tell)
         );
     }
     return text.finish(diagnosis.id, 0);
