@@ -1,5 +1,5 @@
-// get_activity: sessions that need attention, worst first; how many are in which state; how much
-// of the connection limit is used.
+// get_activity: sessions that need attention, worst first; how many are in which state, and wait
+// for what; how far maintenance commands are; how much of the connection limit is used.
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "tools/assess.hpp"
@@ -7,6 +7,7 @@
 #include "tools/postgres/lock_facts.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
+#include "tools/sql_text.hpp"
 #include "tools/targets.hpp"
 
 #include <optional>
@@ -28,6 +29,17 @@ constexpr Threshold transaction_seconds{5 * 60, 60 * 60};
 constexpr Threshold connections_percent{70, 85};
 // More open idle transactions than this is a habit of an application.
 constexpr long long idle_in_transaction_count = 10;
+// Sessions on one lightweight lock at one moment: they take turns at a structure of the server.
+constexpr Threshold sessions_on_one_latch{5, 20};
+// Commits that wait for a synchronous standby at one moment: any wait there is the standby's.
+constexpr Threshold sessions_on_sync_standby{1, 10};
+// A command that nobody may read beside (VACUUM FULL, CLUSTER), and an index build that waits for
+// other transactions: as long as people notice.
+constexpr Threshold exclusive_seconds{10, 60};
+constexpr Threshold build_waits_seconds{60, 600};
+// One call of a function of users, on average: as for a statement.
+constexpr Threshold function_ms{1'000, 10'000};
+constexpr double function_calls_min = 10;
 
 // Sessions of our own readers are left out everywhere. Those that are not asked for are read all
 // the same when they may deserve a finding: a finding depends on no argument. Without
@@ -134,6 +146,108 @@ constexpr db::Sql connection_use{"connection_use", R"sql(
            pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') as sees_all_sessions
     from used, limits)sql"};
 
+constexpr std::string_view waits_head = R"sql(
+    select coalesce(a.wait_event_type, 'on a processor') as wait_type, a.wait_event,
+           pg_catalog.count(*) as sessions,
+           pg_catalog.round(pg_catalog.max(extract(epoch from pg_catalog.clock_timestamp()
+               - a.query_start)) filter (where a.state = 'active'), 3) as longest_seconds,)sql";
+constexpr std::string_view waits_meaning_14 = R"sql(
+           null::text as meaning
+    from pg_catalog.pg_stat_activity a)sql";
+constexpr std::string_view waits_meaning_17 = R"sql(
+           pg_catalog.max(w.description) as meaning
+    from pg_catalog.pg_stat_activity a
+    left join pg_catalog.pg_wait_events w
+        on w.type = a.wait_event_type and w.name = a.wait_event)sql";
+// Processes of the server itself count when they work; at rest they wait in their main loops.
+constexpr std::string_view waits_tail = R"sql(
+    left join pg_catalog.pg_roles r on r.oid = a.usesysid
+    where a.pid <> pg_catalog.pg_backend_pid() and a.backend_type is not null
+      and case when a.state is null then coalesce(a.wait_event_type <> 'Activity', false)
+               else a.state not in ('idle', 'disabled') end
+      and not coalesce(r.rolname = session_user and a.application_name ~ '^interlock(:|$)', false)
+    group by a.wait_event_type, a.wait_event
+    order by 3 desc, 1, 2
+    limit 12)sql";
+constexpr db::Sql activity_waits{
+    "activity_waits", joined<waits_head, waits_meaning_14, waits_tail>};
+constexpr db::Sql activity_waits_17{
+    "activity_waits_17", joined<waits_head, waits_meaning_17, waits_tail>};
+
+// Every command that tells how far it is. Vacuum counts blocks of its first phase; an index build
+// that waits counts transactions; the rest what there is.
+constexpr db::Sql activity_progress{"activity_progress", R"sql(
+    with running as (
+        select p.pid, p.datid, p.relid, 'vacuum' as command, p.phase, p.heap_blks_scanned as done,
+               p.heap_blks_total as total, 'blocks' as unit, null::bigint as waits_for_pid
+        from pg_catalog.pg_stat_progress_vacuum p
+        union all
+        select p.pid, p.datid, p.relid, pg_catalog.lower(p.command), p.phase, p.heap_blks_scanned,
+               p.heap_blks_total, 'blocks', null
+        from pg_catalog.pg_stat_progress_cluster p
+        union all
+        select p.pid, p.datid, p.relid, pg_catalog.lower(p.command), p.phase,
+               case when p.lockers_total > 0 then p.lockers_done
+                    when p.blocks_total > 0 then p.blocks_done else p.tuples_done end,
+               case when p.lockers_total > 0 then p.lockers_total
+                    when p.blocks_total > 0 then p.blocks_total else p.tuples_total end,
+               case when p.lockers_total > 0 then 'transactions'
+                    when p.blocks_total > 0 then 'blocks' else 'rows' end,
+               nullif(p.current_locker_pid, 0)
+        from pg_catalog.pg_stat_progress_create_index p
+        union all
+        select p.pid, p.datid, p.relid, 'analyze', p.phase, p.sample_blks_scanned,
+               p.sample_blks_total, 'blocks', null
+        from pg_catalog.pg_stat_progress_analyze p
+        union all
+        select p.pid, p.datid, nullif(p.relid, 0), pg_catalog.lower(p.command),
+               pg_catalog.lower(p.type), p.bytes_processed, nullif(p.bytes_total, 0), 'bytes', null
+        from pg_catalog.pg_stat_progress_copy p
+        union all
+        select p.pid, null, null, 'base backup', p.phase, p.backup_streamed, p.backup_total,
+               'bytes', null
+        from pg_catalog.pg_stat_progress_basebackup p
+    )
+    select r.pid, r.command,
+           case when d.datname = pg_catalog.current_database()
+                then pg_catalog.format('%I.%I', n.nspname, c.relname) end as relation,
+           d.datname as database, r.phase, r.done, r.total, r.unit,
+           pg_catalog.round(100.0 * r.done / nullif(r.total, 0), 1) as percent,
+           pg_catalog.round(extract(epoch from
+               pg_catalog.clock_timestamp() - coalesce(a.query_start, a.xact_start)), 1) as seconds,
+           r.waits_for_pid
+    from running r
+    left join pg_catalog.pg_stat_activity a on a.pid = r.pid
+    left join pg_catalog.pg_database d on d.oid = r.datid
+    left join pg_catalog.pg_class c on c.oid = r.relid
+    left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    order by 10 desc nulls last, r.pid
+    limit 50)sql"};
+
+// Counted since the statistics of the database began, where track_functions says so.
+constexpr db::Sql activity_functions{"activity_functions", R"sql(
+    select pg_catalog.format('%I.%I', n.nspname, f.proname) as function, f.calls,
+           pg_catalog.round(f.total::numeric, 1) as total_ms,
+           pg_catalog.round(f.self::numeric, 1) as self_ms,
+           pg_catalog.round((f.total / f.calls)::numeric, 3) as mean_ms,
+           (select pg_catalog.to_char(d.stats_reset at time zone 'UTC',
+                                      'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+            from pg_catalog.pg_stat_database d
+            where d.datname = pg_catalog.current_database()) as since
+    from (select q.proname, q.pronamespace,
+                 pg_catalog.pg_stat_get_function_calls(q.oid) as calls,
+                 pg_catalog.pg_stat_get_function_total_time(q.oid) as total,
+                 pg_catalog.pg_stat_get_function_self_time(q.oid) as self
+          from pg_catalog.pg_proc q
+          where q.prolang <> 12) f
+    join pg_catalog.pg_namespace n on n.oid = f.pronamespace
+    where f.calls > 0
+    order by f.self desc
+    limit $1::int)sql"};
+
+constexpr db::Sql activity_tracking{"activity_tracking", R"sql(
+    select pg_catalog.current_setting('track_functions') as track_functions)sql"};
+
 const std::vector<Column>& session_columns() {
     static const std::vector<Column> declared{
         {.name = "pid", .type = ColumnType::integer},
@@ -186,6 +300,51 @@ const std::vector<Column>& connection_columns() {
     return declared;
 }
 
+const std::vector<Column>& wait_columns() {
+    static const std::vector<Column> declared{
+        {.name = "wait_type"},
+        {.name = "wait_event"},
+        {.name = "sessions", .type = ColumnType::integer},
+        {.name = "longest_seconds", .type = ColumnType::real, .unit = "s"},
+        {.name = "meaning"},
+    };
+    return declared;
+}
+
+const std::vector<Column>& progress_columns() {
+    static const std::vector<Column> declared{
+        {.name = "pid", .type = ColumnType::integer},
+        {.name = "command"},
+        {.name = "relation", .untrusted = true},
+        {.name = "database", .untrusted = true},
+        {.name = "phase"},
+        {.name = "done", .type = ColumnType::integer},
+        {.name = "total", .type = ColumnType::integer},
+        {.name = "unit"},
+        {.name = "percent", .type = ColumnType::real, .unit = "%"},
+        {.name = "seconds", .type = ColumnType::real, .unit = "s"},
+        {.name = "waits_for_pid", .type = ColumnType::integer},
+    };
+    return declared;
+}
+
+const std::vector<Column>& function_columns() {
+    static const std::vector<Column> declared{
+        {.name = "function", .untrusted = true},
+        {.name = "calls", .type = ColumnType::integer},
+        {.name = "total_ms", .type = ColumnType::real, .unit = "ms"},
+        {.name = "self_ms", .type = ColumnType::real, .unit = "ms"},
+        {.name = "mean_ms", .type = ColumnType::real, .unit = "ms"},
+        {.name = "since", .type = ColumnType::timestamp},
+    };
+    return declared;
+}
+
+const std::vector<Column>& tracking_columns() {
+    static const std::vector<Column> declared{{.name = "track_functions"}};
+    return declared;
+}
+
 constexpr Section sessions_section{
     .name = "sessions",
     .columns = session_columns,
@@ -201,7 +360,34 @@ constexpr Section connections_section{
     .columns = connection_columns,
     .editions = {{{.sql = connection_use}}},
     .would_tell = "how near the connection limit is"};
-constexpr std::array sections{&sessions_section, &states_section, &connections_section};
+constexpr Section waits_section{
+    .name = "waits",
+    .columns = wait_columns,
+    .editions = {{{.sql = activity_waits}, {.since = 170'000, .sql = activity_waits_17}}},
+    .would_tell = "what sessions wait for"};
+constexpr Section progress_section{
+    .name = "progress",
+    .columns = progress_columns,
+    .editions = {{{.sql = activity_progress}}},
+    .would_tell = "how far vacuums, index builds, rewrites, copies and backups are"};
+constexpr Section functions_section{
+    .name = "functions",
+    .columns = function_columns,
+    .editions = {{{.sql = activity_functions}}},
+    .would_tell = "which functions of users take time"};
+constexpr Section tracking_section{
+    .name = "tracking",
+    .columns = tracking_columns,
+    .editions = {{{.sql = activity_tracking}}},
+    .would_tell = "whether functions are counted"};
+constexpr std::array sections{
+    &sessions_section,
+    &states_section,
+    &connections_section,
+    &waits_section,
+    &progress_section,
+    &functions_section};
+constexpr std::array unlisted_sections{&tracking_section};
 
 std::string output_schema() {
     static const std::string schema = packet_schema(sections);
@@ -397,12 +583,91 @@ void judge_connections(const db::Table& use, Evidence& evidence) {
     }
 }
 
+void judge_waits(const db::Table& waits, Evidence& evidence) {
+    for (std::size_t row = 0; row < waits.rows.size(); ++row) {
+        const std::string type = waits.text(row, "wait_type");
+        const std::string event = base::sanitize(waits.text(row, "wait_event"));
+        const bool latch = type == "LWLock";
+        if (!latch && event != "SyncRep") {
+            continue;
+        }
+        const Threshold& threshold = latch ? sessions_on_one_latch : sessions_on_sync_standby;
+        const long long sessions = waits.integer(row, "sessions").value_or(0);
+        if (const auto severity = judge(static_cast<double>(sessions), threshold)) {
+            evidence.findings.push_back(
+                {.severity = *severity,
+                 .object = "wait event " + event,
+                 .value = counted(sessions, "session", "sessions") + " at this moment",
+                 .threshold = number_text(threshold.passed(*severity)),
+                 .meaning = latch ? "They take turns at one structure of the server: many "
+                                    "sessions do the same thing at once."
+                                  : "Commits wait for a synchronous standby to confirm: "
+                                    "get_replication says how far it is."}
+            );
+        }
+    }
+}
+
+void judge_progress(const db::Table& progress, Evidence& evidence) {
+    for (std::size_t row = 0; row < progress.rows.size(); ++row) {
+        const std::string command = progress.text(row, "command");
+        const double seconds = progress.real(row, "seconds").value_or(0);
+        const bool rewrites = command == "vacuum full" || command == "cluster";
+        const bool waits = progress.text(row, "phase").starts_with("waiting for");
+        if (!rewrites && !waits) {
+            continue;
+        }
+        const Threshold& threshold = rewrites ? exclusive_seconds : build_waits_seconds;
+        if (const auto severity = judge(seconds, threshold)) {
+            const std::string awaited = progress.text(row, "waits_for_pid");
+            evidence.findings.push_back(
+                {.severity = *severity,
+                 .object = "backend " + progress.text(row, "pid"),
+                 .value = command + " for " + seconds_text(seconds) + ", " +
+                          progress.text(row, "phase") + ", " + progress.text(row, "percent", "?") +
+                          " % of it done",
+                 .threshold = threshold_text(threshold, *severity),
+                 .meaning = rewrites ? "It holds ACCESS EXCLUSIVE: nobody reads or writes the "
+                                       "table until it ends; ended early it changes nothing."
+                            : awaited.empty()
+                                ? "It waits for transactions that are older than itself."
+                                : "It goes on when the transaction of pid " + awaited + " ends."}
+            );
+        }
+    }
+}
+
+void judge_functions(const db::Table& functions, Evidence& evidence) {
+    for (std::size_t row = 0; row < functions.rows.size(); ++row) {
+        const double mean = functions.real(row, "mean_ms").value_or(0);
+        const double calls = functions.real(row, "calls").value_or(0);
+        const auto severity = judge(mean, function_ms);
+        if (severity && calls >= function_calls_min) {
+            evidence.findings.push_back(
+                {.severity = *severity,
+                 .object = "function " + functions.text(row, "function"),
+                 .value = seconds_text(mean / 1'000) + " a call on average, " + number_text(calls) +
+                          " calls",
+                 .threshold = seconds_text(function_ms.passed(*severity) / 1'000),
+                 .meaning = "Its statements stand in pg_stat_statements where "
+                            "pg_stat_statements.track is all: get_statements."}
+            );
+        }
+    }
+}
+
 /// Judges what was read: `tables` in the order of `sections`.
 void assess(const std::vector<std::optional<db::Table>>& tables, Evidence& evidence) {
     const auto& all = tables[0];
     const auto& states = tables[1];
     const auto& use = tables[2];
     Totals totals;
+    if (tables[3]) {
+        judge_waits(*tables[3], evidence);
+    }
+    if (tables[4]) {
+        judge_progress(*tables[4], evidence);
+    }
     if (all) {
         judge_sessions(*all, evidence);
     }
@@ -466,9 +731,9 @@ void list_asked(const db::Table& sessions, std::size_t limit, Evidence& evidence
     }
 }
 
-base::Result<Output> run(Context& context, const Call& call) {
-    INTERLOCK_TRY(const std::string target, context.targets.resolve(call.arguments.text("target")));
-    const auto limit = static_cast<std::size_t>(call.arguments.integer("limit"));
+/// View functions: nothing of sessions, which come and go; what functions took in all.
+base::Result<Output>
+show_functions(Context& context, const Call& call, const LaneRequest& request, std::size_t limit) {
     Evidence evidence;
     evidence.tool = tool_name;
     INTERLOCK_TRY(
@@ -476,14 +741,58 @@ base::Result<Output> run(Context& context, const Call& call) {
         read_sections(
             context,
             call,
-            {.target = target, .tool = tool_name},
+            request,
+            {{.section = functions_section,
+              .parameters = {std::to_string(limit + 1)},
+              .rows_max = limit},
+             {.section = tracking_section, .rows_max = 1}},
+            evidence
+        )
+    );
+    evidence.rows.pop_back(); // the setting is told in words
+    const bool off = tables[1] && tables[1]->text(0, "track_functions") == "none";
+    if (off) {
+        evidence.not_examined.push_back(
+            {"time of functions",
+             "track_functions is none: nothing is counted now",
+             std::string{functions_section.would_tell}}
+        );
+    }
+    if (tables[0]) {
+        judge_functions(*tables[0], evidence);
+    }
+    const auto count = tables[0] ? static_cast<long long>(tables[0]->rows.size()) : 0;
+    evidence.summary =
+        counted(count, "function of users was", "functions of users were") + " counted" +
+        (off ? ", and none is now" : "") + ": " +
+        counted(static_cast<long long>(evidence.findings.size()), "finding", "findings") + ".";
+    return publish(context, call, std::move(evidence));
+}
+
+base::Result<Output> run(Context& context, const Call& call) {
+    INTERLOCK_TRY(const std::string target, context.targets.resolve(call.arguments.text("target")));
+    const auto limit = static_cast<std::size_t>(call.arguments.integer("limit"));
+    const LaneRequest request{.target = target, .tool = tool_name};
+    if (call.arguments.text("view") == "functions") {
+        return show_functions(context, call, request, limit);
+    }
+    Evidence evidence;
+    evidence.tool = tool_name;
+    INTERLOCK_TRY(
+        const auto tables,
+        read_sections(
+            context,
+            call,
+            request,
             {{.section = sessions_section,
               .parameters =
                   {call.arguments.text("view"),
                    std::to_string(call.arguments.integer("seconds_min")),
                    std::to_string(base::limits::tool_rows_max + 1)}},
              {.section = states_section, .rows_max = 20},
-             {.section = connections_section, .rows_max = 1}},
+             {.section = connections_section, .rows_max = 1},
+             {.section = waits_section},
+             {.section = progress_section}},
             evidence
         )
     );
@@ -500,20 +809,20 @@ Tool get_activity() {
     return {
         .name = tool_name,
         .title = "Sessions and connections",
-        .summary = "Shows sessions that need attention worst first, counts by state, and how much "
-                   "of the connection limit is used.",
+        .summary = "Shows sessions that need attention, counts by state and wait event, progress "
+                   "of maintenance, and connections used.",
         .domain = "postgres",
         .inputs =
             {target_input(),
              {.name = "view",
-              .about = "attention: long, waiting or blocking ones; active: all that are not idle; "
-                       "all.",
-              .choices = {"attention", "active", "all"},
+              .about = "attention: long, waiting or blocking; active: not idle; functions: time of "
+                       "users' functions.",
+              .choices = {"attention", "active", "all", "functions"},
               .fallback = "attention",
               .example = "active"},
              {.name = "seconds_min",
               .type = InputType::integer,
-              .about = "In view attention: shortest statement or transaction to list.",
+              .about = "In attention: shortest statement or transaction.",
               .min = 0,
               .max = 86'400,
               .fallback = "5",
@@ -527,7 +836,7 @@ Tool get_activity() {
               .example = "20"}},
         .output_schema = output_schema,
         .run = run,
-        .statements = statements_of(sections),
+        .statements = statements_of(sections, unlisted_sections),
         .needs = {hidden_sessions_need()}};
 }
 

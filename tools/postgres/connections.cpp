@@ -294,7 +294,8 @@ void judge_client(const db::Table& clients, std::size_t row, double used, Eviden
             evidence,
             Severity::notice,
             object,
-            number_text(sessions) + " sessions, " + states_text(clients, row),
+            counted(static_cast<long long>(sessions), "session", "sessions") + ", " +
+                states_text(clients, row),
             number_text(client_sessions) + ", or " + number_text(client_percent) + " % of all",
             longest >= idle_seconds
                 ? "One client holds them, some idle for " + seconds_text(longest) + ": a leak."
@@ -308,7 +309,8 @@ void judge_client(const db::Table& clients, std::size_t row, double used, Eviden
             evidence,
             Severity::warning,
             object,
-            number_text(plain) + " sessions over the network without TLS",
+            counted(static_cast<long long>(plain), "session", "sessions") +
+                " over the network without TLS",
             "0",
             "What they send and read can be seen on the way; hostssl in pg_hba.conf demands TLS."
         );
@@ -355,10 +357,10 @@ EvidenceRows judge_churn(const Window& window, Evidence& evidence) {
                 evidence,
                 Severity::warning,
                 "database " + name,
-                number_text(lost) + " sessions lost in " + window.text() + " (" +
-                    number_text(of("sessions_abandoned").value_or(0)) + " abandoned, " +
-                    number_text(of("sessions_fatal").value_or(0)) + " by an error, " +
-                    number_text(of("sessions_killed").value_or(0)) + " killed)",
+                counted(static_cast<long long>(lost), "session", "sessions") + " lost in " +
+                    window.text() + " (" + number_text(of("sessions_abandoned").value_or(0)) +
+                    " abandoned, " + number_text(of("sessions_fatal").value_or(0)) +
+                    " by an error, " + number_text(of("sessions_killed").value_or(0)) + " killed)",
                 number_text(lost_percent) + " % of those made",
                 "Clients crash or drop connections, or a timeout or a person ends them; the log "
                 "says which."

@@ -1,8 +1,10 @@
 // get_io: what the server reads, writes, caches, checkpoints and archives, as rates over a window;
-// and what of it is more than it should be.
+// what of it is more than it should be; and, in views of their own (io_views.cpp), which relations
+// and sessions it is for, and what takes the space.
 #include "base/limits.hpp"
 #include "tools/catalog.hpp"
 #include "tools/postgres/find.hpp"
+#include "tools/postgres/io_views.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
 #include "tools/sampler.hpp"
@@ -51,6 +53,9 @@ constexpr Threshold slru_misses_per_second{100, 1'000};
 constexpr Threshold segments_waiting{32, 256};
 // Temporary files that exist now.
 constexpr Threshold temporary_bytes_now{10e9, 100e9};
+// WAL on disk, of max_wal_size and what wal_keep_size keeps besides: checkpoints remove the rest,
+// unless somebody still needs it.
+constexpr Threshold wal_kept_times{2, 5};
 
 constexpr db::Sql io_state{"io_state", R"sql(
     select pg_catalog.current_setting('track_io_timing')::bool as track_io_timing,
@@ -60,6 +65,8 @@ constexpr db::Sql io_state{"io_state", R"sql(
                as shared_buffers_bytes,
            pg_catalog.pg_size_bytes(pg_catalog.current_setting('max_wal_size'))
                as max_wal_size_bytes,
+           pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_keep_size'))
+               as wal_keep_size_bytes,
            pg_catalog.to_char(a.last_archived_time at time zone 'UTC',
                               'YYYY-MM-DD"T"HH24:MI:SS"Z"') as last_archived_time,
            pg_catalog.to_char(a.last_failed_time at time zone 'UTC',
@@ -89,6 +96,7 @@ const std::vector<Column>& state_columns() {
         {.name = "archive_mode"},
         {.name = "shared_buffers_bytes", .type = ColumnType::integer, .unit = "B"},
         {.name = "max_wal_size_bytes", .type = ColumnType::integer, .unit = "B"},
+        {.name = "wal_keep_size_bytes", .type = ColumnType::integer, .unit = "B"},
         {.name = "last_archived_time", .type = ColumnType::timestamp},
         {.name = "last_failed_time", .type = ColumnType::timestamp},
         {.name = "last_failed_wal"},
@@ -214,15 +222,21 @@ constexpr Section files_section{
     .would_tell = "how much space WAL and temporary files take, and what waits for the archiver"};
 
 std::string output_schema() {
-    static const std::string schema = packet_schema(std::vector<RowsShape>{
-        {"databases", &database_columns()},
-        {"wal", &wal_columns()},
-        {"checkpoints", &checkpoint_columns()},
-        {"archiver", &archiver_columns()},
-        {"slru", &slru_columns()},
-        {"io", &io_columns()},
-        {"state", &state_columns()},
-        {"files", &file_columns()}});
+    static const std::string schema = [] {
+        std::vector<RowsShape> shapes{
+            {"databases", &database_columns()},
+            {"wal", &wal_columns()},
+            {"checkpoints", &checkpoint_columns()},
+            {"archiver", &archiver_columns()},
+            {"slru", &slru_columns()},
+            {"io", &io_columns()},
+            {"state", &state_columns()},
+            {"files", &file_columns()}};
+        for (const RowsShape& shape : io_view_shapes()) {
+            shapes.push_back(shape);
+        }
+        return packet_schema(shapes);
+    }();
     return schema;
 }
 
@@ -264,7 +278,7 @@ public:
     void archiver();
     void slru();
     void io();
-    void state(const std::optional<db::Table>& state, const std::optional<db::Table>& files);
+    void state(const std::optional<db::Table>& state);
 
 private:
     Number grown(std::string_view view, std::string_view object, std::string_view counter) const {
@@ -335,7 +349,7 @@ void Judgement::database(const std::string& name) {
             evidence_,
             Severity::warning,
             object,
-            number_text(deadlocks) + " deadlocks in the window",
+            counted(static_cast<long long>(deadlocks), "deadlock", "deadlocks") + " in the window",
             "0",
             "Transactions take locks in different orders; the log names both sides."
         );
@@ -345,7 +359,8 @@ void Judgement::database(const std::string& name) {
             evidence_,
             Severity::warning,
             object,
-            number_text(conflicts) + " queries cancelled by recovery in the window",
+            counted(static_cast<long long>(conflicts), "query", "queries") +
+                " cancelled by recovery in the window",
             "0",
             "Replay on this standby removed rows or locks that they needed; get_replication says "
             "which kind."
@@ -357,7 +372,8 @@ void Judgement::database(const std::string& name) {
             evidence_,
             Severity::critical,
             object,
-            number_text(failures) + " data pages failed their checksum",
+            counted(static_cast<long long>(failures), "data page", "data pages") +
+                " failed the checksum",
             "0",
             "Data on disk is damaged: keep the backups that exist, and check the storage."
         );
@@ -517,7 +533,8 @@ void Judgement::checkpoints() {
             evidence_,
             Severity::warning,
             "dirty pages",
-            number_text(syncs) + " syncs by backends themselves in the window",
+            counted(static_cast<long long>(syncs), "sync", "syncs") +
+                " by backends themselves in the window",
             "0",
             "The checkpointer's queue of syncs was full: queries wait for the disk."
         );
@@ -611,45 +628,67 @@ void Judgement::io() {
     );
 }
 
-void Judgement::state(
-    const std::optional<db::Table>& state, const std::optional<db::Table>& files
-) {
-    if (state && !state->empty()) {
-        if (!state->boolean(0, "track_io_timing").value_or(false)) {
-            evidence_.not_examined.push_back(
-                {"times of reads and writes", "track_io_timing is off", "whether the disk is slow"}
-            );
-        }
-        if (!state->boolean(0, "track_wal_io_timing").value_or(false)) {
-            evidence_.not_examined.push_back(
-                {"times of WAL syncs",
-                 "track_wal_io_timing is off",
-                 "whether commits wait for the WAL's disk"}
-            );
-        }
-        const double failed = grown("archiver", "", "failed_count").value_or(0);
-        if (state->boolean(0, "archiver_fails").value_or(false) || failed > 0) {
-            find(
-                evidence_,
-                Severity::critical,
-                "archiver",
-                "last failed at " + state->text(0, "last_failed_time") + ", last worked " +
-                    (state->text(0, "last_archived_time").empty()
-                         ? "never"
-                         : "at " + state->text(0, "last_archived_time")),
-                "no failure after the last success",
-                "Point-in-time recovery has stopped there, and WAL piles up until the disk is "
-                "full; the log holds the archive command's error."
-            );
-        }
+void Judgement::state(const std::optional<db::Table>& state) {
+    if (!state || state->empty()) {
+        return;
     }
+    if (!state->boolean(0, "track_io_timing").value_or(false)) {
+        evidence_.not_examined.push_back(
+            {"times of reads and writes", "track_io_timing is off", "whether the disk is slow"}
+        );
+    }
+    if (!state->boolean(0, "track_wal_io_timing").value_or(false)) {
+        evidence_.not_examined.push_back(
+            {"times of WAL syncs",
+             "track_wal_io_timing is off",
+             "whether commits wait for the WAL's disk"}
+        );
+    }
+    const double failed = grown("archiver", "", "failed_count").value_or(0);
+    if (state->boolean(0, "archiver_fails").value_or(false) || failed > 0) {
+        find(
+            evidence_,
+            Severity::critical,
+            "archiver",
+            "last failed at " + state->text(0, "last_failed_time") + ", last worked " +
+                (state->text(0, "last_archived_time").empty()
+                     ? "never"
+                     : "at " + state->text(0, "last_archived_time")),
+            "no failure after the last success",
+            "Point-in-time recovery has stopped there, and WAL piles up until the disk is "
+            "full; the log holds the archive command's error."
+        );
+    }
+}
+
+/// What lies on disk: WAL, what waits for the archiver, temporary files.
+void judge_files(
+    const std::optional<db::Table>& state, const std::optional<db::Table>& files, Evidence& evidence
+) {
     if (!files || files->empty()) {
         return;
+    }
+    if (state && !state->empty()) {
+        const double wal = files->real(0, "wal_bytes").value_or(0);
+        const double expected = state->real(0, "max_wal_size_bytes").value_or(0) +
+                                state->real(0, "wal_keep_size_bytes").value_or(0);
+        const auto severity = expected > 0 ? judge(wal / expected, wal_kept_times) : std::nullopt;
+        if (severity) {
+            find(
+                evidence,
+                *severity,
+                "WAL",
+                bytes_text(wal) + " on disk",
+                bytes_text(wal_kept_times.passed(*severity) * expected),
+                "Checkpoints remove what is beyond max_wal_size and wal_keep_size, unless a slot "
+                "or a failing archiver still needs it: get_replication names the slots."
+            );
+        }
     }
     const double waiting = files->real(0, "segments_waiting").value_or(0);
     if (const auto severity = judge(waiting, segments_waiting)) {
         find(
-            evidence_,
+            evidence,
             *severity,
             "archiver",
             number_text(waiting) + " WAL segments wait to be archived",
@@ -660,7 +699,7 @@ void Judgement::state(
     const double temporary = files->real(0, "temporary_bytes").value_or(0);
     if (const auto severity = judge(temporary, temporary_bytes_now)) {
         find(
-            evidence_,
+            evidence,
             *severity,
             "temporary files",
             bytes_text(temporary) + " on disk now",
@@ -689,11 +728,8 @@ std::string summary(const Window& window, const Evidence& evidence) {
            ".";
 }
 
-base::Result<Output> run(Context& context, const Call& call) {
-    INTERLOCK_TRY(const std::string target, context.targets.resolve(call.arguments.text("target")));
-    const LaneRequest request{.target = target, .tool = tool_name};
-    Evidence evidence;
-    evidence.tool = tool_name;
+base::Status
+look_at_rates(Context& context, const Call& call, const LaneRequest& request, Evidence& evidence) {
     INTERLOCK_TRY(
         const Window window,
         read_window(
@@ -722,8 +758,52 @@ base::Result<Output> run(Context& context, const Call& call) {
             evidence
         )
     );
-    judgement.state(tables[0], tables[1]);
+    judgement.state(tables[0]);
+    judge_files(tables[0], tables[1], evidence);
     evidence.summary = summary(window, evidence);
+    evidence.not_examined.push_back(
+        {"relations, sessions, database_sizes and tablespaces",
+         "view rates leaves them out; views relations, sessions and space read them",
+         "which table or session reads and writes, and what takes the space"}
+    );
+    return base::done;
+}
+
+base::Status
+look_at_files(Context& context, const Call& call, const LaneRequest& request, Evidence& evidence) {
+    INTERLOCK_TRY(
+        const auto tables,
+        look_at_space(
+            context,
+            call,
+            request,
+            {{.section = state_section, .rows_max = 1}, {.section = files_section, .rows_max = 1}},
+            evidence
+        )
+    );
+    judge_files(tables[0], tables[1], evidence);
+    if (tables[1] && !tables[1]->empty()) {
+        evidence.summary +=
+            ", " + bytes_text(tables[1]->real(0, "wal_bytes").value_or(0)) + " of WAL, " +
+            bytes_text(tables[1]->real(0, "temporary_bytes").value_or(0)) + " of temporary files";
+    }
+    evidence.summary +=
+        ": " + counted(static_cast<long long>(evidence.findings.size()), "finding", "findings") +
+        ".";
+    return base::done;
+}
+
+base::Result<Output> run(Context& context, const Call& call) {
+    INTERLOCK_TRY(const std::string target, context.targets.resolve(call.arguments.text("target")));
+    const LaneRequest request{.target = target, .tool = tool_name};
+    const std::string view = call.arguments.text("view");
+    const auto look = view == "relations"  ? look_at_relations
+                      : view == "sessions" ? look_at_sessions
+                      : view == "space"    ? look_at_files
+                                           : look_at_rates;
+    Evidence evidence;
+    evidence.tool = tool_name;
+    INTERLOCK_CHECK(look(context, call, request, evidence));
     return publish(context, call, std::move(evidence));
 }
 
@@ -732,20 +812,27 @@ base::Result<Output> run(Context& context, const Call& call) {
 Tool get_io() {
     static constexpr std::array own{&state_section, &files_section};
     std::vector<ToolStatement> statements = statements_of(all_counters());
-    for (ToolStatement& statement : statements_of(own)) {
-        statements.push_back(statement);
+    for (const auto& more : {statements_of(own), io_view_statements()}) {
+        statements.insert(statements.end(), more.begin(), more.end());
     }
     return {
         .name = tool_name,
-        .title = "Reads, writes, checkpoints and WAL",
+        .title = "Reads, writes, checkpoints, WAL and disk space",
         .summary = "Shows rates of reads, cache hits, WAL, checkpoints, archiving, temporary files "
-                   "and deadlocks over a window.",
+                   "and deadlocks over a window, or what they are for.",
         .domain = "postgres",
         .inputs =
             {target_input(),
+             {.name = "view",
+              .about = "rates: of the whole server; relations: tables and indexes by cache hits; "
+                       "sessions: what each reads and writes (version 18); space: sizes of "
+                       "databases, WAL and temporary files on disk.",
+              .choices = {"rates", "relations", "sessions", "space"},
+              .fallback = "rates",
+              .example = "relations"},
              {.name = "window_seconds",
               .type = InputType::integer,
-              .about = "How far back.",
+              .about = "In view rates: how far back.",
               .min = 1,
               .max = 3'600,
               .fallback = "60",

@@ -131,19 +131,26 @@ constexpr db::Sql receiver_sql{"replication_receiver", R"sql(
                pg_catalog.clock_timestamp() - r.last_msg_receipt_time), 1) as silent_seconds
     from pg_catalog.pg_stat_wal_receiver r)sql"};
 
-constexpr db::Sql conflicts_sql{"replication_conflicts", R"sql(
+constexpr std::string_view conflicts_head = R"sql(
     select c.datname as database, c.confl_snapshot as "snapshot", c.confl_lock as "lock",
            c.confl_bufferpin as buffer_pin, c.confl_deadlock as deadlock,
-           c.confl_tablespace as tablespace,
+           c.confl_tablespace as tablespace,)sql";
+constexpr std::string_view conflicts_slots_14 = R"sql(
+           null::bigint as logical_slot,)sql";
+constexpr std::string_view conflicts_slots_16 = R"sql(
+           c.confl_active_logicalslot as logical_slot,)sql";
+constexpr std::string_view conflicts_tail = R"sql(
            pg_catalog.to_char(d.stats_reset at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
                as since
     from pg_catalog.pg_stat_database_conflicts c
     join pg_catalog.pg_stat_database d using (datid)
-    where c.confl_snapshot + c.confl_lock + c.confl_bufferpin + c.confl_deadlock
-          + c.confl_tablespace > 0
-    order by c.confl_snapshot + c.confl_lock + c.confl_bufferpin + c.confl_deadlock
-             + c.confl_tablespace desc
-    limit 20)sql"};
+    where d.conflicts > 0
+    order by d.conflicts desc
+    limit 20)sql";
+constexpr db::Sql conflicts_sql{
+    "replication_conflicts", joined<conflicts_head, conflicts_slots_14, conflicts_tail>};
+constexpr db::Sql conflicts_sql_16{
+    "replication_conflicts_16", joined<conflicts_head, conflicts_slots_16, conflicts_tail>};
 
 constexpr std::string_view subscriptions_head = R"sql(
     select s.subname as subscription, d.datname as database, s.subenabled as enabled,
@@ -334,6 +341,7 @@ const std::vector<Column>& conflict_columns() {
         {.name = "buffer_pin", .type = ColumnType::integer},
         {.name = "deadlock", .type = ColumnType::integer},
         {.name = "tablespace", .type = ColumnType::integer},
+        {.name = "logical_slot", .type = ColumnType::integer, .about = "From version 16 on"},
         {.name = "since", .type = ColumnType::timestamp},
     };
     return declared;
@@ -392,7 +400,7 @@ constexpr Section receiver_section{
 constexpr Section conflicts_section{
     .name = "conflicts",
     .columns = conflict_columns,
-    .editions = {{{.sql = conflicts_sql}}},
+    .editions = {{{.sql = conflicts_sql}, {.since = 160'000, .sql = conflicts_sql_16}}},
     .would_tell = "why queries on this standby are cancelled"};
 constexpr Section subscriptions_section{
     .name = "subscriptions",
@@ -433,7 +441,7 @@ public:
     void standbys(const db::Table& table);
     void slots(const db::Table& table);
     void receiver(const db::Table& table);
-    void conflicts();
+    void conflicts(const db::Table& table);
     void subscriptions(const db::Table& table);
     void identities(const db::Table& table);
 
@@ -683,19 +691,66 @@ void Judgement::receiver(const db::Table& table) {
     }
 }
 
-void Judgement::conflicts() {
+/// What replay cancels queries for, and what helps against each.
+struct ConflictKind {
+    std::string_view column;
+    const char* what;
+    const char* meaning;
+};
+constexpr std::array<ConflictKind, 6> conflict_kinds{
+    {{"snapshot",
+      "for rows that were vacuumed",
+      "Replay removes rows that they still see: max_standby_streaming_delay lets them run longer, "
+      "hot_standby_feedback keeps their rows at the primary's cost."},
+     {"lock",
+      "for locks on tables",
+      "Replay needs a table exclusively that they read, after DDL, TRUNCATE or a vacuum that cut "
+      "the table's end: hot_standby_feedback does not help, max_standby_streaming_delay does."},
+     {"buffer_pin",
+      "for pages that they held",
+      "Replay cleans a page that a query holds: max_standby_streaming_delay lets it finish."},
+     {"deadlock",
+      "in deadlocks with replay",
+      "They and replay waited for each other: shorter transactions on the standby meet it less."},
+     {"tablespace",
+      "for a tablespace that was dropped",
+      "Their temporary files lay in a tablespace that the primary dropped."},
+     {"logical_slot",
+      "as users of logical slots",
+      "The primary removed rows that a logical slot here needs, or lowered wal_level: the slot is "
+      "lost."}}};
+
+void Judgement::conflicts(const db::Table& table) {
     const double cancelled = window_.grown_in_all("databases", "conflicts").value_or(0);
-    if (is_standby() && cancelled > 0) {
-        find(
-            evidence_,
-            Severity::warning,
-            "this standby",
-            number_text(cancelled) + " queries cancelled by recovery in " + window_.text(),
-            "0",
-            "Replay needs what they hold: max_standby_streaming_delay lets them run longer, "
-            "hot_standby_feedback keeps their rows at the primary's cost."
-        );
+    if (!is_standby() || (cancelled <= 0 && table.empty())) {
+        return;
     }
+    std::string kinds;
+    const ConflictKind* most = &conflict_kinds.front();
+    double most_counted = 0;
+    for (const ConflictKind& kind : conflict_kinds) {
+        double counted_of_kind = 0;
+        for (std::size_t row = 0; row < table.rows.size(); ++row) {
+            counted_of_kind += table.real(row, kind.column).value_or(0);
+        }
+        if (counted_of_kind > 0) {
+            kinds += (kinds.empty() ? "" : ", ") + number_text(counted_of_kind) + " " + kind.what;
+        }
+        if (counted_of_kind > most_counted) {
+            most_counted = counted_of_kind;
+            most = &kind;
+        }
+    }
+    find(
+        evidence_,
+        cancelled > 0 ? Severity::warning : Severity::notice,
+        "this standby",
+        counted(static_cast<long long>(cancelled), "query", "queries") +
+            " cancelled by recovery in " + window_.text() +
+            (kinds.empty() ? "" : "; in all " + kinds),
+        "0",
+        most->meaning
+    );
 }
 
 void Judgement::subscription(const db::Table& table, std::size_t row) {
@@ -753,7 +808,7 @@ void Judgement::subscription(const db::Table& table, std::size_t row) {
             evidence_,
             Severity::warning,
             object,
-            number_text(conflicts) + " conflicts so far",
+            counted(static_cast<long long>(conflicts), "conflict", "conflicts") + " so far",
             "0",
             "Rows differ from the publisher's: somebody writes here too, or the copy was not equal."
         );
@@ -849,7 +904,7 @@ base::Result<Output> run(Context& context, const Call& call) {
             (judgement.*judge_table)(*tables[table]);
         }
     }
-    judgement.conflicts();
+    judgement.conflicts(tables[4] ? *tables[4] : db::Table{});
     evidence.summary = summary(*server, tables[1] ? &*tables[1] : nullptr, window, evidence);
     return publish(context, call, std::move(evidence));
 }

@@ -82,11 +82,12 @@ constexpr db::Sql server_sql{"settings_server", R"sql(
            pg_catalog.current_setting('data_checksums') as data_checksums)sql"};
 
 constexpr db::Sql extensions_sql{"settings_extensions", R"sql(
-    select e.extname as name, e.extversion as installed, a.default_version as available
+    select e.extname as name, e.extversion as installed, a.default_version as available,
+           n.nspname as schema
     from pg_catalog.pg_extension e
-    join pg_catalog.pg_available_extensions() a on a.name = e.extname
-    where a.default_version <> e.extversion
-    order by 1
+    join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+    left join pg_catalog.pg_available_extensions() a on a.name = e.extname
+    order by a.default_version is not distinct from e.extversion, 1
     limit 50)sql"};
 
 // Collations that nothing uses are left alone: there are hundreds, and each must be opened.
@@ -159,7 +160,8 @@ const std::vector<Column>& extension_columns() {
     static const std::vector<Column> declared{
         {.name = "name", .untrusted = true},
         {.name = "installed"},
-        {.name = "available"},
+        {.name = "available", .about = "Absent: its files are gone"},
+        {.name = "schema", .untrusted = true},
     };
     return declared;
 }
@@ -190,10 +192,10 @@ constexpr Section server_section{
     .editions = {{{.sql = server_sql}}},
     .would_tell = "the version, and since when the configuration stands"};
 constexpr Section extensions_section{
-    .name = "outdated_extensions",
+    .name = "extensions",
     .columns = extension_columns,
     .editions = {{{.sql = extensions_sql}}},
-    .would_tell = "which extensions were not updated with their files"};
+    .would_tell = "which extensions there are, and which were not updated with their files"};
 constexpr Section collations_section{
     .name = "changed_collations",
     .columns = collation_columns,
@@ -607,6 +609,20 @@ void judge_collations(const db::Table& collations, Evidence& evidence) {
 
 void judge_extensions(const db::Table& extensions, Evidence& evidence) {
     for (std::size_t row = 0; row < extensions.rows.size(); ++row) {
+        if (!extensions.at(row, "available")) {
+            evidence.findings.push_back(
+                {warning,
+                 "extension " + extensions.text(row, "name"),
+                 "version " + extensions.text(row, "installed"),
+                 "files of it",
+                 "Its files are not on this server: what it provides fails, as does a dump that is "
+                 "restored here."}
+            );
+            continue;
+        }
+        if (extensions.text(row, "available") == extensions.text(row, "installed")) {
+            continue;
+        }
         evidence.findings.push_back(
             {notice,
              "extension " + extensions.text(row, "name"),

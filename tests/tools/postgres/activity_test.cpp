@@ -176,3 +176,136 @@ TEST_CASE(
     REQUIRE(finding(late, root.pid()) != nullptr); // it blocks others
     CHECK(finding(late, victim.pid()) == nullptr);
 }
+
+TEST_CASE("what sessions wait for is counted, on every major", "[tools][postgres][live]") {
+    for (const int major : interlock::lab::majors()) {
+        const interlock::lab::Database database{interlock::lab::primary(major)};
+        interlock::lab::apply_lane(database);
+        interlock::test::ToolBench bench{{database.address("interlock_diag")}};
+        database.sql("create table t (a int primary key); insert into t values (1)");
+        Session root{database.conninfo()};
+        root.run("begin; update t set a = 1");
+        Session victim{database.conninfo()};
+        victim.start("update t set a = 1");
+        INFO("PostgreSQL " << major);
+        const json* waits = nullptr;
+        json packet;
+        REQUIRE(interlock::lab::wait_until([&] {
+            packet = bench.ask("get_activity");
+            for (const json& row : packet["rows"]["waits"]) {
+                waits = row["wait_event"] == "transactionid" ? &row : waits;
+            }
+            return waits != nullptr;
+        }));
+        CHECK((*waits)["wait_type"] == "Lock");
+        CHECK((*waits)["sessions"] == 1);
+        CHECK((*waits)["longest_seconds"] >= 0);
+        CHECK(waits->contains("meaning") == (major >= 17));
+        root.run("rollback");
+    }
+}
+
+TEST_CASE(
+    "maintenance tells how far it is, and what it waits for, on every major",
+    "[tools][postgres][live]"
+) {
+    for (const int major : interlock::lab::majors()) {
+        const interlock::lab::Database database{interlock::lab::primary(major)};
+        interlock::lab::apply_lane(database);
+        interlock::test::ToolBench bench{{database.address("interlock_diag")}};
+        database.sql("create table t (a int); insert into t select generate_series(1, 1000)");
+        Session old{database.conninfo()};
+        old.run("begin; select * from t limit 1; insert into t values (0)");
+        Session build{database.conninfo()};
+        build.start("create index concurrently t_a on t (a)");
+        INFO("PostgreSQL " << major);
+        json row;
+        REQUIRE(interlock::lab::wait_until([&] {
+            const json packet = bench.ask("get_activity");
+            for (const json& each : packet["rows"]["progress"]) {
+                if (each["pid"] == build.pid() && each.contains("waits_for_pid")) {
+                    row = each;
+                }
+            }
+            return !row.is_null();
+        }));
+        CHECK(row["command"] == "create index concurrently");
+        CHECK(row["relation"] == "public.t");
+        CHECK(row["waits_for_pid"] == old.pid());
+        CHECK(row["unit"] == "transactions");
+        CHECK_THAT(row["phase"].get<std::string>(), Catch::StartsWith("waiting for"));
+        old.run("rollback");
+        CHECK(build.finish().empty());
+
+        Session loader{database.conninfo()};
+        loader.start("copy t from program 'sleep 30'");
+        REQUIRE(interlock::lab::wait_until([&] {
+            const json packet = bench.ask("get_activity");
+            for (const json& each : packet["rows"]["progress"]) {
+                if (each["pid"] == loader.pid() && each.contains("command")) {
+                    row = each;
+                }
+            }
+            return row["pid"] == loader.pid();
+        }));
+        CHECK(row["command"] == "copy from");
+        CHECK(row["phase"] == "program");
+        CHECK_FALSE(row.contains("percent")); // nobody knows how much will come
+    }
+}
+
+TEST_CASE(
+    "functions of users are counted where the server counts them", "[tools][postgres][live]"
+) {
+    Shop shop;
+    const json off = shop.bench().ask("get_activity", R"({"view":"functions"})");
+    CHECK(not_examined(off, "time of functions"));
+    CHECK_FALSE(off["rows"].contains("sessions"));
+    shop.database().sql(
+        "create function app.slow() returns void language plpgsql as 'begin perform "
+        "pg_sleep(0.01); end'"
+    );
+    {
+        Session app{shop.app()};
+        shop.database().sql(
+            "alter role shop_app in database " + shop.database().name() +
+            " set track_functions = 'all'"
+        );
+        Session counted{shop.app()};
+        for (int i = 0; i < 3; ++i) {
+            counted.run("select app.slow()");
+        }
+    }
+    json packet;
+    REQUIRE(interlock::lab::wait_until([&] {
+        packet = shop.bench().ask("get_activity", R"({"view":"functions"})");
+        return !packet["rows"]["functions"].empty() && packet["rows"]["functions"][0]["calls"] == 3;
+    }));
+    CHECK(packet["rows"]["functions"][0]["function"] == "app.slow");
+    CHECK(packet["rows"]["functions"][0]["mean_ms"] >= 10);
+}
+
+TEST_CASE("sessions that are not tracked are neither hidden nor idle", "[tools][postgres][live]") {
+    Shop shop;
+    shop.database().sql(
+        "alter role shop_app in database " + shop.database().name() + " set track_activities = off"
+    );
+    Session untracked{shop.app()};
+    untracked.run("begin; update app.orders set note = 'x' where id = 1");
+    Session waiting{shop.app()};
+    waiting.start("update app.orders set note = 'y' where id = 1");
+    REQUIRE(shop.waiting(1));
+    const json packet = shop.bench().ask("get_activity", R"({"view":"all"})");
+    CHECK(not_examined(packet, "2 sessions with track_activities = off"));
+    CHECK_FALSE(not_examined(packet, "hidden"));
+    CHECK_THAT(packet["summary"].get<std::string>(), Catch::Contains("2 not tracked"));
+    bool told = false;
+    for (const json& each : packet["findings"]) {
+        told = told || (each["object"] == "backend " + std::to_string(untracked.pid()) &&
+                        each["value"] == "state not known");
+    }
+    CHECK(told);
+    shop.database().sql(
+        "alter role shop_app in database " + shop.database().name() + " reset track_activities"
+    );
+}

@@ -111,10 +111,16 @@ TEST_CASE("queries that recovery cancels on a standby are found", "[tools][postg
     json packet;
     REQUIRE(lab::wait_until([&] {
         packet = bench.ask("get_replication");
-        return finding(packet, "this standby", "cancelled by recovery") != nullptr;
+        return finding(packet, "this standby", "1 query cancelled by recovery") != nullptr;
     }));
     REQUIRE(packet["rows"]["conflicts"].size() == 1);
     CHECK(packet["rows"]["conflicts"][0]["database"] == shop.database().name());
+    const json& cancelled = *finding(packet, "this standby", "cancelled by recovery");
+    CHECK_THAT(cancelled["value"].get<std::string>(), Catch::Contains("1 query cancelled"));
+    CHECK_THAT(
+        cancelled["value"].get<std::string>(), Catch::Contains("for rows that were vacuumed")
+    );
+    CHECK_THAT(cancelled["meaning"].get<std::string>(), Catch::Contains("hot_standby_feedback"));
 }
 
 TEST_CASE("a slot that nobody reads is found by what it keeps", "[tools][postgres][live]") {
