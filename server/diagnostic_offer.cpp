@@ -1,10 +1,12 @@
 #include "server/diagnostic_offer.hpp"
 
 #include "server/completion.hpp"
+#include "server/incident_tool.hpp"
 #include "server/offered_tools.hpp"
 #include "server/prompts.hpp"
 #include "server/resources.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace interlock::server {
@@ -37,6 +39,12 @@ base::Result<Offer> diagnostic_offer(DiagnosticParts parts) {
         offer.tools.push_back(offered_tool(parts.context, tool));
         if (tool.name == search_tool) {
             offer.tools.back().run = search_run(parts.context, chosen);
+        } else if (tool.name == incident_tool) {
+            const bool planning =
+                std::any_of(chosen.begin(), chosen.end(), [](const tools::Tool& each) {
+                    return each.domain == "planning";
+                });
+            offer.tools.back().run = incident_run(parts.context, parts.queue, planning);
         }
     }
     offer.resources = [parts] { return listed_resources(parts); };

@@ -1,26 +1,26 @@
 #include "server/offered_tools.hpp"
 
 #include "base/json_string.hpp"
+#include "server/incident_tool.hpp"
 #include "tools/find_tools.hpp"
 #include "tools/run.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <memory>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 namespace interlock::server {
-namespace {
 
 using base::Json;
 
-Outcome<ToolAnswer>
-run(tools::Context& context,
+Outcome<ToolAnswer> run_offered(
+    tools::Context& context,
     const tools::Tool& tool,
     Conversation& conversation,
-    const Json& arguments) {
+    const Json& arguments
+) {
     tools::CallCost cost;
     const tools::CallRequest request{
         .identity = conversation.identity(),
@@ -36,8 +36,6 @@ run(tools::Context& context,
     return answer;
 }
 
-} // namespace
-
 ToolAnswer answer_of(tools::Output output) {
     ToolAnswer answer;
     answer.content = R"([{"type":"text","text":)" + base::json_string(output.text) + "}]";
@@ -49,6 +47,10 @@ ToolAnswer answer_of(tools::Output output) {
 
 std::vector<tools::Tool> all_tools(const PlanningParts& planning) {
     std::vector<tools::Tool> all = tools::catalog();
+    const auto after = std::find_if(all.begin(), all.end(), [](const tools::Tool& tool) {
+        return tool.name == "diagnose";
+    });
+    all.insert(after + 1, get_incident(&planning.queue));
     for (tools::Tool& tool : planning_tools(planning)) {
         all.push_back(std::move(tool));
     }
@@ -96,7 +98,7 @@ OfferedTool offered_tool(tools::Context& context, const tools::Tool& tool) {
     offered.tasks = tool.may_become_task ? TaskSupport::when_slow : TaskSupport::never;
     offered.run = [&context, kept = std::make_shared<const tools::Tool>(tool)](
                       Conversation& conversation, const Json& arguments
-                  ) { return run(context, *kept, conversation, arguments); };
+                  ) { return run_offered(context, *kept, conversation, arguments); };
     return offered;
 }
 
@@ -107,16 +109,22 @@ search_run(tools::Context& context, std::vector<tools::Tool> all) {
            ) {
         const Access& access = conversation.access();
         auto usable = std::make_shared<std::vector<tools::Tool>>();
-        std::copy_if(
-            kept->begin(),
-            kept->end(),
-            std::back_inserter(*usable),
-            [&](const tools::Tool& tool) {
-                const std::string domain(tool.domain);
-                return access.shows(domain) && access.allows(scope_of(domain));
+        auto others = std::make_shared<std::vector<tools::Tool>>();
+        for (const tools::Tool& tool : *kept) {
+            const std::string domain(tool.domain);
+            if (access.allows(scope_of(domain))) {
+                auto& place = access.shows(domain) ? *usable : *others;
+                place.push_back(tool);
+                // Who chose toolsets is shown all that is in them.
+                place.back().on_demand = tool.on_demand && !access.toolsets;
             }
+        }
+        return run_offered(
+            context,
+            tools::find_tools_among(std::move(usable), std::move(others)),
+            conversation,
+            arguments
         );
-        return run(context, tools::find_tools_among(std::move(usable)), conversation, arguments);
     };
 }
 

@@ -25,6 +25,14 @@ choose_toolsets(std::vector<tools::Tool> all, const std::vector<std::string>& to
 /// What a tool put out, as MCP carries it.
 ToolAnswer answer_of(tools::Output output);
 
+/// Runs a tool for the caller of a conversation.
+Outcome<ToolAnswer> run_offered(
+    tools::Context& context,
+    const tools::Tool& tool,
+    Conversation& conversation,
+    const base::Json& arguments
+);
+
 /// `context` must outlive what is returned.
 OfferedTool offered_tool(tools::Context& context, const tools::Tool& tool);
 

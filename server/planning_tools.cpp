@@ -358,6 +358,7 @@ std::vector<tools::Tool> planning_tools(const PlanningParts& parts) {
          .summary = "Takes back a plan of yours that has not begun.",
          .domain = "planning",
          .read_only = false,
+         .on_demand = true, // incidents seldom end by themselves; get_plan comes first
          .inputs = {plan_id_input(), reason},
          .output_schema = withdraw_plan_schema,
          .run = bound(withdraw_plan)}};

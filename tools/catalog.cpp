@@ -9,12 +9,11 @@ namespace {
 
 /// What everybody is shown who chose no toolsets: what agents ask first and most. The whole list
 /// must stay small enough to be read at every turn, so tools that are new are found, not listed.
-constexpr std::array<std::string_view, 13> listed{
+constexpr std::array<std::string_view, 12> listed{
     "list_targets",
     "find_tools",
     "describe_schema",
     "diagnose",
-    "get_incident",
     "get_activity",
     "get_blocking",
     "get_statements",
@@ -60,7 +59,7 @@ Input target_input() {
     return {
         .name = "target",
         .type = InputType::text,
-        .about = "Name from list_targets; may be left out when there is only one.",
+        .about = "From list_targets; optional when there is only one.",
         .length_max = 63,
         .example = "main"};
 }

@@ -1,5 +1,5 @@
-// find_tools: which tools answer an intent, and why. Counts words that the tools' own declarations
-// say; no model, no index, the same answer every time.
+// find_tools: which tools answer an intent, and why. Knows what people say on call, and counts
+// words that the tools' own declarations say; no model, no index, the same answer every time.
 #include "tools/find_tools.hpp"
 
 #include "base/limits.hpp"
@@ -32,6 +32,11 @@ constexpr int title_weight = 6;
 constexpr int summary_weight = 4;
 constexpr int input_weight = 2;
 constexpr int about_weight = 1;
+// What people say on call, in one word that means more than one thing, in one or two that mean one,
+// or in a whole sentence. Even the least outweighs any words that tools happen to say together.
+constexpr int single_weight = 150;
+constexpr int saying_weight = 300;
+constexpr int sentence_weight = 600;
 
 /// Words that say nothing about which tool is meant.
 constexpr std::array<std::string_view, 62> empty_words{
@@ -109,6 +114,158 @@ constexpr std::array meanings{
     Meaning{"wrong", {"diagnose"}},
     Meaning{"xid", {"vacuum"}}};
 
+/// What people say on call, and the tool that they mean: all of the words, in any order. It weighs
+/// more than words that a tool happens to say.
+struct Saying {
+    std::array<std::string_view, 3> words; // as said; compared by their stems
+    std::string_view tool;
+    int weight = saying_weight;
+};
+constexpr std::array sayings{// What is going on
+                             Saying{{"slow"}, "diagnose", single_weight},
+                             Saying{{"everything", "slow"}, "diagnose"},
+                             Saying{{"incident"}, "get_incident", single_weight},
+                             Saying{{"hand", "over"}, "get_incident"},
+                             Saying{{"handover"}, "get_incident", single_weight},
+                             Saying{{"situation"}, "get_incident", single_weight},
+                             Saying{{"recent", "change"}, "get_incident"},
+                             Saying{{"what", "changed"}, "get_incident"},
+                             Saying{{"database", "look"}, "list_targets"},
+                             Saying{{"server", "reachable"}, "list_targets"},
+                             Saying{{"database", "down"}, "list_targets"},
+                             // Queries
+                             Saying{{"why", "query", "slow"}, "explain_query", sentence_weight},
+                             Saying{{"why", "statement", "slow"}, "explain_query", sentence_weight},
+                             Saying{{"execution", "plan"}, "explain_query"},
+                             Saying{{"plan", "query"}, "explain_query"},
+                             Saying{{"plan", "changed"}, "explain_query", sentence_weight},
+                             Saying{{"query", "slow"}, "get_statements"},
+                             Saying{{"slowest"}, "get_statements"},
+                             Saying{{"statement", "slow"}, "get_statements"},
+                             Saying{{"cpu"}, "get_statements"},
+                             Saying{{"top", "query"}, "get_statements"},
+                             Saying{{"expensive", "query"}, "get_statements"},
+                             Saying{{"n", "plus"}, "get_statements"},
+                             Saying{{"same", "query", "often"}, "get_statements", sentence_weight},
+                             Saying{{"run", "select"}, "run_query"},
+                             Saying{{"run", "sql"}, "run_query"},
+                             Saying{{"count", "rows"}, "run_query"},
+                             // Locks
+                             Saying{{"stuck"}, "get_blocking"},
+                             Saying{{"hang"}, "get_blocking"},
+                             Saying{{"hung"}, "get_blocking"},
+                             Saying{{"frozen"}, "get_blocking"},
+                             Saying{{"block"}, "get_blocking"},
+                             Saying{{"blocker"}, "get_blocking"},
+                             Saying{{"lock"}, "get_blocking", single_weight},
+                             Saying{{"alter", "table"}, "get_blocking"},
+                             Saying{{"migration"}, "get_blocking", single_weight},
+                             Saying{{"prepared", "transaction"}, "get_blocking"},
+                             Saying{{"deadlock"}, "read_logs"},
+                             // Sessions
+                             Saying{{"idle", "transaction"}, "get_activity"},
+                             Saying{{"long", "transaction"}, "get_activity"},
+                             Saying{{"long", "running"}, "get_activity"},
+                             Saying{{"oldest", "transaction"}, "get_activity"},
+                             Saying{{"wait", "event"}, "get_activity"},
+                             Saying{{"progress"}, "get_activity"},
+                             Saying{{"how", "far"}, "get_activity"},
+                             Saying{{"running", "now"}, "get_activity"},
+                             Saying{{"stored", "procedure"}, "get_activity"},
+                             // Connections
+                             Saying{{"many", "clients"}, "get_connections"},
+                             Saying{{"many", "connections"}, "get_connections"},
+                             Saying{{"connection", "slot"}, "get_connections", sentence_weight},
+                             Saying{{"connection", "leak"}, "get_connections"},
+                             Saying{{"connection", "refused"}, "get_connections"},
+                             Saying{{"connection", "exhausted"}, "get_connections"},
+                             Saying{{"max", "connections"}, "get_connections"},
+                             Saying{{"pool"}, "get_connections"},
+                             Saying{{"pooler"}, "get_connections"},
+                             Saying{{"pgbouncer"}, "get_connections"},
+                             Saying{{"tls"}, "get_connections"},
+                             Saying{{"ssl"}, "get_connections"},
+                             Saying{{"unencrypted"}, "get_connections"},
+                             // Disk, cache, WAL
+                             Saying{{"disk", "full"}, "get_io"},
+                             Saying{{"disk", "space"}, "get_io"},
+                             Saying{{"disk", "filling"}, "get_io"},
+                             Saying{{"no", "space", "left"}, "get_io", sentence_weight},
+                             Saying{{"database", "size"}, "get_io"},
+                             Saying{{"storage"}, "get_io"},
+                             Saying{{"cache", "hit"}, "get_io"},
+                             Saying{{"checkpoint"}, "get_io"},
+                             Saying{{"archive"}, "get_io"},
+                             Saying{{"archiver"}, "get_io"},
+                             Saying{{"archived"}, "get_io"},
+                             Saying{{"backup"}, "get_io"},
+                             Saying{{"temp", "file"}, "get_io"},
+                             Saying{{"temporary", "file"}, "get_io"},
+                             Saying{{"iops"}, "get_io"},
+                             Saying{{"disk", "slow"}, "get_io"},
+                             // Tables, indexes, vacuum
+                             Saying{{"bloat"}, "get_tables"},
+                             Saying{{"bloat", "index"}, "get_indexes", sentence_weight},
+                             Saying{{"largest", "table"}, "get_tables"},
+                             Saying{{"biggest", "table"}, "get_tables"},
+                             Saying{{"table", "size"}, "get_tables"},
+                             Saying{{"statistics"}, "get_tables", single_weight},
+                             Saying{{"stale"}, "get_tables"},
+                             Saying{{"sequence"}, "get_tables"},
+                             Saying{{"primary", "key"}, "get_tables"},
+                             Saying{{"index"}, "get_indexes"},
+                             Saying{{"autovacuum"}, "get_vacuum"},
+                             Saying{{"vacuum"}, "get_vacuum"},
+                             Saying{{"wraparound"}, "get_vacuum"},
+                             Saying{{"dead", "rows"}, "get_vacuum"},
+                             Saying{{"dead", "tuples"}, "get_vacuum"},
+                             Saying{{"xmin"}, "get_vacuum"},
+                             Saying{{"freeze"}, "get_vacuum"},
+                             Saying{{"column"}, "describe_schema"},
+                             Saying{{"foreign", "key"}, "describe_schema", single_weight},
+                             Saying{{"definition"}, "describe_schema"},
+                             // Replication
+                             Saying{{"replication"}, "get_replication"},
+                             Saying{{"replica"}, "get_replication"},
+                             Saying{{"standby"}, "get_replication"},
+                             Saying{{"lag"}, "get_replication"},
+                             Saying{{"slot"}, "get_replication"},
+                             Saying{{"subscription"}, "get_replication"},
+                             Saying{{"publication"}, "get_replication"},
+                             Saying{{"failover"}, "get_replication"},
+                             Saying{{"conflict", "recovery"}, "get_replication", sentence_weight},
+                             // Settings and logs
+                             Saying{{"configuration"}, "get_settings"},
+                             Saying{{"config"}, "get_settings"},
+                             Saying{{"parameter"}, "get_settings"},
+                             Saying{{"setting"}, "get_settings"},
+                             Saying{{"postgresql", "conf"}, "get_settings"},
+                             Saying{{"pending", "restart"}, "get_settings"},
+                             Saying{{"work", "mem"}, "get_settings"},
+                             Saying{{"memory"}, "get_settings"},
+                             Saying{{"extension"}, "get_settings"},
+                             Saying{{"version"}, "get_settings"},
+                             Saying{{"error"}, "read_logs"},
+                             Saying{{"crash"}, "read_logs"},
+                             Saying{{"corrupt"}, "read_logs"},
+                             Saying{{"corruption"}, "read_logs"},
+                             Saying{{"out", "memory"}, "read_logs", sentence_weight},
+                             Saying{{"oom"}, "read_logs"},
+                             Saying{{"login", "fail"}, "read_logs"},
+                             Saying{{"password"}, "read_logs"},
+                             Saying{{"authentication"}, "read_logs"},
+                             // What people do about it
+                             Saying{{"kill"}, "list_runbooks"},
+                             Saying{{"terminate"}, "list_runbooks"},
+                             Saying{{"cancel"}, "list_runbooks", single_weight},
+                             Saying{{"fix"}, "list_runbooks"},
+                             Saying{{"runbook"}, "list_runbooks"},
+                             Saying{{"remedy"}, "list_runbooks"},
+                             Saying{{"propose"}, "propose_plan"},
+                             Saying{{"approval"}, "get_plan"},
+                             Saying{{"plan", "approved"}, "get_plan", sentence_weight},
+                             Saying{{"withdraw"}, "withdraw_plan"}};
+
 /// Words of one kind fall together: locks, locked, locking.
 std::string stem(std::string word) {
     const auto cut = [&](std::string_view ending, std::size_t left_min) {
@@ -128,14 +285,18 @@ std::string stem(std::string word) {
     return word;
 }
 
-/// Stems of a text, in order, each once; without empty words.
-std::vector<std::string> stems_of(std::string_view text) {
+enum class Words { telling, all };
+
+/// Stems of a text, in order, each once; those of empty words where all are wanted.
+std::vector<std::string> stems_of(std::string_view text, Words words = Words::telling) {
     std::vector<std::string> out;
     std::string word;
     const auto finish = [&] {
         const bool empty =
-            std::find(empty_words.begin(), empty_words.end(), word) != empty_words.end();
-        if (word.size() > 1 && !empty) {
+            words == Words::telling &&
+            (word.size() < 2 ||
+             std::find(empty_words.begin(), empty_words.end(), word) != empty_words.end());
+        if (!word.empty() && !empty) {
             word = stem(std::move(word));
             if (std::find(out.begin(), out.end(), word) == out.end()) {
                 out.push_back(word);
@@ -206,6 +367,27 @@ std::vector<Wanted> wanted_words(std::string_view intent) {
     return out;
 }
 
+/// How much of what people say on call means this tool; `why` is told it.
+int said_for(const Tool& tool, const std::vector<std::string>& intent, std::string& why) {
+    int weight = 0;
+    for (const Saying& saying : sayings) {
+        std::string words;
+        const bool said =
+            saying.tool == tool.name &&
+            std::all_of(saying.words.begin(), saying.words.end(), [&](auto word) {
+                words += (words.empty() || word.empty() ? "" : " ") + std::string{word};
+                return word.empty() ||
+                       std::find(intent.begin(), intent.end(), stem(std::string{word})) !=
+                           intent.end();
+            });
+        if (said) {
+            weight += saying.weight;
+            why += (why.empty() ? "" : ", ") + std::string{"what people mean by "} + words;
+        }
+    }
+    return weight;
+}
+
 /// A word that few tools say tells more.
 int rarity(std::size_t tools_saying, std::size_t tools) {
     return tools_saying <= 1           ? 4
@@ -233,12 +415,15 @@ std::string output_schema() {
     static const std::string schema = output_schema_of(
         R"({"tools":{"type":"array","items":{"type":"object","properties":{)"
         R"("name":{"type":"string"},"domain":{"type":"string"},"summary":{"type":"string"},)"
-        R"("why":{"type":"string"},"score":{"type":"integer"},)"
+        R"("why":{"type":"string"},"score":{"type":"integer"},"listed":{"type":"boolean"},)"
         R"("input_schema":{"type":"object"}},"required":["name","domain","summary","why","score",)"
-        R"("input_schema"]}},)"
+        R"("listed","input_schema"]}},)"
+        R"("elsewhere":{"type":"array","description":"In toolsets that were not chosen",)"
+        R"("items":{"type":"object","properties":{"name":{"type":"string"},)"
+        R"("domain":{"type":"string"}},"required":["name","domain"]}},)"
         R"("domains":{"type":"object","additionalProperties":{"type":"array",)"
         R"("items":{"type":"string"}}}})",
-        {"tools", "domains"}
+        {"tools", "elsewhere", "domains"}
     );
     return schema;
 }
@@ -251,12 +436,33 @@ Json domains_of(const std::vector<Tool>& tools) {
     return domains;
 }
 
-Output answer(const std::vector<Tool>& tools, const std::string& intent) {
+/// What else answers the intent, in toolsets that this session did not choose: how to get it.
+void tell_elsewhere(
+    const std::vector<Tool>& others, const std::string& intent, Json& structured, std::string& text
+) {
+    std::string toolsets;
+    for (const FoundTool& each : match_tools(others, intent)) {
+        const std::string domain{each.tool->domain};
+        structured["elsewhere"].push_back({{"name", each.tool->name}, {"domain", domain}});
+        text += (toolsets.empty() ? "\nNot in this session's toolsets: " : ", ") +
+                std::string{each.tool->name} + " (" + domain + ")";
+        toolsets += domain;
+    }
+    if (!toolsets.empty()) {
+        text += ". Whoever set up this connection can add the toolset: ?toolsets= on the URL, "
+                "--toolsets with stdio.";
+    }
+}
+
+Output
+answer(const std::vector<Tool>& tools, const std::vector<Tool>& others, const std::string& intent) {
     const auto found = match_tools(tools, intent);
-    Json structured{{"tools", Json::array()}, {"domains", domains_of(tools)}};
+    Json structured{
+        {"tools", Json::array()}, {"elsewhere", Json::array()}, {"domains", domains_of(tools)}};
     std::string text = found.empty() ? "No tool says any of these words. All tools by domain:"
                                      : "Tools for this intent, best first:";
     std::string names;
+    bool unlisted = false;
     for (const FoundTool& each : found) {
         structured["tools"].push_back(
             {{"name", each.tool->name},
@@ -264,11 +470,19 @@ Output answer(const std::vector<Tool>& tools, const std::string& intent) {
              {"summary", each.tool->summary},
              {"why", each.why},
              {"score", each.score},
+             {"listed", !each.tool->on_demand},
              {"input_schema", schema_of(*each.tool)}}
         );
-        text += "\n- " + signature(*each.tool) + " [" + std::string{each.tool->domain} + "] " +
+        text += "\n- " + signature(*each.tool) + " [" + std::string{each.tool->domain} +
+                (each.tool->on_demand ? ", not listed" : "") + "] " +
                 std::string{each.tool->summary} + " Why: " + each.why + ".";
         names += (names.empty() ? "" : ",") + std::string{each.tool->name};
+        unlisted = unlisted || each.tool->on_demand;
+    }
+    if (unlisted) {
+        text += "\nWhat is not listed is called by its name all the same, with the arguments that "
+                "its input_schema here says. For a client that calls listed tools only, choose "
+                "toolsets (all are listed then): ?toolsets= on the URL, --toolsets with stdio.";
     }
     if (found.empty()) {
         for (const auto& [domain, members] : structured["domains"].items()) {
@@ -278,6 +492,7 @@ Output answer(const std::vector<Tool>& tools, const std::string& intent) {
             }
         }
     }
+    tell_elsewhere(others, intent, structured, text);
     // What people look for and do not find is what this server lacks.
     base::log_info(
         "tools.found",
@@ -299,9 +514,12 @@ std::vector<FoundTool> match_tools(const std::vector<Tool>& tools, std::string_v
         }
     }
     const std::vector<Wanted> wanted = wanted_words(intent);
+    std::vector<std::string> all_words = stems_of(intent, Words::all);
+    all_words.resize(std::min(all_words.size(), intent_words_max));
     std::vector<FoundTool> found;
     for (std::size_t i = 0; i < tools.size(); ++i) {
         FoundTool each{.tool = &tools[i], .score = 0, .why = {}};
+        each.score = said_for(tools[i], all_words, each.why);
         std::set<std::string> counted;
         for (const Wanted& want : wanted) {
             const auto said = vocabularies[i].find(want.word);
@@ -326,10 +544,14 @@ std::vector<FoundTool> match_tools(const std::vector<Tool>& tools, std::string_v
     return found;
 }
 
-Tool find_tools_among(std::shared_ptr<const std::vector<Tool>> tools) {
+Tool find_tools_among(
+    std::shared_ptr<const std::vector<Tool>> tools, std::shared_ptr<const std::vector<Tool>> others
+) {
     Tool tool = find_tools();
-    tool.run = [tools = std::move(tools)](Context&, const Call& call) -> base::Result<Output> {
-        return answer(*tools, call.arguments.text("intent"));
+    tool.run = [tools = std::move(tools),
+                others = std::move(others)](Context&, const Call& call) -> base::Result<Output> {
+        const std::vector<Tool> none;
+        return answer(*tools, others ? *others : none, call.arguments.text("intent"));
     };
     return tool;
 }
@@ -349,7 +571,7 @@ Tool find_tools() {
               .example = "who holds the lock on orders"}},
         .output_schema = output_schema,
         .run = [](Context&, const Call& call) -> base::Result<Output> {
-            return answer(catalog(), call.arguments.text("intent"));
+            return answer(catalog(), {}, call.arguments.text("intent"));
         }};
 }
 

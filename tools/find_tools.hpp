@@ -21,7 +21,11 @@ struct FoundTool {
 /// The same words find the same tools, best first, at most limits::tools_found_max.
 std::vector<FoundTool> match_tools(const std::vector<Tool>& tools, std::string_view intent);
 
-/// The tool find_tools, searching in `tools`.
-Tool find_tools_among(std::shared_ptr<const std::vector<Tool>> tools);
+/// The tool find_tools, searching in `tools`. Of `others`, which its caller could use but did not
+/// choose, it names what it finds, and how to get it.
+Tool find_tools_among(
+    std::shared_ptr<const std::vector<Tool>> tools,
+    std::shared_ptr<const std::vector<Tool>> others = nullptr
+);
 
 } // namespace interlock::tools

@@ -102,7 +102,7 @@ TEST_CASE("the whole offer says who it is and leads the way", "[server]") {
 
 TEST_CASE("what belongs to a domain that is switched off is not offered", "[server]") {
     OfferBench bench({}, {"triage"});
-    CHECK(bench.offer.tools.size() == 1);
+    CHECK(bench.offer.tools.size() == 2); // diagnose and get_incident
     CHECK(bench.offer.resources().empty());
     REQUIRE(bench.offer.templates.size() == 1);
     CHECK(bench.offer.templates[0].uri_template == "evidence://{id}");

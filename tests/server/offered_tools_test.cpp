@@ -2,6 +2,7 @@
 #include "server/offered_tools.hpp"
 #include "tests/lab/lab.hpp"
 #include "tests/server/offer_bench.hpp"
+#include "tools/find_tools.hpp"
 #include "tools/schema.hpp"
 
 #include <algorithm>
@@ -142,8 +143,9 @@ TEST_CASE("toolsets narrow the set and must exist", "[server]") {
     const auto all = [&] { return server::all_tools({bench.queue, ""}); };
     const auto chosen = server::choose_toolsets(all(), {"triage"});
     REQUIRE(chosen.ok());
-    REQUIRE(chosen->size() == 1);
+    REQUIRE(chosen->size() == 2);
     CHECK(chosen->front().name == "diagnose");
+    CHECK(chosen->back().name == "get_incident");
     CHECK(server::choose_toolsets(all(), {}).value().size() == all().size());
     const auto unknown = server::choose_toolsets(all(), {"triage", "root"});
     REQUIRE_FALSE(unknown.ok());
@@ -254,10 +256,41 @@ TEST_CASE("find_tools finds what its caller may use, of all domains", "[server]"
     conversation.may().toolsets = {"orientation", "postgres"};
     CHECK_FALSE(found(conversation).contains("list_runbooks"));
     CHECK(found(conversation).contains("get_activity"));
+    const auto narrowed = run(
+        bench.tool("find_tools"), conversation, {{"intent", "kill the blocking session; disk full"}}
+    );
+    const Json narrow = json_of(narrowed.structured);
+    CHECK(narrow["elsewhere"].dump().find("list_runbooks") != std::string::npos);
+    for (const Json& tool : narrow["tools"]) {
+        CHECK(tool["listed"] == true); // whoever chose toolsets is listed all in them
+    }
     conversation.may().toolsets.reset();
     conversation.may().scopes = {"interlock:orientation", "interlock:planning"};
     CHECK(found(conversation).contains("list_runbooks"));
     CHECK_FALSE(found(conversation).contains("get_activity"));
+}
+
+TEST_CASE("words for doing something lead to runbooks and plans first", "[server]") {
+    OfferBench bench;
+    const auto all = server::all_tools({bench.queue, ""});
+    for (const auto& [intent, expected] :
+         std::initializer_list<std::pair<const char*, const char*>>{
+             {"kill the session", "list_runbooks"},
+             {"terminate backend 4242", "list_runbooks"},
+             {"fix it", "list_runbooks"},
+             {"cancel it", "list_runbooks"},
+             {"was my plan approved", "get_plan"},
+             {"withdraw my plan", "withdraw_plan"},
+             {"incident summary", "get_incident"},
+             {"hand over to the next on-call", "get_incident"},
+             {"what changed recently", "get_incident"},
+             {"who blocks", "get_blocking"},
+             {"slow", "diagnose"}}) {
+        INFO(intent);
+        const auto found = tools::match_tools(all, intent);
+        REQUIRE_FALSE(found.empty());
+        CHECK(found.front().tool->name == expected);
+    }
 }
 
 TEST_CASE("a diagnosis tells its steps, and its evidence is a resource", "[server][live]") {

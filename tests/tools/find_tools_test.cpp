@@ -42,6 +42,74 @@ TEST_CASE("an intent finds the tool that answers it first", "[tools]") {
     }
 }
 
+TEST_CASE("what people say on call leads to the right tool first", "[tools]") {
+    const std::initializer_list<std::pair<const char*, const char*>> intents{
+        {"slow", "diagnose"},
+        {"everything is slow", "diagnose"},
+        {"why is my query slow", "explain_query"},
+        {"why is this query suddenly slower", "explain_query"},
+        {"plan changed since yesterday", "explain_query"},
+        {"slowest queries", "get_statements"},
+        {"slow query", "get_statements"},
+        {"cpu at 100 percent", "get_statements"},
+        {"top queries by total time", "get_statements"},
+        {"stuck", "get_blocking"},
+        {"app hangs", "get_blocking"},
+        {"who blocks", "get_blocking"},
+        {"ALTER TABLE is hanging and all queue behind it", "get_blocking"},
+        {"who holds the lock on orders", "get_blocking"},
+        {"advisory lock never released", "get_blocking"},
+        {"orphaned prepared transaction", "get_blocking"},
+        {"deadlock", "read_logs"},
+        {"deadlock detected", "read_logs"},
+        {"idle in transaction", "get_activity"},
+        {"long running transactions", "get_activity"},
+        {"what is running now", "get_activity"},
+        {"wait events", "get_activity"},
+        {"how far is the index build, progress", "get_activity"},
+        {"too many clients", "get_connections"},
+        {"FATAL: sorry, too many clients already", "get_connections"},
+        {"remaining connection slots are reserved", "get_connections"},
+        {"connection leak", "get_connections"},
+        {"pgbouncer pool too small", "get_connections"},
+        {"disk full", "get_io"},
+        {"No space left on device", "get_io"},
+        {"cache hit ratio", "get_io"},
+        {"checkpoints occurring too frequently", "get_io"},
+        {"archive command failing", "get_io"},
+        {"temp files fill the disk", "get_io"},
+        {"replication behind", "get_replication"},
+        {"replica lag", "get_replication"},
+        {"replication slot keeps WAL", "get_replication"},
+        {"canceling statement due to conflict with recovery", "get_replication"},
+        {"subscription stopped", "get_replication"},
+        {"bloat", "get_tables"},
+        {"stale statistics", "get_tables"},
+        {"sequence runs out of values", "get_tables"},
+        {"index bloat", "get_indexes"},
+        {"unused indexes", "get_indexes"},
+        {"missing index", "get_indexes"},
+        {"autovacuum does not keep up", "get_vacuum"},
+        {"transaction id wraparound", "get_vacuum"},
+        {"what holds the xmin horizon back", "get_vacuum"},
+        {"which settings were changed", "get_settings"},
+        {"pending restart", "get_settings"},
+        {"how much memory may sessions take", "get_settings"},
+        {"password authentication failed", "read_logs"},
+        {"out of memory", "read_logs"},
+        {"data corruption", "read_logs"},
+        {"columns of the orders table", "describe_schema"},
+        {"run a select", "run_query"},
+        {"is the database down", "list_targets"}};
+    for (const auto& [intent, expected] : intents) {
+        INFO(intent);
+        const auto names = found(intent);
+        REQUIRE_FALSE(names.empty());
+        CHECK(names.front() == expected);
+    }
+    CHECK(intents.size() >= 40);
+}
+
 TEST_CASE("the same intent finds the same, in any spelling of its words", "[tools]") {
     CHECK(found("Blocking LOCKS") == found("locks, blocking!"));
     CHECK(found("locked") == found("locking"));
@@ -74,6 +142,43 @@ TEST_CASE("a found tool comes with why and how to call it", "[tools]") {
         bench.call("find_tools", R"({"intent":")" + std::string(301, 'x') + R"("})").error_code ==
         "invalid_arguments"
     );
+}
+
+TEST_CASE("what is found says how to get it", "[tools]") {
+    ToolBench bench{{}};
+    const auto found_text = [&](const std::string& intent) {
+        const auto output = bench.call("find_tools", json{{"intent", intent}}.dump());
+        const json answer = json::parse(output.structured);
+        return std::pair{answer["tools"][0], output.text};
+    };
+    const auto [seldom, how] = found_text("disk full");
+    CHECK(seldom["name"] == "get_io");
+    CHECK(seldom["listed"] == false);
+    CHECK_THAT(
+        how, Catch::Contains("- get_io(target?, view?, window_seconds?) [postgres, not listed]")
+    );
+    CHECK_THAT(how, Catch::Contains("called by its name all the same"));
+    CHECK_THAT(how, Catch::Contains("?toolsets="));
+    const auto [often, plain] = found_text("who blocks");
+    CHECK(often["listed"] == true);
+
+    const auto of_domain = [](const char* domain) {
+        auto some = std::make_shared<std::vector<tools::Tool>>();
+        for (const tools::Tool& tool : tools::catalog()) {
+            if (tool.domain == domain) {
+                some->push_back(tool);
+            }
+        }
+        return some;
+    };
+    const auto narrow = tools::find_tools_among(of_domain("triage"), of_domain("postgres"));
+    const auto output = bench.call(narrow, R"({"intent":"who blocks"})");
+    const json answer = json::parse(output.structured);
+    for (const json& each : answer["tools"]) {
+        CHECK(each["name"] != "get_blocking");
+    }
+    CHECK(answer["elsewhere"][0] == json{{"name", "get_blocking"}, {"domain", "postgres"}});
+    CHECK_THAT(output.text, Catch::Contains("Not in this session's toolsets: get_blocking"));
 }
 
 TEST_CASE("only the given tools are searched, and never the search itself", "[tools]") {
