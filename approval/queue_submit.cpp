@@ -78,8 +78,9 @@ base::Result<SubmitResult> join(
     db::StoreTransaction& transaction,
     base::Random& random,
     StoredPlan& plan,
-    const telemetry::Identity& requester
+    const Submission& submission
 ) {
+    const auto& requester = submission.requester;
     // Once people have decided, asking again is reading: it cannot unmake their decision.
     if (plan.state == PlanState::pending)
         INTERLOCK_CHECK(add_requester(transaction, plan.id, requester.subject));
@@ -89,7 +90,9 @@ base::Result<SubmitResult> join(
         plan,
         "plan.joined",
         requester.subject,
-        {{"client", rows::plain(requester.client)}}
+        {{"client", rows::plain(requester.client)},
+         {"incident", rows::plain(submission.presentation.incident)},
+         {"trace_parent", rows::plain(submission.trace_parent)}}
     ));
     return SubmitResult{
         plan.id, plan.digest, plan.state, /*joined=*/true, plan.expires_at, plan.leaf};
@@ -192,7 +195,7 @@ base::Result<SubmitResult> Queue::submit(const Submission& submission) {
         INTERLOCK_CHECK(rows::expire_due(transaction, random_));
         INTERLOCK_TRY(auto same, find_same(transaction, effects, blocked));
         if (same)
-            return join(transaction, random_, *same, submission.requester);
+            return join(transaction, random_, *same, submission);
         INTERLOCK_CHECK(check_open_count(transaction, submission.requester.subject));
         INTERLOCK_TRY(const long long attempt, next_attempt(transaction, effects));
 
@@ -224,6 +227,7 @@ base::Result<SubmitResult> Queue::submit(const Submission& submission) {
              {"target", plan.target.target},
              {"presentation_digest", presentation_digest(stored.presentation)},
              {"client", stored.requester_client},
+             {"incident", rows::plain(submission.presentation.incident)},
              {"trace_parent", rows::plain(stored.trace_parent)},
              {"expires_at", stored.expires_at}}
         ));

@@ -47,18 +47,20 @@ bool under_way(const Recording& recording) {
 CallAudit::CallAudit(telemetry::AuditWriter& writer) : writer_(writer) {}
 
 Recording CallAudit::begin(const Job& call, const std::string& call_id) {
-    auto payload = base::JsonObject()
-                       .json("arguments", call.arguments)
-                       .text("call", call_id)
-                       .json("identity", identity_json(call.access.identity))
-                       .text("protocol_version", call.version)
-                       .text("request_id", call.id)
-                       .text("session", call.session ? call.session->id() : std::string{})
-                       .text("tool", safe_name(call.name))
-                       .text("trace", telemetry::format_traceparent(call.span.context()))
-                       .text("transport", call.transport == Transport::http ? "http" : "stdio")
-                       .take();
-    return enqueue("tool.begin", call, std::move(payload));
+    base::JsonObject payload;
+    payload.json("arguments", call.arguments)
+        .text("call", call_id)
+        .json("identity", identity_json(call.access.identity));
+    if (!call.incident.empty()) {
+        payload.text("incident", call.incident);
+    }
+    payload.text("protocol_version", call.version)
+        .text("request_id", call.id)
+        .text("session", call.session ? call.session->id() : std::string{})
+        .text("tool", safe_name(call.name))
+        .text("trace", telemetry::format_traceparent(call.span.context()))
+        .text("transport", call.transport == Transport::http ? "http" : "stdio");
+    return enqueue("tool.begin", call, payload.take());
 }
 
 Recording CallAudit::end(
@@ -78,6 +80,9 @@ Recording CallAudit::end(
     if (!outcome.trail.evidence_id.empty()) {
         payload.text("evidence", outcome.trail.evidence_id)
             .text("evidence_digest", outcome.trail.evidence_digest);
+    }
+    if (!call.incident.empty()) {
+        payload.text("incident", call.incident);
     }
     payload.text("outcome", outcome.outcome)
         .number("result_bytes", static_cast<long long>(outcome.result.size()));

@@ -32,7 +32,7 @@ bool under_way(const Recording& recording);
 class CallAudit {
 public:
     explicit CallAudit(telemetry::AuditWriter& writer);
-    /// tool.begin: who, from where, which tool, the arguments as they came.
+    /// tool.begin: who, from where, about which incident, which tool, the arguments as they came.
     Recording begin(const Job& call, const std::string& call_id);
     /// tool.end: outcome, size and digest of the message that leaves, time taken, the roles that
     /// targets were read with, and which evidence was kept. Lost when `begun` is. To be waited for.

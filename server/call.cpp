@@ -522,7 +522,8 @@ void CallRunner::close(Job& job, const std::string& call_id, const Ending& endin
          .name = job.name,
          .transport = job.transport == Transport::http ? "http" : "stdio",
          .outcome = ending.outcome,
-         .database_roles = ending.trail.database_roles},
+         .database_roles = ending.trail.database_roles,
+         .incident = job.incident},
         job.access.identity
     );
     const auto* refusal = ending.said ? std::get_if<RpcError>(&*ending.said) : nullptr;

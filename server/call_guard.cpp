@@ -5,11 +5,12 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "server/sameness.hpp"
-#include "telemetry/redaction.hpp"
 
 #include <chrono>
 #include <utility>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 namespace interlock::server {
 namespace {
@@ -56,22 +57,20 @@ base::Error tool_stopped(const Brake& brake) {
         "Go on without it; tools/list shows what there is."};
 }
 
-/// For a person to read: names as they came, all other text by its length.
+/// For a person to read, as the call's span has them.
 std::string shown_arguments(const Job& job) {
     const base::Json* arguments = base::member(*job.params, "arguments");
-    return arguments == nullptr ? "{}"
-                                : base::cut_middle(
-                                      telemetry::masked_arguments(*arguments),
-                                      base::limits::transcript_arguments_chars
-                                  );
-}
-
-std::string incident_of(const Job& job) {
-    const base::Json* arguments = base::member(*job.params, "arguments");
-    const auto named =
-        arguments != nullptr ? base::string_member(*arguments, "incident") : std::nullopt;
-    // Of a caller's own making and of any length; what is kept of it is short.
-    return named && !named->empty() ? text_fingerprint(*named) : std::string{};
+    if (arguments == nullptr || !arguments->is_object() || arguments->empty()) {
+        return "{}";
+    }
+    const OfferedTool* tool =
+        job.kind == JobKind::call_tool ? job.offer->tool(job.name, job.access) : nullptr;
+    if (tool == nullptr || !tool->shown_arguments) {
+        return R"({"[undeclared]":)" + std::to_string(arguments->size()) + "}";
+    }
+    return base::cut_middle(
+        tool->shown_arguments(*arguments), base::limits::transcript_arguments_chars
+    );
 }
 
 } // namespace
@@ -81,6 +80,7 @@ CallGuard::CallGuard(CallGuardParts parts) : parts_(std::move(parts)) {
     for (const char* cause : {"failures", "loop", "calls", "result_bytes", "database_time"}) {
         parts_.metrics.count(telemetry::Counter::suspensions, {cause}, 0);
     }
+    parts_.metrics.set(telemetry::Gauge::supervised_identities, {}, 0);
 }
 
 bool CallGuard::records_barred() {
@@ -160,7 +160,6 @@ void CallGuard::Passage::end(const CallResult& result) {
     const bool is_tool = job_.kind == JobKind::call_tool;
     FinishedCall call;
     call.identity = session_owner(job_.access.identity);
-    call.incident = incident_of(job_);
     // Names of resources and prompts are arguments, too; whoever does not judge pays for nothing.
     const std::string tool = is_tool ? job_.name : job_.method;
     if (guard_.judges()) {
@@ -175,6 +174,7 @@ void CallGuard::Passage::end(const CallResult& result) {
     call.began = job_.received;
     call.database = result.database;
     call.line.call = call_id_;
+    call.line.incident = job_.incident;
     call.line.tool = base::cut_middle(base::sanitize(tool), tool_chars_max);
     call.line.outcome = result.outcome;
     call.line.elapsed = std::chrono::duration_cast<base::Duration>(now - job_.received);

@@ -50,6 +50,8 @@ public:
     virtual std::stop_token stop() const = 0;
     virtual telemetry::Span& span() = 0;
     virtual const std::string& call_id() const = 0;
+    /// That the call is about; "" = none is named.
+    virtual std::string incident() const { return {}; }
 
     /// Told only to a client that asked for it (progressToken), rising values only, at most
     /// limits::progress_per_second.

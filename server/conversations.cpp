@@ -46,6 +46,7 @@ public:
     std::stop_token stop() const override { return parts_.stop; }
     telemetry::Span& span() override { return parts_.job.span; }
     const std::string& call_id() const override { return parts_.call_id; }
+    std::string incident() const override { return parts_.job.incident; }
     std::string remembered() const override { return parts_.job.remembered; }
     bool become_task() override { return parts_.handover.move(); }
     void pause_stream(std::chrono::milliseconds retry) override { parts_.outlet->pause(retry); }

@@ -32,6 +32,7 @@ inline constexpr std::string_view client = "io.modelcontextprotocol/clientInfo";
 inline constexpr std::string_view server = "io.modelcontextprotocol/serverInfo";
 inline constexpr std::string_view log_level = "io.modelcontextprotocol/logLevel";
 inline constexpr std::string_view subscription = "io.modelcontextprotocol/subscriptionId";
+inline constexpr std::string_view incident = "interlock/incident"; // of ours, in both eras
 } // namespace meta
 
 /// One HTTP header as it arrived; a header that must be single counts as malformed when it is not.

@@ -42,6 +42,7 @@ void log_identity(const CallNote& note, const telemetry::Identity& identity) {
          {"name", shown(note.name)},
          {"transport", note.transport},
          {"outcome", note.outcome},
+         {"incident", shown(note.incident)},
          {"subject", shown(identity.subject)},
          {"issuer", shown(identity.issuer)},
          {"proof", identity.proof},

@@ -23,6 +23,7 @@ struct CallNote {
     std::string outcome;
     /// That targets were read with; "" = none was read: then the line has the role that is mapped.
     std::string database_roles = {};
+    std::string incident = {}; // "" = none is named
 };
 
 void log_identity(const CallNote& note, const telemetry::Identity& identity);

@@ -73,6 +73,8 @@ struct OfferedTool {
     /// Listed only to callers that chose toolsets. Everybody who may see its domain may call it.
     bool on_demand = false;
     std::function<Outcome<ToolAnswer>(Conversation&, const base::Json& arguments)> run = {};
+    /// A call's arguments (an object) as people may see them: JSON text. Empty: only their number.
+    std::function<std::string(const base::Json& arguments)> shown_arguments = {};
 };
 
 struct OfferedResource {

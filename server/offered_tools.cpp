@@ -4,9 +4,12 @@
 #include "server/incident_tool.hpp"
 #include "tools/find_tools.hpp"
 #include "tools/run.hpp"
+#include "tools/shown_arguments.hpp"
+#include "tools/targets.hpp"
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -14,6 +17,27 @@
 namespace interlock::server {
 
 using base::Json;
+
+namespace {
+
+/// A tool that asks for the incident need not be told what the call names already. nullopt: the
+/// arguments stand as they are.
+std::optional<Json>
+with_incident(const tools::Tool& tool, const Json& arguments, const Conversation& call) {
+    constexpr const char* name = "incident";
+    const bool asks =
+        std::any_of(tool.inputs.begin(), tool.inputs.end(), [](const tools::Input& input) {
+            return input.name == name;
+        });
+    if (!asks || !arguments.is_object() || arguments.contains(name) || call.incident().empty()) {
+        return std::nullopt;
+    }
+    Json given = arguments;
+    given[name] = call.incident();
+    return given;
+}
+
+} // namespace
 
 Outcome<ToolAnswer> run_offered(
     tools::Context& context,
@@ -30,7 +54,9 @@ Outcome<ToolAnswer> run_offered(
         .progress = [&](double done, double total, std::string_view message
                     ) { conversation.progress(done, total, message); },
         .cost = &cost};
-    ToolAnswer answer = answer_of(tools::run_tool(context, tool, arguments, request));
+    const auto completed = with_incident(tool, arguments, conversation);
+    ToolAnswer answer =
+        answer_of(tools::run_tool(context, tool, completed ? *completed : arguments, request));
     answer.database = base::Duration(cost.database_us.load());
     answer.trail = {cost.roles(), std::move(cost.evidence_id), std::move(cost.evidence_digest)};
     return answer;
@@ -96,9 +122,13 @@ OfferedTool offered_tool(tools::Context& context, const tools::Tool& tool) {
     offered.waits = tool.waits;
     offered.on_demand = tool.on_demand;
     offered.tasks = tool.may_become_task ? TaskSupport::when_slow : TaskSupport::never;
-    offered.run = [&context, kept = std::make_shared<const tools::Tool>(tool)](
-                      Conversation& conversation, const Json& arguments
-                  ) { return run_offered(context, *kept, conversation, arguments); };
+    const auto kept = std::make_shared<const tools::Tool>(tool);
+    offered.run = [&context, kept](Conversation& conversation, const Json& arguments) {
+        return run_offered(context, *kept, conversation, arguments);
+    };
+    offered.shown_arguments = [&context, kept](const Json& arguments) {
+        return tools::shown_arguments(*kept, arguments, context.targets.names());
+    };
     return offered;
 }
 

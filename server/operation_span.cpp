@@ -63,6 +63,9 @@ void describe_call(
         return;
     }
     span.set("interlock.call.id", call_id);
+    if (!job.incident.empty()) {
+        span.set("interlock.incident", telemetry::safe_text(job.incident));
+    }
     if (job.kind == JobKind::call_tool || job.kind == JobKind::get_prompt) {
         // The text has its keys sorted, so that the same arguments have the same digest.
         span.set("mcp.payload_bytes_in", static_cast<std::int64_t>(job.arguments.size()));

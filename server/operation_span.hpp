@@ -14,8 +14,9 @@ namespace interlock::server {
 
 /// Transport and caller: network.*, client.*, mcp.identity_context.
 void describe_arrival(telemetry::Span& span, const Arrival& arrival);
-/// What a worker knows of its job: the call's id, and of its arguments the size and a digest under
-/// `key`, so that nobody can try out what they were. (The tool shows them masked: tools/run.cpp.)
+/// What a worker knows of its job: the call's id, its incident, and of its arguments the size and a
+/// digest under `key`, so that nobody can try out what they were. (The tool shows them masked:
+/// tools/run.cpp.)
 void describe_call(
     telemetry::Span& span, const Job& job, const std::string& call_id, std::string_view key
 );

@@ -318,7 +318,7 @@ std::vector<tools::Tool> planning_tools(const PlanningParts& parts) {
          .max = 20,
          .length_max = 64,
          .example = R"(["ev_abcdefghijklmnopqrstuvwxyz"])"},
-        {.name = "incident", .length_max = 100}};
+        {.name = "incident", .length_max = base::limits::incident_chars_max}};
     const Input reason{
         .name = "reason", .required = true, .length_max = 500, .example = "it resolved itself"};
     const auto bound = [&parts](auto function) {

@@ -55,6 +55,7 @@ struct Job {
     std::string name;       // tool (maybe no tool of ours), prompt, uri, or completion reference
     std::shared_ptr<const base::Json> params; // of the request, an object
     std::string arguments;                    // JSON text of the `arguments` object ("{}")
+    std::string incident = {};                // that it is about, for supervision and audit
     Access access;
     Client client;
     std::shared_ptr<const CompiledOffer> offer; // in force when it arrived

@@ -378,6 +378,10 @@ Reaction Protocol::start(Operation& operation, JobKind kind) {
     if (const auto* error = std::get_if<RpcError>(&progress)) {
         return refuse(operation, *error);
     }
+    auto incident = read_incident(kind, operation.params());
+    if (const auto* error = std::get_if<RpcError>(&incident)) {
+        return refuse(operation, *error);
+    }
     auto& about = std::get<Subject>(subject);
     const bool is_modern = operation.era == Era::modern;
     Read<Resumed> resumed;
@@ -402,6 +406,7 @@ Reaction Protocol::start(Operation& operation, JobKind kind) {
         .name = std::move(about.name),
         .params = operation.message.params,
         .arguments = std::move(about.arguments),
+        .incident = std::get<std::string>(std::move(incident)),
         .access = operation.arrival.access,
         .client = operation.client,
         .offer = operation.offer,

@@ -1,6 +1,7 @@
 #include "server/requests.hpp"
 
 #include "base/limits.hpp"
+#include "base/text.hpp"
 #include "server/era.hpp"
 
 #include <algorithm>
@@ -55,6 +56,13 @@ PromptValues text_map(const Json& object) {
         values.emplace_back(name, value.get<std::string>());
     }
     return values;
+}
+
+/// A name that people type: short, and with nothing in it that deceives a reader.
+bool is_incident(const std::string& text) {
+    return !base::trim(text).empty() &&
+           base::count_characters(text) <= base::limits::incident_chars_max &&
+           base::sanitize(text) == text;
 }
 
 /// tools/call and prompts/get.
@@ -153,6 +161,35 @@ Read<std::string> read_progress_token(const Json& params) {
         return wrong("A progressToken is an integer or a string of at most 16 KiB.");
     }
     return text;
+}
+
+Read<std::string> read_incident(JobKind kind, const Json& params) {
+    const Json* fields = base::member(params, "_meta");
+    const Json* named = fields != nullptr ? base::member(*fields, meta::incident) : nullptr;
+    const auto text = named != nullptr && named->is_string()
+                          ? std::optional(named->get<std::string>())
+                          : std::nullopt;
+    if (named != nullptr && (!text || !is_incident(*text))) {
+        return wrong(
+            std::string(meta::incident) + " in params._meta must be a string of 1 to " +
+            std::to_string(base::limits::incident_chars_max) +
+            " characters without control or invisible ones."
+        );
+    }
+    const Json* arguments =
+        kind == JobKind::call_tool ? base::member(params, "arguments") : nullptr;
+    const auto argued =
+        arguments != nullptr ? base::string_member(*arguments, "incident") : std::nullopt;
+    if (text && argued && *argued != *text) {
+        return wrong(
+            std::string(meta::incident) +
+            " in params._meta and the argument `incident` name two incidents; name one."
+        );
+    }
+    if (text || !argued || !is_incident(*argued)) {
+        return text.value_or("");
+    }
+    return *argued;
 }
 
 Read<std::optional<LogSeverity>> read_log_level(const Json& params) {

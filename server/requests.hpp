@@ -38,6 +38,11 @@ Read<std::optional<std::string>> read_cursor(const base::Json& params);
 /// params._meta.progressToken as JSON text, to be given back as it came; "" = none.
 Read<std::string> read_progress_token(const base::Json& params);
 
+/// The incident that a call is about: params._meta["interlock/incident"], or else the argument
+/// `incident` of a tool (whose form its schema judges); "" = none. Two that differ are refused:
+/// what a call is recorded under must not depend on who reads it.
+Read<std::string> read_incident(JobKind kind, const base::Json& params);
+
 /// The level a modern request sets for itself.
 Read<std::optional<LogSeverity>> read_log_level(const base::Json& params);
 

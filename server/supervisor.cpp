@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <functional>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -16,7 +17,7 @@ namespace limits = base::limits;
 
 // `timeout` is among them because every statement is ours: a slow one is the target's doing, and
 // the budget of database time bounds how often it can be asked for.
-constexpr std::array<std::string_view, 18> nobodys{
+constexpr std::array<std::string_view, 19> nobodys{
     "target_unreachable",
     "target_busy",
     "timeout",
@@ -25,6 +26,7 @@ constexpr std::array<std::string_view, 18> nobodys{
     "store_busy",
     "store_full",
     "store_read_only",
+    "store_unreachable",
     "corrupt",
     "cancelled",
     "suspended",
@@ -69,6 +71,7 @@ std::string render_transcript(const std::vector<TranscriptLine>& lines) {
             {{"at", line.at},
              {"call", line.call},
              {"tool", line.tool},
+             {"incident", line.incident},
              {"arguments", line.arguments},
              {"arguments_digest", line.arguments_digest},
              {"outcome", line.outcome},
@@ -137,7 +140,12 @@ std::optional<Breach> Supervisor::end(const FinishedCall& call, base::Ticks now)
     }
     std::optional<Breach> breach;
     if (call.judged && fault_of(call.line.outcome) != Fault::nobody) {
-        breach = judge(track_of(watched, call.incident, now), call, now);
+        breach = judge(track_of(watched, call.line.incident, now), call, now, 1);
+        lapse(watched.all, now);
+        auto across = judge(watched.all, call, now, limits::supervised_across_incidents);
+        if (!breach) {
+            breach = std::move(across);
+        }
     }
     if (!breach) {
         breach = over_budget(watched);
@@ -259,38 +267,67 @@ Supervisor::track_of(Watched& watched, const std::string& incident, base::Ticks 
     const bool room = watched.tracks.contains(incident) ||
                       watched.tracks.size() < limits::supervised_incidents_max;
     Track& track = watched.tracks[room ? incident : std::string{}];
-    if (lapsed(track)) {
-        track = {};
-    }
+    lapse(track, now);
     return track;
 }
 
+void Supervisor::lapse(Track& track, base::Ticks now) const {
+    if (now - track.last >= limits_->window) {
+        track = {};
+    }
+}
+
+/// How often this call was made among the last ones, this time included, up to where its result was
+/// another one: a poll whose result changes is no loop. Other calls in between do not matter, or
+/// who takes turns with two would loop for ever.
+long long
+Supervisor::repeats(Track& track, const FinishedCall& call, base::Ticks now, std::size_t window) {
+    const std::hash<std::string> hash;
+    const Recent latest{hash(call.fingerprint), hash(call.seen), call.began, now};
+    // Who waits between two calls watches something; who does not, loops.
+    const base::Duration pause = call.waits ? limits::supervised_wait : limits::supervised_pause;
+    long long count = 1;
+    base::Ticks later = latest.began;
+    for (auto before = track.recent.rbegin(); before != track.recent.rend(); ++before) {
+        if (before->call != latest.call) {
+            continue;
+        }
+        if (before->seen != latest.seen || later - before->ended >= pause) {
+            break;
+        }
+        later = before->began;
+        ++count;
+    }
+    track.recent.push_back(latest);
+    while (track.recent.size() >= window) { // the next one is of the window, too
+        track.recent.pop_front();
+    }
+    return count;
+}
+
 std::optional<Breach>
-Supervisor::judge(Track& track, const FinishedCall& call, base::Ticks now) const {
+Supervisor::judge(Track& track, const FinishedCall& call, base::Ticks now, int limit_times) const {
     const bool fails = fault_of(call.line.outcome) == Fault::caller;
     const std::string kind = fails ? kind_of(call.line) : std::string{};
     track.failures = !fails ? 0 : kind == track.failing ? track.failures + 1 : 1;
     track.failing = kind;
-    // Who waits between two calls watches something; who does not, loops.
-    const base::Duration pause = call.waits ? limits::supervised_wait : limits::supervised_pause;
-    const bool same = call.fingerprint == track.fingerprint && call.seen == track.seen &&
-                      call.began - track.last < pause;
-    track.repeats = same ? track.repeats + 1 : 1;
-    track.fingerprint = call.fingerprint;
-    track.seen = call.seen;
+    const long long identical_max = limits_->identical_calls * limit_times;
+    const long long window = std::min(limits_->identical_calls, limits::supervised_recent_max) *
+                             limit_times * limits::supervised_loop_calls;
+    const long long repeated = repeats(track, call, now, static_cast<std::size_t>(window));
     track.last = now;
-    if (track.failures >= limits_->failing_calls) {
+    if (track.failures >= limits_->failing_calls * limit_times) {
         return Breach{
             "failures",
             std::to_string(track.failures) + " calls of " + tool_text(call.line) +
                 " failed in a row with `" + call.line.outcome + "`.",
             {}};
     }
-    if (track.repeats >= limits_->identical_calls) {
+    if (repeated >= identical_max) {
         return Breach{
             "loop",
-            tool_text(call.line) + " was called " + std::to_string(track.repeats) +
-                " times in a row with the same arguments and the same result.",
+            tool_text(call.line) + " was called " + std::to_string(repeated) +
+                " times within a few calls with the same arguments and the same result.",
             {}};
     }
     return std::nullopt;

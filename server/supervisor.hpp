@@ -3,11 +3,12 @@
 // what a window of time may cost. Past a limit it reports a breach, with what led to it; whoever
 // asked it suspends the identity. No model takes part, and none can change a limit.
 //
-// Failures and repetitions are counted apart for each incident that calls name, budgets for the
-// identity as a whole; of budgets others tell what they have counted (server/spending_watch.hpp).
-// Time is passed in. Memory is bounded: an identity is forgotten only when a
-// whole window has passed since its last call, and then nothing of it counts any more; while there
-// are more than can be watched, calls of yet another one are refused.
+// Failures and repetitions are counted for each incident that calls name, and at twice the limit
+// for the identity whatever it names, so that nobody gets rid of a counter by making incidents up;
+// budgets are the identity's as a whole, and of them others tell what they have counted
+// (server/spending_watch.hpp). Time is passed in. Memory is bounded: an identity is forgotten only
+// when a whole window has passed since its last call, and then nothing of it counts any more; while
+// there are more than can be watched, calls of yet another one are refused.
 #pragma once
 
 #include "approval/spending.hpp"
@@ -49,6 +50,7 @@ struct TranscriptLine {
     std::string at; // RFC 3339
     std::string call;
     std::string tool;
+    std::string incident;  // that the call named; "" = none
     std::string arguments; // masked and cut
     std::string arguments_digest;
     std::string outcome;
@@ -60,7 +62,6 @@ std::string render_transcript(const std::vector<TranscriptLine>& lines);
 
 struct FinishedCall {
     std::string identity;    // session_owner
-    std::string incident;    // as the call named it; "" = none
     std::string fingerprint; // of the tool and its arguments
     std::string seen;        // of the result, without what changes by itself
     bool waits = false;      // of a tool that is asked again until something has happened
@@ -111,29 +112,40 @@ public:
     learn(const std::string& identity, const approval::WindowSpending& all, base::Ticks now);
 
 private:
+    /// A call that was made lately, by hashes: nobody gains by making two look the same.
+    struct Recent {
+        std::size_t call = 0;
+        std::size_t seen = 0;
+        base::Ticks began{};
+        base::Ticks ended{};
+    };
     /// What is counted apart for each incident.
     struct Track {
         std::string failing; // tool and outcome
         long long failures = 0;
-        std::string fingerprint;
-        std::string seen;
-        long long repeats = 0;
+        std::deque<Recent> recent;
         base::Ticks last{};
     };
     struct Watched {
         base::Ticks window_began{};
         base::Ticks last{};
         long long under_way = 0;
-        approval::Spending spent;  // by all, as far as known here
-        approval::Spending untold; // of it, what others do not know yet
-        std::map<std::string, Track> tracks;
+        approval::Spending spent;            // by all, as far as known here
+        approval::Spending untold;           // of it, what others do not know yet
+        std::map<std::string, Track> tracks; // by incident
+        Track all;                           // of every call, whatever incident it names
         std::deque<TranscriptLine> lines;
     };
 
     Watched* find_or_add(const std::string& identity, base::Ticks now);
     void roll_over(Watched& watched, base::Ticks now) const;
     Track& track_of(Watched& watched, const std::string& incident, base::Ticks now) const;
-    std::optional<Breach> judge(Track& track, const FinishedCall& call, base::Ticks now) const;
+    void lapse(Track& track, base::Ticks now) const;
+    /// `limit_times`: how often the limits are meant.
+    std::optional<Breach>
+    judge(Track& track, const FinishedCall& call, base::Ticks now, int limit_times) const;
+    static long long
+    repeats(Track& track, const FinishedCall& call, base::Ticks now, std::size_t window);
     void spend(Watched& watched, const approval::Spending& more) const;
     std::optional<Breach> over_budget(const Watched& watched) const;
     Breach report(const std::string& identity, Breach breach);

@@ -11,12 +11,9 @@
 #include <bitset>
 #include <optional>
 
-#include <nlohmann/json.hpp>
-
 namespace interlock::telemetry {
 namespace {
 
-using base::Json;
 namespace limits = base::limits;
 
 constexpr std::string_view tangled_label = "[redacted:tangled]";
@@ -228,58 +225,6 @@ void settle(std::string& text, bool masked_sql, bool ipv4) {
     text = tangled_label;
 }
 
-constexpr std::size_t kept_chars_max = 64;
-constexpr int argument_depth_max = 16;
-constexpr std::size_t arguments_chars_max = 8'192;
-
-bool looks_like_a_name(std::string_view text) {
-    return text.size() <= kept_chars_max && std::all_of(text.begin(), text.end(), [](char c) {
-               return c == '-' || c == '.' || c == ':' || c == '/' ||
-                      (is_word_character(c) && byte_of(c) < 0x80);
-           });
-}
-
-bool is_sql_member(std::string_view name) {
-    return name == "sql" || name == "query" || name == "statement";
-}
-
-Json masked(
-    const Json& value, std::string_view member, const std::vector<std::string_view>& kept, int depth
-) {
-    if (depth > argument_depth_max) {
-        return "[...]";
-    }
-    if (value.is_string()) {
-        const auto& text = value.get_ref<const std::string&>();
-        if (is_sql_member(member)) {
-            return base::cut_middle(safe_sql(text), limits::cell_chars_max);
-        }
-        if (looks_like_a_name(text) && std::find(kept.begin(), kept.end(), member) != kept.end()) {
-            return redact(text);
-        }
-        return "[text: " + std::to_string(base::count_characters(text)) + " characters]";
-    }
-    if (value.is_object()) {
-        Json out = Json::object();
-        for (const auto& [key, item] : value.items()) {
-            out[base::cut_middle(safe_text(key), kept_chars_max)] =
-                masked(item, key, kept, depth + 1);
-        }
-        return out;
-    }
-    if (value.is_array()) {
-        Json out = Json::array();
-        for (const Json& item : value) {
-            out.push_back(masked(item, member, kept, depth + 1));
-        }
-        return out;
-    }
-    // A number of so many digits may be a card's.
-    constexpr std::size_t digits_max = 12;
-    const std::string digits = value.is_number() ? value.dump() : std::string{};
-    return digits.size() > digits_max ? Json(redact(digits)) : value;
-}
-
 } // namespace
 
 std::string redact(std::string_view text, RedactionOptions options) {
@@ -309,15 +254,6 @@ std::string safe_text(std::string_view hostile) {
 std::string safe_sql(std::string_view sql) {
     std::string out = db::mask_literals(sql);
     redact_masked_sql_in(out);
-    return out;
-}
-
-std::string
-masked_arguments(const base::Json& arguments, const std::vector<std::string_view>& kept) {
-    std::string out = base::render_json(masked(arguments, {}, kept, 0));
-    if (out.size() > arguments_chars_max) {
-        return R"({"[...]":)" + std::to_string(out.size()) + "}";
-    }
     return out;
 }
 

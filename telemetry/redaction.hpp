@@ -6,8 +6,6 @@
 // others is found by nobody. SQL has a better way, the lexer: use safe_sql for it.
 #pragma once
 
-#include "base/json.hpp"
-
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,15 +34,6 @@ void redact_masked_sql_in(std::string& masked);
 /// base::log_setup's redactor. Fields that say who somebody is (subject, actor, ...) stay: an
 /// operator must be able to tell people apart, and their names are often mail addresses.
 std::string redact_log_field(std::string_view key, std::string_view value);
-
-/// A call's arguments as spans may carry them: a JSON object with the same keys in which every
-/// text is told by its length only ("[text: 12 characters]"), SQL has its literals masked, and
-/// numbers, booleans and null stay. Texts of the members in `kept` that look like names
-/// (letters, digits and -_.:/ only, short) stay, redacted.
-std::string masked_arguments(
-    const base::Json& arguments,
-    const std::vector<std::string_view>& kept = {"target", "view", "runbook", "evidence", "plan_id"}
-);
 
 /// Name of every rule, in the order in which they are tried; the label is [redacted:NAME].
 std::vector<std::string_view> redaction_rule_names();

@@ -53,6 +53,23 @@ TEST_CASE("an end says as which role targets were read and what was kept", "[ser
     CHECK(end["evidence_digest"] == std::string(64, 'a'));
 }
 
+TEST_CASE("both leaves of a call name the incident that it names", "[server]") {
+    Core core;
+    Json call = json(call_text("echo"));
+    call["params"]["_meta"]["interlock/incident"] = "INC-7";
+    core.ask(call.dump(), core.stdio());
+    const auto entries = core.audit.entries();
+    REQUIRE(entries.size() == 2);
+    CHECK(json(entries[0].payload)["incident"] == "INC-7");
+    CHECK(json(entries[1].payload)["incident"] == "INC-7");
+    core.ask(call_text("echo"), core.stdio());
+    CHECK_FALSE(json(core.audit.entries().at(2).payload).contains("incident"));
+    call["params"]["_meta"]["interlock/incident"] = std::string(101, 'x');
+    const Json refused = json(core.ask(call.dump(), core.stdio()).body);
+    CHECK(refused["error"]["code"] == -32602);
+    CHECK(core.audit.entries().size() == 4); // it never became a call
+}
+
 TEST_CASE("failed and unknown calls are recorded too", "[server]") {
     Core core;
     core.ask(call_text("fails"), core.stdio());

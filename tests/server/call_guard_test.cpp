@@ -302,6 +302,35 @@ TEST_CASE("a tool that always fails: its caller is suspended at the third call",
     CHECK(payload["transcript"][2]["tool"] == "bad");
     CHECK(payload["transcript"][2]["outcome"] == "invalid_arguments");
     CHECK(payload["transcript"][2]["call"].get<std::string>().starts_with("call_"));
+    CHECK(payload["transcript"][2]["arguments"] == "{}");
+}
+
+TEST_CASE("a transcript names the incident, and hides what a caller made up", "[server]") {
+    Guarded core;
+    Json call = json(call_text("no_such_tool", R"({"secret":"hunter2"})"));
+    call["params"]["_meta"]["interlock/incident"] = "INC-7";
+    for (int i = 0; i < 3; ++i) {
+        (void)core.begin(call.dump())->reply();
+    }
+    REQUIRE(eventually([&] {
+        return core.watch.unwritten() == 0 && core.brakes.in_force().size() == 1;
+    }));
+    const auto payload = *core.brakes.records().back().payload;
+    CHECK(payload.find("hunter2") == std::string::npos);
+    const Json transcript = json(payload)["transcript"];
+    REQUIRE(transcript.size() == 3);
+    CHECK(transcript[0]["incident"] == "INC-7");
+    CHECK(transcript[0]["arguments"] == R"({"[undeclared]":1})");
+}
+
+TEST_CASE("two calls that take turns are a loop, too", "[server]") {
+    Guarded core;
+    for (int i = 0; i < 4; ++i) {
+        CHECK(core.code("echo", R"({"text":"one"})").empty());
+        CHECK(core.code("echo", R"({"text":"two"})").empty());
+    }
+    CHECK(core.code("echo", R"({"text":"one"})").empty()); // the fifth
+    CHECK(core.code("echo", R"({"text":"two"})") == "suspended");
 }
 
 TEST_CASE("a person's lift lets an identity start anew", "[server]") {

@@ -28,13 +28,15 @@ TEST_CASE("a line says who asked, how that was proven and what became of it", "[
          .method = "tools/call",
          .name = "get_plan\n{}",
          .transport = "http",
-         .outcome = "not_found"},
+         .outcome = "not_found",
+         .incident = "INC\n7"},
         identity
     );
     const auto lines = log.lines("identity");
     REQUIRE(lines.size() == 1);
     const base::Json& line = lines[0];
     CHECK(line["subject"] == "acme:alice");
+    CHECK(line["incident"] == "INC 7");
     CHECK(line["issuer"] == "https://issuer.example");
     CHECK(line["proof"] == "jwt");
     CHECK(line["role"] == "readers");

@@ -48,12 +48,14 @@ public:
     server::Asked ask(const std::string&, const server::Question&) override { return {}; }
     void remember(std::string) override {}
     std::string remembered() const override { return {}; }
+    std::string incident() const override { return named_incident; }
     void pause_stream(std::chrono::milliseconds) override {}
 
     /// What this caller may do from now on.
     server::Access& may() { return access_; }
 
     std::vector<std::string> steps;
+    std::string named_incident;
     std::stop_source stop_source;
 
 private:

@@ -117,6 +117,38 @@ TEST_CASE(
     );
 }
 
+TEST_CASE("a tool that asks for the incident is given the one that its call names", "[server]") {
+    OfferBench bench;
+    auto asks = echo();
+    asks.inputs.push_back({.name = "incident", .length_max = 100});
+    asks.run = [](tools::Context&, const tools::Call& call) {
+        const auto text = call.arguments.text("text") + "/" + call.arguments.text("incident");
+        tools::Output output;
+        output.structured = interlock::base::render_json(Json{{"text", text}});
+        return interlock::base::Result<tools::Output>(std::move(output));
+    };
+    const auto offered = server::offered_tool(bench.context, asks);
+    auto conversation = bench.as();
+    conversation.named_incident = "INC-7";
+    const auto said = [&](const server::OfferedTool& tool, const Json& arguments) {
+        return json_of(run(tool, conversation, arguments).structured)["text"].get<std::string>();
+    };
+    CHECK(said(offered, {{"text", "a"}}) == "a/INC-7");
+    CHECK(said(offered, {{"text", "a"}, {"incident", "INC-8"}}) == "a/INC-8");
+    CHECK(run(offered, conversation, Json::array()).is_error);
+    const auto does_not = server::offered_tool(bench.context, echo());
+    CHECK(said(does_not, {{"text", "a"}}) == "a"); // nothing undeclared is put in
+    conversation.named_incident.clear();
+    CHECK(said(offered, {{"text", "a"}}) == "a/");
+}
+
+TEST_CASE("people see of arguments what the declaration knows", "[server]") {
+    OfferBench bench;
+    const auto offered = server::offered_tool(bench.context, echo());
+    const auto shown = json_of(offered.shown_arguments({{"text", "hunter2"}, {"other", "x"}}));
+    CHECK(shown == Json{{"text", "[text: 7 characters]"}, {"[undeclared]", 1}});
+}
+
 TEST_CASE("a stopped call says so", "[server]") {
     OfferBench bench;
     auto conversation = bench.as();

@@ -71,10 +71,12 @@ TEST_CASE("arguments are in a span as a size and a digest", "[server]") {
     job.arguments = R"({"password":"hunter2","target":"shop"})";
     job.params = std::make_shared<const interlock::base::Json>(interlock::base::Json{
         {"arguments", interlock::base::Json::parse(job.arguments)}});
+    job.incident = "INC-7 password=hunter2";
     describe_call(job.span, job, "call_1", "the key of this process");
     job.span.end();
     const auto span = f.spans.all().back();
     CHECK(text_of(span, "interlock.call.id") == "call_1");
+    CHECK(text_of(span, "interlock.incident") == "INC-7 password=[redacted:password]");
     CHECK(number_of(span, "mcp.payload_bytes_in") == 38);
     CHECK(
         text_of(span, "interlock.arguments.hmac") ==

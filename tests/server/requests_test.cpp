@@ -69,6 +69,43 @@ TEST_CASE("a resource is named by its uri", "[server]") {
     CHECK(refused(subject(JobKind::read_resource, R"({"uri":1})")));
 }
 
+TEST_CASE("a call names its incident in _meta or in a tool's arguments", "[server]") {
+    const auto incident = [](const std::string& params, JobKind kind = JobKind::call_tool) {
+        return interlock::server::read_incident(kind, Json::parse(params));
+    };
+    const std::string named = R"({"_meta":{"interlock/incident":"INC-7 caf\u00e9"}})";
+    CHECK(value(incident("{}")).empty());
+    CHECK(value(incident(named)) == "INC-7 caf\xc3\xa9");
+    CHECK(value(incident(named, JobKind::read_resource)) == "INC-7 caf\xc3\xa9");
+    CHECK(value(incident(R"({"arguments":{"incident":"INC-8"}})")) == "INC-8");
+    CHECK(value(incident(R"({"arguments":{"incident":"INC-8"}})", JobKind::get_prompt)).empty());
+    // Its form is the schema's to judge; what cannot be one is not counted as one.
+    CHECK(value(incident(R"({"arguments":{"incident":7}})")).empty());
+    CHECK(value(incident(R"({"arguments":{"incident":"a\u202eb"}})")).empty());
+    const std::string both = R"("arguments":{"incident":"INC-8"}})";
+    CHECK(value(incident(R"({"_meta":{"interlock/incident":"INC-8"},)" + both)) == "INC-8");
+    CHECK(refused(incident(R"({"_meta":{"interlock/incident":"INC-7"},)" + both)));
+    const std::string longest(interlock::base::limits::incident_chars_max, 'x');
+    const auto in_meta = [&](const std::string& json_value) {
+        return incident(R"({"_meta":{"interlock/incident":)" + json_value + "}}");
+    };
+    CHECK(value(in_meta('"' + longest + '"')) == longest);
+    for (const std::string& wrong :
+         {std::string("null"),
+          std::string("7"),
+          std::string(R"(["INC-7"])"),
+          std::string(R"("")"),
+          std::string(R"("  ")"),
+          '"' + longest + R"(x")",
+          std::string(R"("a\nb")"),
+          std::string(R"("a\u202eb")"),
+          std::string(R"("a\u200bb")"),
+          std::string(R"("\u001b[2J")")}) {
+        INFO(wrong);
+        CHECK(refused(in_meta(wrong)));
+    }
+}
+
 TEST_CASE("a completion says what it completes", "[server]") {
     using interlock::server::read_completion;
     const auto read = value(read_completion(

@@ -141,7 +141,7 @@ TEST_CASE("five identical calls with an identical result are a loop", "[server]"
     const auto breach = day.make(same);
     REQUIRE(breach);
     CHECK(breach->cause == "loop");
-    CHECK(breach->reason.find("5 times in a row") != std::string::npos);
+    CHECK(breach->reason.find("5 times within a few calls") != std::string::npos);
 }
 
 TEST_CASE("a poll whose result changes is no loop", "[server]") {
@@ -153,12 +153,46 @@ TEST_CASE("a poll whose result changes is no loop", "[server]") {
     }
 }
 
-TEST_CASE("other calls between identical ones are no loop", "[server]") {
-    Day day;
-    for (int i = 0; i < 50; ++i) {
-        CHECK_FALSE(day.make(day.call("get_activity")));
-        CHECK_FALSE(day.make(day.call("get_blocking")));
+TEST_CASE("taking turns with other calls is a loop all the same", "[server]") {
+    for (const int different : {1, 2, 3, 4}) {
+        Day day;
+        int made = 0;
+        std::optional<Breach> breach;
+        while (!breach && made < 100) {
+            breach = day.make(day.call("tool_" + std::to_string(made++ % different)));
+        }
+        INFO(different);
+        REQUIRE(breach);
+        CHECK(breach->cause == "loop");
+        CHECK(made == 4 * different + 1);
     }
+}
+
+TEST_CASE("calls that come back now and then, or whose results change, are no loop", "[server]") {
+    Day rare;
+    for (int i = 0; i < 100; ++i) {
+        CHECK_FALSE(rare.make(rare.call("list_targets")));
+        for (int other = 0; other < 4; ++other) {
+            CHECK_FALSE(rare.make(rare.call("run_query " + std::to_string(i * 4 + other))));
+        }
+    }
+    Day polls;
+    for (int i = 0; i < 100; ++i) {
+        auto activity = polls.call("get_activity");
+        activity.seen = std::to_string(i / 4);
+        CHECK_FALSE(polls.make(activity));
+        auto blocking = polls.call("get_blocking");
+        blocking.seen = std::to_string(i % 2); // back and forth is change, too
+        CHECK_FALSE(polls.make(blocking));
+    }
+}
+
+TEST_CASE("a limit without end costs no memory without end", "[server]") {
+    SupervisorLimits high;
+    high.identical_calls = 1'000'000'000'000;
+    high.calls = 1'000'000;
+    Day day(high);
+    CHECK(day.breaks_at(day.call("list_targets"), 2'000) == 0);
 }
 
 TEST_CASE("who waits between two calls watches and does not loop", "[server]") {
@@ -253,7 +287,7 @@ TEST_CASE("incidents are counted apart, and making them up wins nothing", "[serv
     Day day;
     const auto of = [&](const std::string& incident) {
         auto made = day.call("propose_plan", "refused");
-        made.incident = incident;
+        made.line.incident = incident;
         return made;
     };
     CHECK_FALSE(day.make(of("one")));
@@ -262,10 +296,39 @@ TEST_CASE("incidents are counted apart, and making them up wins nothing", "[serv
     CHECK_FALSE(day.make(of("two")));
     CHECK(day.make(of("one")));
     int made = 0;
-    while (!day.make(of("made up " + std::to_string(made)))) {
-        REQUIRE(++made < 20);
+    std::optional<Breach> breach;
+    while (!breach && made < 20) {
+        breach = day.make(of("made up " + std::to_string(made++)));
     }
-    CHECK(made <= static_cast<int>(limits::supervised_incidents_max) + 3);
+    REQUIRE(breach);
+    CHECK(made == 3 * limits::supervised_across_incidents);
+    CHECK(breach->transcript.back().incident == "made up 5");
+}
+
+TEST_CASE("a loop that names another incident each time is a loop", "[server]") {
+    Day day;
+    int made = 0;
+    std::optional<Breach> breach;
+    while (!breach && made < 50) {
+        auto same = day.call("list_targets");
+        same.line.incident = "made up " + std::to_string(made++);
+        breach = day.make(same);
+    }
+    REQUIRE(breach);
+    CHECK(breach->cause == "loop");
+    CHECK(made == 5 * limits::supervised_across_incidents);
+}
+
+TEST_CASE("a budget is the identity's, whatever incidents it names", "[server]") {
+    SupervisorLimits few;
+    few.calls = 10;
+    Day day(few);
+    for (int i = 0; i < 10; ++i) {
+        auto made = day.call("tool_" + std::to_string(i));
+        made.line.incident = "INC-" + std::to_string(i);
+        CHECK_FALSE(day.make(made));
+    }
+    CHECK(day.make(day.call("tool_10"))->cause == "calls");
 }
 
 TEST_CASE("a person's decision clears the counters", "[server]") {
@@ -348,6 +411,7 @@ TEST_CASE("a transcript keeps the last calls, as JSON", "[server]") {
     CHECK((*json)[0]["tool"] == "tool_13");
     CHECK((*json)[19]["outcome"] == "not_found");
     CHECK((*json)[19]["result_bytes"] == 100);
+    CHECK((*json)[19]["incident"] == "");
 }
 
 } // namespace

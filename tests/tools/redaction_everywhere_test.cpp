@@ -12,6 +12,7 @@
 #include "tools/lane.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
+#include "tools/shown_arguments.hpp"
 #include "tools/targets.hpp"
 
 #include <fcntl.h>
@@ -76,10 +77,8 @@ public:
         base::log_warning("foreign", {{"why", written.text}});
         return good.structured + good.text + whole.value().body + bad.structured + bad.text +
                spans_.said() +
-               telemetry::masked_arguments(
-                   base::parse_json(
-                       base::render_json({{"sql", written.text}, {"target", written.text}})
-                   ).value()
+               tools::shown_arguments(
+                   tool, {{"sql", written.text}, {"target", written.text}}, {written.text + "x"}
                );
     }
 
