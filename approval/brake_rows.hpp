@@ -11,15 +11,16 @@ namespace interlock::approval::rows {
 
 extern const std::string_view brake_columns;
 base::Result<Brake> brake_from(const db::Table& table, std::size_t row);
-/// `type`: "brake.set" or "brake.lifted"; `reason` and `actor` are of this act.
+/// Setting or lifting a brake, for its leaf.
+struct BrakeAct {
+    const char* type; // "brake.set" or "brake.lifted"
+    const std::string& actor;
+    const std::string& reason;
+    const std::string& transcript; // JSON text; "" = none
+    const AtShell& shell;
+};
 base::Result<std::uint64_t> note_brake(
-    db::StoreTransaction& transaction,
-    base::Random& random,
-    const Brake& brake,
-    const std::string& type,
-    const std::string& actor,
-    const std::string& reason,
-    const std::string& transcript
+    db::StoreTransaction& transaction, base::Random& random, const Brake& brake, const BrakeAct& act
 );
 
 /// What a brake may be on.

@@ -112,7 +112,8 @@ base::Result<SetBrake> set_in(
     db::StoreTransaction& transaction,
     base::Random& random,
     Brake brake,
-    const std::string& transcript
+    const std::string& transcript,
+    const AtShell& shell
 ) {
     INTERLOCK_CHECK(create_brake_tables(transaction));
     INTERLOCK_TRY(auto known, same(transaction, brake));
@@ -124,7 +125,7 @@ base::Result<SetBrake> set_in(
     INTERLOCK_TRY(
         brake.leaf,
         rows::note_brake(
-            transaction, random, brake, "brake.set", brake.who, brake.reason, transcript
+            transaction, random, brake, {"brake.set", brake.who, brake.reason, transcript, shell}
         )
     );
     INTERLOCK_CHECK(transaction.run(
@@ -206,14 +207,19 @@ base::Status check_brake(const Brake& brake) {
     return base::done;
 }
 
-base::Result<SetBrake>
-set_brake(db::Store& store, base::Random& random, Brake brake, const std::string& transcript) {
+base::Result<SetBrake> set_brake(
+    db::Store& store,
+    base::Random& random,
+    Brake brake,
+    const std::string& transcript,
+    const AtShell& shell
+) {
     brake.reason =
         base::cut_middle(base::sanitize(brake.reason), base::limits::brake_reason_chars_max);
     INTERLOCK_CHECK(check_brake(brake));
     std::optional<SetBrake> set;
     INTERLOCK_CHECK(store.transact([&](db::StoreTransaction& transaction) -> base::Status {
-        INTERLOCK_TRY(set, set_in(transaction, random, brake, transcript));
+        INTERLOCK_TRY(set, set_in(transaction, random, brake, transcript, shell));
         return base::done;
     }));
     return std::move(*set);
@@ -287,13 +293,7 @@ brake_on(db::StoreTransaction& transaction, const BrakedBy& what) {
 }
 
 base::Result<std::uint64_t> note_brake(
-    db::StoreTransaction& transaction,
-    base::Random& random,
-    const Brake& brake,
-    const std::string& type,
-    const std::string& actor,
-    const std::string& reason,
-    const std::string& transcript
+    db::StoreTransaction& transaction, base::Random& random, const Brake& brake, const BrakeAct& act
 ) {
     Json payload{
         {"kind", approval::name(brake.kind)},
@@ -301,15 +301,24 @@ base::Result<std::uint64_t> note_brake(
         {"issuer", brake.issuer},
         {"origin", approval::name(brake.origin)},
         {"cause", brake.cause},
-        {"reason", reason}};
-    if (!transcript.empty()) {
-        INTERLOCK_TRY(payload["transcript"], base::parse_json(transcript));
+        {"reason", act.reason}};
+    if (act.shell.uid) {
+        payload["uid"] = *act.shell.uid;
+    }
+    if (!act.shell.sudo_user.empty()) {
+        payload["sudo_user"] = act.shell.sudo_user;
+    }
+    if (!act.transcript.empty()) {
+        INTERLOCK_TRY(payload["transcript"], base::parse_json(act.transcript));
     }
     return telemetry::append_audit(
         transaction,
         random,
         telemetry::AuditEntry{
-            .type = type, .actor = actor, .plan_digest = {}, .payload = base::render_json(payload)}
+            .type = act.type,
+            .actor = act.actor,
+            .plan_digest = {},
+            .payload = base::render_json(payload)}
     );
 }
 

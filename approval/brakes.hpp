@@ -43,6 +43,13 @@ struct Brake {
     friend bool operator==(const Brake&, const Brake&) = default;
 };
 
+/// Of a person at a shell, beside the subject: the user as a number, and whom sudo names behind it.
+/// The latter is a claim, which anybody can make. Both stand in the audit log only.
+struct AtShell {
+    std::optional<long long> uid;
+    std::string sudo_user; // "" = nobody is named
+};
+
 struct SetBrake {
     Brake brake;
     bool already = false; // it was set before: that one stands
@@ -57,8 +64,13 @@ base::Status create_brake_tables(db::StoreTransaction& transaction);
 base::Status check_brake(const Brake& brake);
 /// Puts a brake in force; `brake.at` and `brake.leaf` are set here. `transcript` is JSON text for
 /// the audit log, "" = none. limit_exceeded past limits::brakes_max, but `all` can always be set.
-base::Result<SetBrake>
-set_brake(db::Store& store, base::Random& random, Brake brake, const std::string& transcript = {});
+base::Result<SetBrake> set_brake(
+    db::Store& store,
+    base::Random& random,
+    Brake brake,
+    const std::string& transcript = {},
+    const AtShell& shell = {}
+);
 /// Those in force, the latest first.
 base::Result<std::vector<Brake>> brakes_in_force(db::Store& store);
 

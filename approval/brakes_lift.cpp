@@ -36,7 +36,7 @@ base::Status remove(
     db::StoreTransaction& transaction, base::Random& random, const Brake& brake, const Lift& by
 ) {
     INTERLOCK_CHECK(rows::note_brake(
-        transaction, random, brake, "brake.lifted", by.who, by.reason, /*transcript=*/{}
+        transaction, random, brake, {"brake.lifted", by.who, by.reason, /*transcript=*/{}, by.shell}
     ));
     INTERLOCK_CHECK(transaction.run(
         "delete from brakes where kind = $1 and name = $2 and issuer = $3",

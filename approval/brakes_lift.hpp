@@ -16,6 +16,7 @@ struct Lift {
     std::optional<std::string> issuer; // of an identity; nullopt = whoever issued it
     std::string who;                   // subject of the person
     std::string reason;
+    AtShell shell = {};
 };
 
 /// Lifts every brake that this names, each with its leaf, and returns what they were. not_found

@@ -14,7 +14,9 @@
 #include "telemetry/audit_scan.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
+#include <unistd.h>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -30,6 +32,7 @@ using base::Result;
 
 namespace {
 
+constexpr std::size_t user_chars_max = 64;
 constexpr std::uint64_t looked_at_for_names = 20'000; // newest records; under a second
 
 Result<std::unique_ptr<db::Store>>
@@ -52,6 +55,16 @@ std::string myself() {
     return "os:" + base::current_user();
 }
 
+/// Whom sudo names is a claim: it stands beside the user as whom this runs, never in its place.
+approval::AtShell at_shell() {
+    approval::AtShell shell;
+    shell.uid = static_cast<long long>(::geteuid());
+    if (const char* const claimed = std::getenv("SUDO_USER")) {
+        shell.sudo_user = base::cut_middle(base::sanitize(claimed), user_chars_max);
+    }
+    return shell;
+}
+
 /// For a terminal: names and reasons may come from an agent.
 std::string shown(std::string_view stored) {
     return base::escape_non_ascii(base::sanitize(stored));
@@ -68,8 +81,8 @@ std::string what(const Brake& brake) {
     return text;
 }
 
-/// What the supervisor saw, from the leaf of the audit log; null when there is none any more.
-Json transcript_of(db::Store& store, const Brake& brake) {
+/// What its leaf of the audit log says; null when that is there no more.
+Json recorded(db::Store& store, const Brake& brake) {
     const auto records = telemetry::read_audit(store, brake.leaf, 1);
     if (!records || records->empty() || records->front().index != brake.leaf ||
         !records->front().payload) {
@@ -77,8 +90,12 @@ Json transcript_of(db::Store& store, const Brake& brake) {
     }
     const auto payload =
         base::parse_json(*records->front().payload, base::limits::audit_payload_bytes_max);
-    const Json* transcript = payload ? base::member(*payload, "transcript") : nullptr;
-    return transcript != nullptr ? *transcript : Json(nullptr);
+    return payload ? *payload : Json(nullptr);
+}
+
+Json member_or_null(const Json& payload, const char* name) {
+    const Json* found = base::member(payload, name);
+    return found != nullptr ? *found : Json(nullptr);
 }
 
 /// Whether one of the newest records is about what a kill names. A name with a typo stops nobody.
@@ -125,7 +142,7 @@ Result<Killed> set(const KillOptions& options) {
     brake.reason = options.reason;
     INTERLOCK_CHECK(approval::check_brake(brake));
     INTERLOCK_TRY(const auto store, open(options, db::StoreMode::existing, clock));
-    INTERLOCK_TRY(auto done, approval::set_brake(*store, random, std::move(brake)));
+    INTERLOCK_TRY(auto done, approval::set_brake(*store, random, std::move(brake), {}, at_shell()));
     const bool known = is_known(*store, done.brake);
     return Killed{std::move(done), known};
 }
@@ -141,6 +158,7 @@ Result<std::vector<Brake>> lift(const KillOptions& options) {
     }
     wanted.who = myself();
     wanted.reason = options.reason;
+    wanted.shell = at_shell();
     INTERLOCK_TRY(const auto store, open(options, db::StoreMode::existing, clock));
     return approval::lift_brakes(*store, random, wanted);
 }
@@ -209,7 +227,10 @@ Exit list_kills(const KillOptions& options) {
         Json document = {{"brakes", Json::array()}};
         for (const Brake& brake : *brakes) {
             Json entry = approval::brake_json(brake);
-            entry["transcript"] = transcript_of(**store, brake);
+            const Json payload = recorded(**store, brake);
+            for (const char* name : {"transcript", "uid", "sudo_user"}) {
+                entry[name] = member_or_null(payload, name);
+            }
             document["brakes"].push_back(std::move(entry));
         }
         print_json(document);
@@ -219,9 +240,10 @@ Exit list_kills(const KillOptions& options) {
         print_line("Nothing is stopped.");
     }
     for (const Brake& brake : *brakes) {
+        const auto sudo = base::string_member(recorded(**store, brake), "sudo_user");
         print_line(
-            shown(brake.at) + "  " + what(brake) + "  by " + shown(brake.who) + ": " +
-            shown(brake.reason)
+            shown(brake.at) + "  " + what(brake) + "  by " + shown(brake.who) +
+            (sudo ? " (sudo names " + shown(*sudo) + ")" : "") + ": " + shown(brake.reason)
         );
     }
     return Exit::ok;

@@ -3,6 +3,8 @@
 #include "telemetry/audit_log.hpp"
 #include "tests/approval/brakes_fixture.hpp"
 
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -56,6 +58,30 @@ TEST_CASE("a kill is written as the user of the operating system, and lifted aga
     CHECK(lift_kill(options(room, "identity", "os:agent")) == Exit::not_found);
     CHECK(lift_kill(options(room, "all", "", true)) == Exit::ok);
     CHECK(room.in_force().size() == 2);
+}
+
+TEST_CASE("whom sudo names is recorded as a claim beside the user", "[cli]") {
+    BrakeStore room;
+    const auto as = [&](const std::string& sudo_user, std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), {std::string(INTERLOCK_BIN) + "/interlock", "kill"});
+        arguments.insert(arguments.end(), {"--state", room.directory.path()});
+        base::Command command;
+        command.arguments = std::move(arguments);
+        command.environment = {{"SUDO_USER", sudo_user}};
+        return base::run(command).value();
+    };
+    REQUIRE(as("alice\x1b[2J", {"tool", "get_blocking", "--reason", "harm"}).exit_code == 0);
+    const auto brakes = base::parse_json(as("", {"list", "--json"}).out).value()["brakes"];
+    REQUIRE(brakes.size() == 1);
+    CHECK(brakes[0]["who"] == "os:" + base::current_user());
+    CHECK(brakes[0]["sudo_user"] == "alice");
+    CHECK(brakes[0]["uid"] == static_cast<long long>(::geteuid()));
+    CHECK_THAT(as("", {"list"}).out, Catch::Contains(" (sudo names alice): harm"));
+    REQUIRE(as("bob", {"lift", "tool", "get_blocking", "--reason", "ok"}).exit_code == 0);
+    const auto lifted = base::parse_json(*room.records().back().payload).value();
+    CHECK(lifted["sudo_user"] == "bob");
+    REQUIRE(as("", {"all", "--reason", "harm"}).exit_code == 0);
+    CHECK_FALSE(base::parse_json(*room.records().back().payload).value().contains("sudo_user"));
 }
 
 TEST_CASE("a name that no call had is told, and stopped all the same", "[cli]") {
