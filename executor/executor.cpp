@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "executor/crash_point.hpp"
+#include "executor/store_contact.hpp"
 #include "telemetry/audit_log.hpp"
 #include "telemetry/redaction.hpp"
 
@@ -38,8 +39,14 @@ Executor::Executor(
       library_(library),
       guard_(guard) {}
 
+/// For what comes before a claim.
+template <class Ask>
+auto Executor::asked(const Ask& ask) {
+    return ask_again(around_.clock, around_.stop, ask);
+}
+
 Status Executor::start() {
-    return guard_.remember();
+    return asked([&] { return guard_.remember(); });
 }
 
 std::optional<std::string> Executor::frozen() const {
@@ -53,7 +60,7 @@ Pass Executor::pass() {
     if (pass.frozen) {
         return pass;
     }
-    if (auto expired = around_.queue.expire_due(); !expired.ok()) {
+    if (auto expired = asked([&] { return around_.queue.expire_due(); }); !expired.ok()) {
         fail("queue.unusable", "", expired.error(), pass);
         return pass;
     }
@@ -61,7 +68,7 @@ Pass Executor::pass() {
         fail("outcome.undelivered", "", delivered.error(), pass);
         return pass;
     }
-    auto abandoned = around_.queue.abandoned();
+    auto abandoned = asked([&] { return around_.queue.abandoned(); });
     if (!abandoned.ok()) {
         fail("queue.unreadable", "", abandoned.error(), pass);
         return pass;
@@ -77,7 +84,7 @@ Pass Executor::pass() {
     // Those that waited longest are served first; as many as one list holds.
     filter.order = approval::PlanOrder::oldest_first;
     filter.count_max = base::limits::plans_listed_max;
-    auto approved = around_.queue.list(filter);
+    auto approved = asked([&] { return around_.queue.list(filter); });
     if (!approved.ok()) {
         fail("queue.unreadable", "", approved.error(), pass);
         return pass;
@@ -136,7 +143,7 @@ void Executor::execute(
 
 /// A plan whose executor went away. Its approvals must verify here too: resolving it may run SQL.
 void Executor::take_over(const std::string& plan_id, Pass& pass) {
-    const auto stored = around_.queue.get(plan_id);
+    const auto stored = asked([&] { return around_.queue.get(plan_id); });
     if (!stored.ok()) {
         fail("plan.unreadable", plan_id, stored.error(), pass);
         return;
@@ -192,7 +199,7 @@ bool Executor::is_for_us(const approval::StoredPlan& stored, Pass& pass) {
 }
 
 bool Executor::log_is_sound(const std::string& plan_digest, Pass& pass) {
-    const auto sound = guard_.check(plan_digest);
+    const auto sound = asked([&] { return guard_.check(plan_digest); });
     if (sound.ok()) {
         return true;
     }

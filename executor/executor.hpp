@@ -46,6 +46,8 @@ public:
     std::optional<std::string> frozen() const;
 
 private:
+    template <class Ask>
+    auto asked(const Ask& ask);
     void take_over(const std::string& plan_id, Pass& pass);
     void consider(const approval::StoredPlan& stored, Pass& pass);
     void

@@ -10,6 +10,7 @@
 #include "executor/executor.hpp"
 #include "executor/pg_target.hpp"
 #include "executor/status_server.hpp"
+#include "executor/store_contact.hpp"
 #include "telemetry/checkpoint.hpp"
 #include "telemetry/redaction.hpp"
 #include "telemetry/span_file.hpp"
@@ -164,12 +165,16 @@ int run(const executor::Config& config, bool once) {
     if (!place.ok()) {
         return fail("configuration.unusable", place.error(), exit_configuration);
     }
-    auto store = db::open_store(*place, db::StoreMode::existing, clock);
+    auto store = executor::ask_again(clock, base::stop_requested, [&] {
+        return db::open_store(*place, db::StoreMode::existing, clock);
+    });
     if (!store.ok()) {
         return fail("queue.unusable", store.error(), exit_queue);
     }
     approval::Queue queue(**store, random, config.lease_lifetime);
-    if (auto tables = queue.create_tables(); !tables.ok()) {
+    auto tables =
+        executor::ask_again(clock, base::stop_requested, [&] { return queue.create_tables(); });
+    if (!tables.ok()) {
         return fail("queue.unusable", tables.error(), exit_queue);
     }
     const auto key =
