@@ -71,6 +71,13 @@ base::Status CheckpointKeeper::follow_locked(db::Store& store) {
         broken_ = followed.error();
         is_broken_.store(true);
     }
+    if (!began_) {
+        const std::lock_guard lock(mutex_);
+        not_compared_ = followed.error();
+    } else if (not_compared_) {
+        const std::lock_guard lock(mutex_);
+        not_compared_.reset();
+    }
     return followed;
 }
 
@@ -91,6 +98,11 @@ std::optional<base::Error> CheckpointKeeper::broken() const {
     }
     const std::lock_guard lock(mutex_);
     return broken_;
+}
+
+std::optional<base::Error> CheckpointKeeper::unsound() const {
+    const std::lock_guard lock(mutex_);
+    return broken_ ? broken_ : not_compared_;
 }
 
 std::unique_ptr<telemetry::AuditWriter>

@@ -33,6 +33,8 @@ public:
     base::Status keep(db::Store& store);
     /// Why the log is not what it was; nullopt while nothing is known against it.
     std::optional<base::Error> broken() const;
+    /// The same, and while the log could not be compared even once, why not.
+    std::optional<base::Error> unsound() const;
 
 private:
     CheckpointKeeper(std::string directory, base::SigningKey key);
@@ -44,7 +46,8 @@ private:
     bool began_ = false; // the log was held against the checkpoints of all programs
     mutable std::mutex mutex_;
     std::optional<base::Error> broken_;
-    std::atomic<bool> is_broken_{false}; // asked before every call
+    std::optional<base::Error> not_compared_; // of the last look, until one worked
+    std::atomic<bool> is_broken_{false};      // asked before every call
 };
 
 /// The same writer as long as `keeper` knows nothing against the log; then it takes no leaf. The

@@ -172,6 +172,11 @@ Service::State::compile_offer(const std::vector<std::string>& chosen) {
              .without = in_force->names(approval::BrakeKind::tool)}
         )
     );
+    // Series that begin at 0, so that the first of a kind is a rise that an alert sees.
+    for (const OfferedTool& tool : offer.tools) {
+        metrics.count(telemetry::Counter::schema_errors, {tool.name}, 0);
+        metrics.count(telemetry::Counter::cut_bytes, {tool.name}, 0);
+    }
     return CompiledOffer::compile(std::move(offer));
 }
 
@@ -351,8 +356,8 @@ std::string Service::unready() const {
     if (!state_->checked.load()) {
         return "the targets' credentials are not checked yet";
     }
-    if (const auto broken = state_->keeper->broken()) {
-        return "the audit log does not continue the last checkpoint: " + broken->what;
+    if (const auto unsound = state_->keeper->unsound()) {
+        return base::to_text(*unsound); // the words of the log line
     }
     if (!state_->runner->audit_works()) {
         return "the audit log cannot be written";

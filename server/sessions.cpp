@@ -59,7 +59,9 @@ std::string session_owner(const telemetry::Identity& identity) {
 }
 
 Sessions::Sessions(base::Clock& clock, base::Random& random, telemetry::Metrics* metrics)
-    : clock_(clock), random_(random), metrics_(metrics) {}
+    : clock_(clock), random_(random), metrics_(metrics) {
+    show_open();
+}
 
 void Sessions::on_end(std::function<void(const std::string&)> listener) {
     const std::lock_guard lock(mutex_);

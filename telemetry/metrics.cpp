@@ -170,8 +170,9 @@ std::unique_ptr<Series<Metric>>
 declare(Builder builder, prometheus::Registry& registry, const FamilyText& text, Buckets buckets) {
     auto& family = builder.Name(text.name).Help(text.help).Register(registry);
     auto series = std::make_unique<Series<Metric>>(family, text.labels, std::move(buckets));
-    // A family without labels has exactly one series; it shows 0 before the first event.
-    if (text.labels.empty())
+    // A family without labels has exactly one series. What is counted begins at 0; what is looked
+    // at is not known before somebody looked.
+    if (text.labels.empty() && !std::is_same_v<Metric, prometheus::Gauge>)
         series->of({});
     return series;
 }

@@ -84,6 +84,25 @@ TEST_CASE("the kept checkpoint says what the log held, signed by the program's k
     CHECK(log.file("interlock-server.vkey") == line);
 }
 
+TEST_CASE("a log that was never compared is unsound, and says so in its own words", "[server]") {
+    Log log;
+    const auto keeper = log.keeper();
+    CHECK_FALSE(keeper->unsound());
+    log.sql("alter table audit_log rename to elsewhere");
+    const auto followed = keeper->follow(*log.store);
+    REQUIRE_FALSE(followed.ok());
+    REQUIRE(followed.error().code != base::Errc::corrupt);
+    REQUIRE(keeper->unsound());
+    CHECK(keeper->unsound()->what == followed.error().what);
+    CHECK_FALSE(keeper->broken()); // nothing is known against it
+    log.sql("alter table elsewhere rename to audit_log");
+    REQUIRE(keeper->follow(*log.store).ok());
+    CHECK_FALSE(keeper->unsound());
+    log.sql("alter table audit_log rename to elsewhere");
+    CHECK_FALSE(keeper->follow(*log.store).ok());
+    CHECK_FALSE(keeper->unsound()); // it was, once: the next look tells
+}
+
 TEST_CASE("a head that does not continue another program's checkpoint is not signed", "[server]") {
     Log log;
     log.append();

@@ -70,10 +70,12 @@ TEST_CASE("counters carry their labels and add up", "[telemetry]") {
     CHECK(has_line(text, transitions + "{from=\"PENDING\",to=\"APPROVED\"} 1"));
 }
 
-TEST_CASE("families without labels show zero before the first event", "[telemetry]") {
+TEST_CASE("what is counted begins at zero, what is looked at is shown then", "[telemetry]") {
     Metrics metrics;
     CHECK(has_line(metrics.render(), "interlock_audit_failures_total 0"));
     CHECK(has_line(metrics.render(), "interlock_spans_exported_total 0"));
+    CHECK(metrics.render().find("interlock_audit_leaves 0") == std::string::npos);
+    metrics.set(Gauge::audit_size, {}, 0);
     CHECK(has_line(metrics.render(), "interlock_audit_leaves 0"));
     metrics.count(Counter::audit_failures, {});
     CHECK(has_line(metrics.render(), "interlock_audit_failures_total 1"));
