@@ -10,6 +10,7 @@
 #include "base/state_directory.hpp"
 #include "base/text.hpp"
 #include "cli/people.hpp"
+#include "cli/plan_outcome.hpp"
 #include "runbooks/plan.hpp"
 #include "runbooks/planner.hpp"
 #include "telemetry/kept_checkpoints.hpp"
@@ -80,7 +81,7 @@ Json plan_summary(const StoredPlan& stored) {
     return summary;
 }
 
-Json plan_details(const StoredPlan& stored) {
+Json plan_details(const StoredPlan& stored, const std::vector<approval::StepRun>& steps) {
     Json details = plan_summary(stored);
     details["bytes"] = stored.bytes;
     details["presentation"] = stored.presentation;
@@ -95,6 +96,7 @@ Json plan_details(const StoredPlan& stored) {
             {"recorded_at", decision.recorded_at},
         });
     }
+    details["steps"] = steps_document(steps);
     if (auto outcome = base::parse_json(stored.outcome); outcome.ok()) {
         details["outcome"] = outcome.value();
     }
@@ -102,7 +104,8 @@ Json plan_details(const StoredPlan& stored) {
 }
 
 /// The exact bytes first; what the agent wrote stands apart, labelled, as plain text.
-std::string plan_for_reader(const StoredPlan& stored) {
+std::string
+plan_for_reader(const StoredPlan& stored, const std::vector<approval::StepRun>& steps = {}) {
     std::string text;
     const std::string digest = base::hex(runbooks::plan_digest(stored.bytes));
     auto plan = runbooks::parse_plan(stored.bytes);
@@ -129,6 +132,7 @@ std::string plan_for_reader(const StoredPlan& stored) {
         }
         text += "\n";
     }
+    text += outcome_text(stored, steps);
     if (auto said = runbooks::parse_presentation(stored.presentation); said.ok()) {
         text += "\n--- Written by the agent, not executed, not verified ---\n";
         text += "Title: " + shown(said->title) + "\n";
@@ -146,7 +150,8 @@ std::string plan_for_reader(const StoredPlan& stored) {
     return text;
 }
 
-/// Only at a terminal: a person must type the first digits of the digest they read.
+/// Only at a terminal: a person must type the first digits of the digest they read. Without one
+/// neither the plan nor its digest is told: whoever runs this must have read them elsewhere.
 Result<bool>
 confirmed(const PlansOptions& options, const StoredPlan& stored, DecisionVerdict verdict) {
     if (options.yes) {
@@ -156,8 +161,10 @@ confirmed(const PlansOptions& options, const StoredPlan& stored, DecisionVerdict
         return Error{
             Errc::invalid_arguments,
             "Nobody is at the terminal to confirm the decision.",
-            "Run it in a terminal, or pass --yes together with --digest " + stored.digest + "."};
+            "Run it in a terminal, or read the plan (`interlock plans show`) and pass --yes "
+            "together with --digest and the digest that you read."};
     }
+    note(plan_for_reader(stored)); // stderr: stdout is for the result
     note(
         "To " + std::string(approval::name(verdict)) +
         " this plan, type the first 8 characters of its digest (" +
@@ -263,9 +270,6 @@ Result<Json> decide(const PlansOptions& options, DecisionVerdict verdict) {
             Errc::invalid_arguments,
             "--yes approves only what is named exactly.",
             "Add --digest with the digest that you read."};
-    }
-    if (!options.yes) { // stderr: stdout is for the result
-        note(plan_for_reader(stored));
     }
     INTERLOCK_TRY(const bool sure, confirmed(options, stored, verdict));
     if (!sure) {
@@ -393,10 +397,14 @@ Exit show_plan(const PlansOptions& options) {
     if (!stored) {
         return report(stored.error(), options.json);
     }
+    const auto steps = open->queue->steps(options.plan_id);
+    if (!steps) {
+        return report(steps.error(), options.json);
+    }
     if (options.json) {
-        print_json(plan_details(stored.value()));
+        print_json(plan_details(stored.value(), steps.value()));
     } else {
-        print(plan_for_reader(stored.value()));
+        print(plan_for_reader(stored.value(), steps.value()));
     }
     return Exit::ok;
 }

@@ -12,10 +12,11 @@ struct PlansOptions {
     std::string state_directory;
     bool json = false;
     std::string plan_id;
-    std::string state;     // list: only this state; "" = open and running ones
-    bool all = false;      // list: every state
-    std::string key;       // decide: private key, or public key of one in the agent
-    std::string principal; // decide: who I am in allowed_signers; "" = looked up by key
+    std::string evidence_id; // evidence: one that the plan cites; "" = list them
+    std::string state;       // list: only this state; "" = open and running ones
+    bool all = false;        // list: every state
+    std::string key;         // decide: private key, or public key of one in the agent
+    std::string principal;   // decide: who I am in allowed_signers; "" = looked up by key
     std::string allowed_signers;
     std::string revoked_keys;
     std::string people;

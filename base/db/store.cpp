@@ -1,6 +1,7 @@
 #include "base/db/store.hpp"
 
 #include "base/db/store_body.hpp"
+#include "base/db/store_path.hpp"
 #include "base/limits.hpp"
 
 #include <algorithm>
@@ -693,8 +694,13 @@ base::Result<std::unique_ptr<Store>> open_sqlite_store(
     if (mode == StoreMode::create) {
         INTERLOCK_CHECK(make_file(path));
     } else if (!exists(path)) {
+        if (auto kept_out = kept_out_of(path)) {
+            return std::move(*kept_out);
+        }
         return Error{
-            Errc::not_found, "There is no store at " + path + ".", "Check the path of the store."};
+            Errc::not_found,
+            "There is no store at " + path + ".",
+            "Check the path of the store; interlock-server makes it when it first starts."};
     }
     if (mode == StoreMode::read_only) {
         return open_for_reading(path, clock);

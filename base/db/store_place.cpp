@@ -1,6 +1,7 @@
 #include "base/db/store_place.hpp"
 
 #include "base/db/conninfo_rules.hpp"
+#include "base/db/store_path.hpp"
 #include "base/decode.hpp"
 #include "base/file.hpp"
 #include "base/limits.hpp"
@@ -47,6 +48,9 @@ std::string StorePlace::describe() const {
 }
 
 base::Result<StorePlace> find_store(const base::StateDirectory& state) {
+    if (auto kept_out = kept_out_of(state.store())) {
+        return std::move(*kept_out);
+    }
     if (!is_there(state.store())) {
         return StorePlace{state.queue()};
     }
