@@ -9,6 +9,7 @@
 #include "base/state_directory.hpp"
 #include "base/text.hpp"
 #include "cli/audit_bundle_report.hpp"
+#include "cli/audit_keys.hpp"
 #include "cli/audit_store_check.hpp"
 #include "telemetry/audit_log.hpp"
 #include "telemetry/checkpoint.hpp"
@@ -59,9 +60,6 @@ base::Status check_options(const AuditOptions& options) {
     for (const auto& key : options.verifier_keys) {
         INTERLOCK_CHECK(telemetry::parse_verifier_key(key));
     }
-    if (!options.executor_key.empty()) {
-        INTERLOCK_CHECK(telemetry::parse_verifier_key(options.executor_key));
-    }
     return check_signers_file(options.allowed_signers);
 }
 
@@ -75,7 +73,9 @@ Result<StoreReport> verify(const AuditOptions& options) {
     if (options.checkpoints.empty()) {
         trust.verifier_keys = options.verifier_keys;
     }
-    trust.executor_key = options.executor_key;
+    INTERLOCK_TRY(
+        trust.executor_keys, read_executor_keys(options.executor_keys, options.executor_keys_file)
+    );
     trust.allowed_signers = options.allowed_signers;
     auto found = check_store(*store, kept, trust);
     if (found && !options.checkpoints.empty()) {
@@ -105,6 +105,15 @@ void print_store_json(const StoreReport& found, bool whole) {
              {"agrees", checkpoint.agrees}}
         );
     }
+    Json outcomes = Json::array();
+    for (const auto& [key, signed_by_it] : found.outcome_keys) {
+        const bool kept = signed_by_it.vouched == Vouched::by_bundle;
+        outcomes.push_back(
+            {{"key", key},
+             {"vouched_for_by", kept ? "checkpoint" : vouched_by(signed_by_it.vouched)},
+             {"plans", signed_by_it.plans}}
+        );
+    }
     print_json({
         {"whole", whole},
         {"size", found.log.size},
@@ -116,6 +125,7 @@ void print_store_json(const StoreReport& found, bool whole) {
         {"checkpoints_agreeing", agreeing(found)},
         {"checkpoints", std::move(signed_by)},
         {"plans_checked", found.plans},
+        {"outcomes_signed_by", std::move(outcomes)},
         {"problems", found.problems},
         {"not_known", found.not_known},
         {"erased", found.erased},
@@ -153,6 +163,12 @@ void print_store(const StoreReport& found, bool whole) {
             " records; " +
             (checkpoint.key_was_given ? "the key you gave)"
                                       : "the key kept beside it: compare it with the one you know)")
+        );
+    }
+    for (const auto& [key, outcomes] : found.outcome_keys) {
+        print_line(
+            "outcomes   of " + std::to_string(outcomes.plans) + " plans signed by " +
+            base::sanitize(key) + "  (" + vouched_words(outcomes.vouched, "kept here") + ")"
         );
     }
 }

@@ -15,8 +15,11 @@ struct AuditOptions {
     /// each of `verifier_keys` must have signed one of them.
     std::vector<std::string> checkpoints;
     std::vector<std::string> verifier_keys;
-    std::string bundle;          // verify: this file instead of the store
-    std::string executor_key;    // verify: whose outcomes count; "" = as kept, the bundle's word
+    std::string bundle; // verify: this file instead of the store
+    /// verify: whose outcomes count, and a file of more such keys; none = as kept, the bundle's
+    /// word
+    std::vector<std::string> executor_keys;
+    std::string executor_keys_file;
     std::string allowed_signers; // verify: whose keys may approve; "" = as recorded
     std::string plan_id;         // show: only this plan's records
     bool json = false;

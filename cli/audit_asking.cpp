@@ -1,5 +1,7 @@
 #include "cli/audit_asking.hpp"
 
+#include "cli/audit_incident.hpp"
+
 #include <nlohmann/json.hpp>
 
 namespace interlock::cli {
@@ -39,8 +41,7 @@ std::optional<AskingCall> read_call(
         if (const auto* claims = base::member(*identity, "claims"))
             call.claims = base::render_json(*claims);
     }
-    if (const auto* arguments = base::member(payload, "arguments"))
-        call.incident = text(*arguments, "incident");
+    call.incident = incident_of(payload);
     return call;
 }
 

@@ -27,7 +27,7 @@ struct AskingCall {
     std::string claims;        // JSON
     std::string transport;
     std::string trace;    // traceparent
-    std::string incident; // of its arguments; "" = none
+    std::string incident; // that it named; "" = none
     std::string outcome;  // told by its end
 };
 /// A plan's submission, as its first record tells it.

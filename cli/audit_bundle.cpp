@@ -280,12 +280,14 @@ private:
             );
         if (period)
             return check_period();
-        if (!scope.incident.empty())
-            return not_known(
-                "Which records tell of the incident " + scope.incident +
-                " stands in what they say, not in their headers: that none was left out cannot be "
-                "known from this bundle. A period that spans it shows that."
+        if (!scope.incident.empty()) {
+            report_.not_shown.push_back(
+                "Which records tell of the incident " + base::sanitize(scope.incident) +
+                " stands in what they say, not in their headers: that none was left out is shown "
+                "by no bundle of an incident. A period that spans it shows that."
             );
+            return;
+        }
         // The plan's own check looks for gaps; whatever else is in it may be part of anything.
         if (plans_.size() != 1)
             problem(
@@ -445,10 +447,7 @@ private:
             return no_bundle("its proof leads to another checkpoint");
         INTERLOCK_CHECK(telemetry::verify_consistency_proof(proof, old, key_));
         if (key.name == executor_name) {
-            const std::string own(base::trim(*key_text));
-            if (!executor_key_.empty() && executor_key_ != own)
-                return no_bundle("it and another are signed by different keys of one executor");
-            executor_key_ = own;
+            executor_keys_.emplace_back(base::trim(*key_text));
         }
         return base::done;
     }
@@ -480,12 +479,12 @@ private:
     }
 
     void check_plans() {
-        if (key_.name == executor_name)
-            executor_key_ = report_.verifier_key;
-        const bool given =
-            !trust_.executor_key.empty() || (key_.name == executor_name && report_.key_was_given);
-        if (!trust_.executor_key.empty())
-            executor_key_ = trust_.executor_key;
+        const bool signs_itself = key_.name == executor_name;
+        const bool given = !trust_.executor_keys.empty() || (signs_itself && report_.key_was_given);
+        if (given)
+            executor_keys_ = trust_.executor_keys; // and nobody else's word
+        if (signs_itself && (report_.key_was_given || !given))
+            executor_keys_.push_back(report_.verifier_key);
         const auto whole_from = held_to_the_end();
         std::map<std::string, Files> files;
         for (const auto& [path, content] : files_) {
@@ -511,8 +510,8 @@ private:
             evidence.files = std::move(files[digest]);
             evidence.nothing_follows = records.back().index + 1 >= whole_from;
             evidence.records = std::move(records);
-            evidence.executor_key = executor_key_;
-            evidence.executor_key_given = given;
+            evidence.executor_keys = executor_keys_;
+            evidence.executor_keys_given = given;
             evidence.allowed_signers = trust_.allowed_signers;
             auto checked = check_plan(evidence);
             for (const auto& sentence : checked.problems)
@@ -645,7 +644,7 @@ private:
     std::vector<std::string> checkpoints_; // names of the earlier ones
     bool older_ = false;
     telemetry::IndexRanges missing_;
-    std::string executor_key_;
+    std::vector<std::string> executor_keys_; // of checkpoints in the bundle, or as they were given
 };
 
 } // namespace

@@ -46,9 +46,9 @@ std::string bundle_plan(const std::string& digest, const std::string& part);
 /// What the reader brings along instead of taking it from the bundle.
 struct BundleTrust {
     std::optional<telemetry::SignedNote> earlier; // a checkpoint kept from before
-    std::string verifier_key;    // the only one that may sign; "" = the bundle's own
-    std::string executor_key;    // the only one that may sign an outcome; "" = the bundle's
-    std::string allowed_signers; // file of approvers' keys; "" = as recorded in the log
+    std::string verifier_key;               // the only one that may sign; "" = the bundle's own
+    std::vector<std::string> executor_keys; // that may sign outcomes; none = the bundle's
+    std::string allowed_signers;            // file of approvers' keys; "" = as recorded in the log
 };
 
 /// What the bundle says that it covers: one plan, an incident, or a period.
@@ -75,6 +75,7 @@ struct BundleReport {
     std::vector<PlanReport> plans;
     std::vector<std::string> problems;  // one sentence each
     std::vector<std::string> not_known; // what this bundle can neither show nor rule out
+    std::vector<std::string> not_shown; // what no bundle of what was asked for can: no flaw of it
 };
 /// Reads nothing but the files and what `trust` names. An Error when it is no bundle at all.
 base::Result<BundleReport> check_bundle(const Files& files, const BundleTrust& trust);

@@ -4,6 +4,7 @@
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "cli/audit_keys.hpp"
 #include "cli/audit_store_check.hpp"
 #include "telemetry/checkpoint.hpp"
 
@@ -28,10 +29,9 @@ Result<BundleReport> verify_bundle(const AuditOptions& options) {
     }
     BundleTrust trust;
     trust.allowed_signers = options.allowed_signers;
-    trust.executor_key = options.executor_key;
-    if (!trust.executor_key.empty()) {
-        INTERLOCK_CHECK(telemetry::parse_verifier_key(trust.executor_key));
-    }
+    INTERLOCK_TRY(
+        trust.executor_keys, read_executor_keys(options.executor_keys, options.executor_keys_file)
+    );
     INTERLOCK_CHECK(check_signers_file(trust.allowed_signers));
     if (!options.verifier_keys.empty()) {
         trust.verifier_key = options.verifier_keys.front();
@@ -47,31 +47,6 @@ Result<BundleReport> verify_bundle(const AuditOptions& options) {
     );
     INTERLOCK_TRY(const auto files, read_tar(bytes));
     return check_bundle(files, trust);
-}
-
-const char* vouched_by(Vouched vouched) {
-    switch (vouched) {
-    case Vouched::by_reader:
-        return "reader";
-    case Vouched::by_bundle:
-        return "bundle";
-    case Vouched::nobody:
-        break;
-    }
-    return "nobody";
-}
-
-const char* vouched_words(Vouched vouched) {
-    switch (vouched) {
-    case Vouched::by_reader:
-        return "the key you gave";
-    case Vouched::by_bundle:
-        return "the executor's checkpoint in the bundle is signed by it, too: compare it with the "
-               "key you know";
-    case Vouched::nobody:
-        break;
-    }
-    return "nobody vouches for it: compare it with the executor's";
 }
 
 Json asked_json(const AskingCall& call) {
@@ -227,7 +202,7 @@ void print_plan(const PlanReport& plan) {
     if (plan.outcome_signed) {
         print_line(
             "outcome by " + shown(plan.outcome_key) + " (" +
-            vouched_words(plan.outcome_key_vouched) + ")"
+            vouched_words(plan.outcome_key_vouched, "in the bundle") + ")"
         );
     }
     print_line("state      " + shown(plan.state) + "\n");
@@ -272,6 +247,31 @@ void print_scope(const BundleScope& scope) {
 
 } // namespace
 
+const char* vouched_by(Vouched vouched) {
+    switch (vouched) {
+    case Vouched::by_reader:
+        return "reader";
+    case Vouched::by_bundle:
+        return "bundle";
+    case Vouched::nobody:
+        break;
+    }
+    return "nobody";
+}
+
+std::string vouched_words(Vouched vouched, const char* place) {
+    switch (vouched) {
+    case Vouched::by_reader:
+        return "a key you gave";
+    case Vouched::by_bundle:
+        return std::string("an executor's checkpoint ") + place +
+               " is signed by it, too: compare it with the key you know";
+    case Vouched::nobody:
+        break;
+    }
+    return "nobody vouches for it: compare it with the executor's";
+}
+
 Exit report_bundle(const AuditOptions& options) {
     const auto found = verify_bundle(options);
     if (!found) {
@@ -298,6 +298,7 @@ Exit report_bundle(const AuditOptions& options) {
             {"plans", std::move(plans)},
             {"problems", found->problems},
             {"not_known", found->not_known},
+            {"not_shown", found->not_shown},
         });
         return verdict(*found);
     }
@@ -315,6 +316,9 @@ void print_verdict(const BundleReport& report) {
     }
     for (const std::string& sentence : report.not_known) {
         print_line(coloured(Colour::red, "not known  ") + told(sentence));
+    }
+    for (const std::string& sentence : report.not_shown) {
+        print_line("not shown  " + told(sentence));
     }
     const auto records = std::to_string(report.records);
     const bool all = report.proven == report.records;

@@ -4,6 +4,8 @@
 #include "cli/audit.hpp"
 #include "cli/audit_bundle.hpp"
 
+#include <string>
+
 namespace interlock::cli {
 
 inline bool is_whole(const BundleReport& report) {
@@ -15,6 +17,11 @@ inline Exit verdict(const BundleReport& report) {
 /// What was asked for, one line a problem and one for each thing that is not known, what is proven,
 /// and who signed it.
 void print_verdict(const BundleReport& report);
+
+/// Who says that a key is an executor's: for programs, and for people (`place`: where a checkpoint
+/// of it was found).
+const char* vouched_by(Vouched vouched);
+std::string vouched_words(Vouched vouched, const char* place);
 
 /// Verifies `options.bundle` and prints what it found.
 Exit report_bundle(const AuditOptions& options);

@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "cli/audit_bundle.hpp"
 #include "cli/audit_bundle_report.hpp"
+#include "cli/audit_incident.hpp"
 #include "cli/audit_plan_files.hpp"
 #include "telemetry/audit_format.hpp"
 #include "telemetry/audit_scan.hpp"
@@ -98,45 +99,36 @@ private:
         });
     }
 
-    /// The calls whose arguments name the incident, and the plans that were shown as of it.
+    /// The calls that name the incident, and the plans that were shown as of it.
     Status choose_incident() {
         std::set<std::string> calls;
         telemetry::AuditScan covered;
         covered.end = size();
         covered.payloads = true;
-        const auto& wanted = options_.incident;
-        return telemetry::scan_audit(store_, covered, [&](ScannedRecord& record) -> Result<Scan> {
-            const auto header = telemetry::read_leaf_header(record.header);
-            const auto payload = base::parse_json(
-                record.payload.value_or(""), base::limits::audit_payload_bytes_max
-            );
-            if (!header || !payload)
+        INTERLOCK_CHECK(telemetry::scan_audit(
+            store_,
+            covered,
+            [&](ScannedRecord& record) -> Result<Scan> {
+                const auto header = telemetry::read_leaf_header(record.header);
+                const auto payload = base::parse_json(
+                    record.payload.value_or(""), base::limits::audit_payload_bytes_max
+                );
+                if (!header || !payload)
+                    return Scan::go_on;
+                const auto call = base::string_member(*payload, "call").value_or("");
+                const bool begins =
+                    header->type == "tool.begin" && incident_of(*payload) == options_.incident;
+                if (begins)
+                    calls.insert(call);
+                if (begins || (header->type == "tool.end" && calls.erase(call) > 0))
+                    return choose(record.index);
                 return Scan::go_on;
-            const auto call = base::string_member(*payload, "call").value_or("");
-            const auto* arguments = base::member(*payload, "arguments");
-            const bool begins = header->type == "tool.begin" && arguments != nullptr &&
-                                base::string_member(*arguments, "incident") == wanted;
-            if (begins)
-                calls.insert(call);
-            if (begins || (header->type == "tool.end" && calls.erase(call) > 0))
-                return choose(record.index);
-            if (header->type == "plan.submitted" || header->type == "plan.blocked")
-                INTERLOCK_CHECK(choose_if_of_incident(header->plan_digest, *payload));
-            return Scan::go_on;
-        });
-    }
-
-    Status choose_if_of_incident(const std::string& digest, const Json& submitted) {
-        base::SystemRandom random;
-        approval::Queue queue(store_, random);
-        const auto plan = queue.get(base::string_member(submitted, "plan_id").value_or(""));
-        if (!plan)
-            return plan.error().code == Errc::not_found ? Status(base::done) : Status(plan.error());
-        const auto shown = runbooks::parse_presentation(plan->presentation);
-        if (!shown || shown->incident != options_.incident)
-            return base::done;
-        plans_[digest] = plan->id;
-        return choose_records_of(digest);
+            }
+        ));
+        INTERLOCK_TRY(plans_, plans_of_incident(store_, options_.incident, size()));
+        for (const auto& [digest, id] : plans_)
+            INTERLOCK_CHECK(choose_records_of(digest));
+        return base::done;
     }
 
     Result<Scan> choose(std::uint64_t index) {
@@ -585,6 +577,7 @@ Exit export_audit(const ExportOptions& options) {
         summary["whole"] = is_whole(done->report);
         summary["problems"] = done->report.problems;
         summary["not_known"] = done->report.not_known;
+        summary["not_shown"] = done->report.not_shown;
         print_json(summary);
         return verdict(done->report);
     }

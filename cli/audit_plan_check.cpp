@@ -507,7 +507,13 @@ private:
             problem("the executor ran other bytes than those that were approved");
         report_.outcome_signed = outcome_signature_holds(*outcome);
         if (!report_.outcome_signed)
-            problem("its outcome is not signed by the executor's key");
+            problem(
+                report_.outcome_key.empty()
+                    ? "its outcome is not signed by the executor's key"
+                    : "its outcome is signed by the key " + report_.outcome_key +
+                          ", which is none of the executors' keys that were given (give all that "
+                          "were in use)"
+            );
         else if (report_.outcome_key_vouched == Vouched::nobody)
             not_known(
                 "its outcome is signed by the key " + report_.outcome_key + ", and nothing in " +
@@ -592,13 +598,14 @@ private:
         auto key = base::from_base64(*own);
         if (!signature_bytes || !key)
             return false;
-        bool theirs = false;
-        if (!evidence_.executor_key.empty()) {
-            const auto known = telemetry::parse_verifier_key(evidence_.executor_key);
-            theirs = known && known->public_key == *key;
-            if (!theirs && evidence_.executor_key_given)
-                return false; // of several executors, a checkpoint names but one
-        }
+        const bool theirs = std::any_of(
+            evidence_.executor_keys.begin(),
+            evidence_.executor_keys.end(),
+            [&](const std::string& text) {
+                const auto known = telemetry::parse_verifier_key(text);
+                return known && known->public_key == *key;
+            }
+        );
         outcome.erase("signature");
         if (!base::verify_signature(
                 *key,
@@ -607,10 +614,11 @@ private:
             ))
             return false;
         report_.outcome_key = telemetry::verifier_key(executor_name, *key);
-        report_.outcome_key_vouched = !theirs                        ? Vouched::nobody
-                                      : evidence_.executor_key_given ? Vouched::by_reader
-                                                                     : Vouched::by_bundle;
-        return true;
+        report_.outcome_key_vouched = !theirs                         ? Vouched::nobody
+                                      : evidence_.executor_keys_given ? Vouched::by_reader
+                                                                      : Vouched::by_bundle;
+        // Of several executors, checkpoints may name but some; who gives keys gives all.
+        return theirs || !evidence_.executor_keys_given;
     }
 
     const PlanEvidence& evidence_;

@@ -37,7 +37,8 @@ struct DecisionReport {
     std::optional<bool> same_bytes; // the statement names the digest of the plan's bytes
 };
 
-/// Who says that a key is the executor's.
+/// Who says that a key is an executor's: nobody, a checkpoint that stands beside the plan, or
+/// whoever verifies it.
 enum class Vouched { nobody, by_bundle, by_reader };
 
 struct PlanReport {
@@ -70,11 +71,11 @@ enum class Place { bundle, older_bundle, store };
 
 struct PlanEvidence {
     Place place = Place::bundle;
-    std::string digest;                 // as the leaves name it
-    Files files;                        // of the plan, without its directory
-    std::vector<PlanRecord> records;    // in the order of the log
-    std::string executor_key;           // verifier key, "" = unknown
-    bool executor_key_given = false;    // by the reader; else the bundle's own word
+    std::string digest;                     // as the leaves name it
+    Files files;                            // of the plan, without its directory
+    std::vector<PlanRecord> records;        // in the order of the log
+    std::vector<std::string> executor_keys; // verifier keys, none = unknown
+    bool executor_keys_given = false;       // by the reader; else the place's own word
     const AskingCalls* calls = nullptr; // those among which the asking one may be; null = unread
     bool nothing_follows = false;       // the whole log after the last record is there
     std::string allowed_signers;        // a file; "" = the lines recorded with each decision

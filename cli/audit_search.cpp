@@ -7,9 +7,11 @@
 #include "base/ids.hpp"
 #include "base/state_directory.hpp"
 #include "base/text.hpp"
+#include "cli/audit_incident.hpp"
 #include "telemetry/audit_scan.hpp"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -57,19 +59,24 @@ bool header_matches(const SearchOptions& options, const LeafHeader& header) {
            (options.to.empty() || header.time < options.to);
 }
 
-bool payload_matches(const SearchOptions& options, const std::optional<std::string>& payload) {
-    if (options.text.empty() && options.tool.empty() && options.target.empty())
+/// `is_of_incident`: the record is of a plan that is.
+bool payload_matches(
+    const SearchOptions& options, const std::optional<std::string>& payload, bool is_of_incident
+) {
+    const bool asks_incident = !options.incident.empty() && !is_of_incident;
+    if (options.text.empty() && options.tool.empty() && options.target.empty() && !asks_incident)
         return true;
     if (!payload)
         return false;
     if (!options.text.empty() &&
         base::lower_ascii(*payload).find(base::lower_ascii(options.text)) == std::string::npos)
         return false;
-    if (options.tool.empty() && options.target.empty())
+    if (options.tool.empty() && options.target.empty() && !asks_incident)
         return true;
     const auto parsed = base::parse_json(*payload, base::limits::audit_payload_bytes_max);
     return parsed && (options.tool.empty() || tool_of(*parsed) == options.tool) &&
-           (options.target.empty() || target_of(*parsed) == options.target);
+           (options.target.empty() || target_of(*parsed) == options.target) &&
+           (!asks_incident || incident_of(*parsed) == options.incident);
 }
 
 Result<std::string> digest_of(db::Store& store, const std::string& plan_id) {
@@ -108,11 +115,15 @@ Result<Page> search(SearchOptions options) {
     if (!options.plan_id.empty()) {
         INTERLOCK_TRY(what.plan_digest, digest_of(*store, options.plan_id));
     }
+    std::map<std::string, std::string> of_incident;
+    if (!options.incident.empty()) {
+        INTERLOCK_TRY(of_incident, plans_of_incident(*store, options.incident, what.end));
+    }
     Page page;
     INTERLOCK_CHECK(telemetry::scan_audit(*store, what, [&](ScannedRecord& record) -> Result<Scan> {
         auto header = telemetry::read_leaf_header(record.header);
         if (!header || !header_matches(options, *header) ||
-            !payload_matches(options, record.payload))
+            !payload_matches(options, record.payload, of_incident.contains(header->plan_digest)))
             return Scan::go_on;
         if (page.matches.size() == options.limit) {
             page.more = true;

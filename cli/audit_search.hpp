@@ -16,6 +16,7 @@ struct SearchOptions {
     std::string type;
     std::string tool;
     std::string target;
+    std::string incident; // that a call names, or that the record's plan is of
     std::string plan_id;
     std::string from; // RFC 3339
     std::string to;   // not included

@@ -239,6 +239,11 @@ private:
             return base::done;
         }
         const auto found = check_plan(evidence);
+        if (found.outcome_signed) {
+            auto& key = report_.outcome_keys[found.outcome_key];
+            key.vouched = found.outcome_key_vouched;
+            ++key.plans;
+        }
         for (const auto& sentence : found.problems)
             problem(sentence);
         for (const auto& sentence : found.not_known)
@@ -270,8 +275,9 @@ private:
         evidence.nothing_follows = true;
         evidence.files = plan_files(plan, steps, signers);
         evidence.allowed_signers = trust_.allowed_signers;
-        evidence.executor_key_given = !trust_.executor_key.empty();
-        evidence.executor_key = evidence.executor_key_given ? trust_.executor_key : kept_executor();
+        evidence.executor_keys_given = !trust_.executor_keys.empty();
+        evidence.executor_keys =
+            evidence.executor_keys_given ? trust_.executor_keys : kept_executors();
         return base::done;
     }
 
@@ -298,13 +304,14 @@ private:
             signers[*statement] = base::string_member(*payload, "allowed_signers").value_or("");
     }
 
-    std::string kept_executor() const {
+    std::vector<std::string> kept_executors() const {
+        std::vector<std::string> keys;
         for (const auto& note : kept_.notes) {
             const auto key = telemetry::parse_verifier_key(note.key);
             if (key && key->name == executor_name)
-                return note.key;
+                keys.push_back(note.key);
         }
-        return {};
+        return keys;
     }
 
     db::Store& store_;

@@ -10,6 +10,7 @@
 #include "cli/demo/demo.hpp"
 #include "cli/kill.hpp"
 #include "cli/output.hpp"
+#include "cli/plan_evidence.hpp"
 #include "cli/plans.hpp"
 #include "cli/sql.hpp"
 #include "cli/targets.hpp"
@@ -17,6 +18,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 
@@ -89,6 +91,11 @@ void add_plans(CLI::App& app, interlock::cli::PlansOptions& options, Run& run) {
     )
         ->add_option("PLAN", options.plan_id, "Plan id")
         ->required();
+    CLI::App* evidence = command(
+        "evidence", "What the agent saw, as the plan cites it", interlock::cli::show_plan_evidence
+    );
+    evidence->add_option("PLAN", options.plan_id, "Plan id")->required();
+    evidence->add_option("EVIDENCE", options.evidence_id, "One of the ids; none lists them");
     add_decision_options(
         *command(
             "approve", "Show a plan, ask, and sign your approval", interlock::cli::approve_plan
@@ -126,7 +133,12 @@ void add_audit_log(CLI::App& audit, interlock::cli::AuditOptions& options, Run& 
         "The key that checkpoint, or one of the store's own, must be signed with"
     );
     verify->add_option(
-        "--executor-key", options.executor_key, "The key that outcomes must be signed with"
+        "--executor-key",
+        options.executor_keys,
+        "A key that outcomes may be signed with; may be given several times"
+    );
+    verify->add_option(
+        "--executor-keys", options.executor_keys_file, "A file of such keys, one a line"
     );
     verify->add_option(
         "--allowed-signers",
@@ -170,6 +182,9 @@ void add_audit_search(CLI::App& audit, interlock::cli::SearchOptions& options, R
     command->add_option("--type", options.type, "The record's type, as tool.begin");
     command->add_option("--tool", options.tool, "The tool that was called");
     command->add_option("--target", options.target, "The target it was about");
+    command->add_option(
+        "--incident", options.incident, "Calls that name this incident, and plans shown as of it"
+    );
     command->add_option("--plan", options.plan_id, "Plan id");
     command->add_option("--from", options.from, "Not before this time (RFC 3339)");
     command->add_option("--to", options.to, "Before this time");
@@ -332,6 +347,31 @@ void add_demo(CLI::App& app, interlock::cli::DemoOptions& options, Run& run) {
     demo->callback([&] { run = [&] { return interlock::cli::run_demo(options); }; });
 }
 
+/// Who asked for JSON is told in JSON, even where the rest could not be read.
+bool asks_for_json(int argc, char** argv) {
+    for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+        if (std::string_view(argv[i]) == "--json") {
+            return true;
+        }
+    }
+    return false;
+}
+
+int end_unparsed(const CLI::App& app, const CLI::ParseError& error, bool json) {
+    const bool asked = error.get_exit_code() == 0; // for help, or for the version
+    if (asked || !json) {
+        app.exit(error);
+        return static_cast<int>(asked ? Exit::ok : Exit::usage);
+    }
+    const auto exit = interlock::cli::report(
+        {interlock::base::Errc::invalid_arguments,
+         "The command line cannot be understood: " + std::string(error.what()) + ".",
+         "Run the command with --help."},
+        json
+    );
+    return static_cast<int>(exit);
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -342,7 +382,7 @@ int main(int argc, char** argv) {
     CLI::App app{"Interlock: agents look, people decide, a separate machine acts."};
     app.set_version_flag("--version", "interlock " INTERLOCK_VERSION);
     app.require_subcommand(1);
-    app.footer("Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 queue, 6 target "
+    app.footer("Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 store, 6 target "
                "unreachable,\n"
                "7 a check found a problem.");
 
@@ -368,7 +408,7 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : static_cast<int>(Exit::usage);
+        return end_unparsed(app, error, asks_for_json(argc, argv));
     }
     return static_cast<int>(run());
 }

@@ -354,7 +354,7 @@ Status verify_bundle(Stage& stage, const ProposedPlan& plan, const DemoOptions& 
     );
     AuditOptions verified;
     verified.bundle = exported.out;
-    verified.executor_key = base::trim(key);
+    verified.executor_keys = {std::string(base::trim(key))};
     verified.allowed_signers = stage.approver.allowed_signers;
     if (verify_audit_log(verified) != Exit::ok) {
         return Error{Errc::corrupt, "The bundle of the change does not verify.", ""};

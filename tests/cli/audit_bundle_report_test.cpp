@@ -27,6 +27,9 @@ TEST_CASE("a bundle is called whole only when nothing is wrong and nothing unkno
     report.scope.plan_id = "plan_a";
     CHECK(verdict(report) == Exit::ok);
     CHECK(says(told(report), "whole      3 records, each proven"));
+    report.not_shown = {"No such bundle shows that."};
+    CHECK(verdict(report) == Exit::ok);
+    CHECK(says(told(report), "not shown  No such bundle shows that."));
     report.not_known = {"Something is not known."};
     CHECK(verdict(report) == Exit::check_failed);
     CHECK(says(told(report), "NOT PROVEN"));

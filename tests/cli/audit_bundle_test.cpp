@@ -258,16 +258,16 @@ TEST_CASE("a bundle is verified at the shell, without a store", "[cli]") {
     const auto executor = bundle.story.key_of("interlock-executor");
     options.json = false;
     CHECK(text.find("outcome by " + executor) != std::string::npos);
-    options.executor_key = executor;
+    options.executor_keys = {executor};
     CHECK(printed([&] {
               return verify_audit_log(options);
-          }).second.find("(the key you gave)") != std::string::npos);
+          }).second.find("(a key you gave)") != std::string::npos);
     options.allowed_signers = "/nope";
     CHECK(printed([&] { return verify_audit_log(options); }).first == Exit::usage);
     options.allowed_signers.clear();
-    options.executor_key = "nonsense";
+    options.executor_keys = {"nonsense"};
     CHECK(printed([&] { return verify_audit_log(options); }).first == Exit::usage);
-    options.executor_key.clear();
+    options.executor_keys.clear();
     options.json = true;
 
     options.verifier_keys = {executor};

@@ -177,11 +177,13 @@ TEST_CASE("the key of an outcome is named, and who vouches for it", "[cli]") {
     CHECK(report.outcome_key == key);
     CHECK(report.outcome_key_vouched == Vouched::nobody);
     CHECK(report.not_known.at(0).find("nothing in the bundle says whose") != std::string::npos);
-    evidence.executor_key = key;
+    evidence.executor_keys = {key};
     report = check_plan(evidence);
     CHECK(report.outcome_key_vouched == Vouched::by_bundle);
     CHECK(report.not_known.empty());
-    evidence.executor_key_given = true;
+    evidence.executor_keys_given = true;
+    CHECK(check_plan(evidence).outcome_key_vouched == Vouched::by_reader);
+    evidence.executor_keys = {"no key", story.key_of("interlock-server"), key};
     CHECK(check_plan(evidence).outcome_key_vouched == Vouched::by_reader);
 }
 
@@ -266,12 +268,15 @@ TEST_CASE("what does not fit together is a problem each", "[cli]") {
         CHECK(report.same_bytes_ran == false);
     }
     SECTION("an outcome signed by another executor") {
-        evidence.executor_key = story.key_of("interlock-server");
+        evidence.executor_keys = {story.key_of("interlock-server")};
         auto report = check_plan(evidence); // whose key that is, nobody said
         CHECK(report.problems.empty());
         CHECK(tells(report.not_known, "nothing in the bundle says whose that is"));
-        evidence.executor_key_given = true;
-        CHECK(says(check_plan(evidence), "not signed by the executor's key"));
+        evidence.executor_keys_given = true;
+        report = check_plan(evidence);
+        CHECK(says(report, "which is none of the executors' keys"));
+        CHECK_FALSE(report.outcome_signed);
+        CHECK(report.outcome_key == story.key_of("interlock-executor")); // named all the same
     }
     SECTION("no outcome") {
         evidence.files.erase("outcome.json");
@@ -290,7 +295,7 @@ TEST_CASE("what does not fit together is a problem each", "[cli]") {
 TEST_CASE("of a plan whose payloads were all erased, nothing is said that is not known", "[cli]") {
     Story story;
     auto evidence = evidence_of(story, story.run_a_plan());
-    evidence.executor_key = story.key_of("interlock-executor");
+    evidence.executor_keys = {story.key_of("interlock-executor")};
     for (auto& record : evidence.records) {
         record.payload.reset();
         record.erased = "erased on T, by os:eve: why";

@@ -58,6 +58,29 @@ TEST_CASE("records are found by who, what, which tool, target, plan, when and te
     CHECK(count(story, late) == 0);
 }
 
+TEST_CASE("an incident finds its calls, and every record of its plans", "[cli]") {
+    Story story;
+    story.begin("of it", "get_blocking", "os:agent", "INC-7");
+    story.append(
+        "tool.end", "os:agent", {{"call", "of it"}, {"incident", "INC-7"}, {"outcome", "ok"}}
+    );
+    story.run_a_plan("INC-7"); // and the begin of the call that proposes it
+    story.begin("of another", "get_blocking", "os:agent", "INC-77");
+    CHECK(count(story, with([](auto& o) { o.incident = "INC-7"; })) == 2 + 1 + 10);
+    CHECK(count(story, with([](auto& o) { o.incident = "INC-77"; })) == 1);
+    CHECK(count(story, with([](auto& o) { o.incident = "INC"; })) == 0);
+    SearchOptions both;
+    both.incident = "INC-7";
+    both.type = "plan.approved";
+    CHECK(count(story, both) == 1);
+    both.type.clear();
+    both.tool = "get_blocking";
+    CHECK(count(story, both) == 1);
+    both.tool.clear();
+    both.after = static_cast<long long>(story.leaves()) - 5; // the plan was submitted before
+    CHECK(count(story, both) > 0);
+}
+
 TEST_CASE("a page that is cut says so, and the next one goes on", "[cli]") {
     Story story;
     story.run_a_plan();

@@ -43,11 +43,36 @@ TEST_CASE("a store whose plans are as the log tells is whole", "[cli]") {
     (void)must(story.claim(open)); // it may be running at this very moment
     CHECK(checked(story).problems.empty());
     StoreTrust trust;
-    trust.executor_key = story.key_of("interlock-executor");
+    trust.executor_keys = {story.key_of("interlock-executor")};
     trust.allowed_signers = story.keys.allowed_signers;
     CHECK(checked(story, trust).problems.empty());
-    trust.executor_key = story.key_of("interlock-server");
-    CHECK(says(checked(story, trust).problems, "not signed by the executor's key"));
+    trust.executor_keys = {story.key_of("interlock-server")};
+    CHECK(says(checked(story, trust).problems, "which is none of the executors' keys"));
+}
+
+TEST_CASE("outcomes of a year in which the executor's key was changed are all known", "[cli]") {
+    Story story;
+    story.run_a_plan();
+    const auto first = story.key_of("interlock-executor");
+    story.executor_key = base::signing_key_from_seed(std::string(32, 'n'));
+    const auto second = story.key_of("interlock-executor");
+    story.run_a_plan();
+    story.executor_signs();
+    auto found = checked(story); // its checkpoint tells the second key only
+    CHECK(found.problems.empty());
+    CHECK(says(found.not_known, "is signed by the key " + first));
+    REQUIRE(found.outcome_keys.size() == 2);
+    CHECK(found.outcome_keys[first].vouched == Vouched::nobody);
+    CHECK(found.outcome_keys[second].vouched == Vouched::by_bundle);
+    StoreTrust trust;
+    trust.executor_keys = {first, second};
+    found = checked(story, trust);
+    CHECK(found.problems.empty());
+    CHECK(found.not_known.empty());
+    CHECK(found.outcome_keys[first].plans == 1);
+    CHECK(found.outcome_keys[first].vouched == Vouched::by_reader);
+    trust.executor_keys = {second};
+    CHECK(says(checked(story, trust).problems, first));
 }
 
 TEST_CASE("a plan's rows cannot be changed beside the log", "[cli]") {

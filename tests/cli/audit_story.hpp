@@ -80,7 +80,7 @@ public:
     using Office::sign;
     const std::string state;
     const base::SigningKey server_key = base::signing_key_from_seed(std::string(32, 's'));
-    const base::SigningKey executor_key = base::signing_key_from_seed(std::string(32, 'e'));
+    base::SigningKey executor_key = base::signing_key_from_seed(std::string(32, 'e'));
 
 private:
     int calls_ = 0;

@@ -29,24 +29,21 @@ void Story::begin(
     const std::string& who,
     const std::string& incident
 ) {
-    base::Json arguments = {{"target", "shop"}};
+    base::Json payload = {
+        {"call", id},
+        {"tool", tool},
+        {"arguments", {{"target", "shop"}}},
+        {"trace", trace_of(id)},
+        {"transport", "stdio"},
+        {"identity",
+         {{"client", "a-client 1"},
+          {"issuer", "os"},
+          {"proof", "os_user"},
+          {"claims", {{"team", "sre"}}},
+          {"database_role", "interlock_diag"}}}};
     if (!incident.empty())
-        arguments["incident"] = incident;
-    append(
-        "tool.begin",
-        who,
-        {{"call", id},
-         {"tool", tool},
-         {"arguments", arguments},
-         {"trace", trace_of(id)},
-         {"transport", "stdio"},
-         {"identity",
-          {{"client", "a-client 1"},
-           {"issuer", "os"},
-           {"proof", "os_user"},
-           {"claims", {{"team", "sre"}}},
-           {"database_role", "interlock_diag"}}}}
-    );
+        payload["incident"] = incident;
+    append("tool.begin", who, payload);
 }
 
 std::string Story::proposed(int approvals, const std::string& incident) {

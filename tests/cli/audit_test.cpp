@@ -141,7 +141,7 @@ TEST_CASE("flags that hold nothing are refused", "[cli]") {
     };
     CHECK(exit([](auto&) {}) == Exit::ok);
     CHECK(exit([](auto& o) { o.verifier_keys = {"abc"}; }) == Exit::usage);
-    CHECK(exit([](auto& o) { o.executor_key = "abc"; }) == Exit::usage);
+    CHECK(exit([](auto& o) { o.executor_keys = {"abc"}; }) == Exit::usage);
     CHECK(exit([](auto& o) { o.allowed_signers = "/nope"; }) == Exit::usage);
 }
 
@@ -174,7 +174,7 @@ TEST_CASE("notes and keys that were replaced do not pass before the true key", "
     test::must(base::make_private_directory(kept));
     const auto impostor = base::signing_key_from_seed(std::string(32, 'i'));
     story.sign("executor", "interlock-executor", impostor);
-    options.executor_key = story.key_of("interlock-executor");
+    options.executor_keys = {story.key_of("interlock-executor")};
     const auto [exit, told] = verified();
     CHECK(exit == Exit::check_failed);
     CHECK(told.find("No checkpoint kept here is signed by the key you gave") != std::string::npos);

@@ -233,6 +233,58 @@ TEST_CASE("without a terminal a plan is approved only by its whole digest", "[cl
     CHECK(desk.state() == approval::PlanState::pending);
 }
 
+TEST_CASE("without a terminal nobody is handed the digest that a person should read", "[cli]") {
+    Desk desk;
+    desk.submit("os:agent");
+    const PlansOptions options = desk.options("alice");
+    base::Command command;
+    command.arguments = {
+        std::string(INTERLOCK_BIN) + "/interlock",
+        "plans",
+        "approve",
+        options.plan_id,
+        "--state=" + options.state_directory,
+        "--key=" + options.key,
+        "--as=alice",
+        "--allowed-signers=" + options.allowed_signers};
+    const auto output = base::run(command);
+    REQUIRE(output.ok());
+    CHECK(output->exit_code == static_cast<int>(Exit::usage));
+    CHECK(output->err.find("Nobody is at the terminal") != std::string::npos);
+    for (const auto& said : {output->out, output->err}) {
+        CHECK(said.find(options.digest.substr(0, 8)) == std::string::npos);
+    }
+    CHECK(desk.state() == approval::PlanState::pending);
+}
+
+TEST_CASE("wrong usage is told in JSON to who asked for it", "[cli]") {
+    const auto run = [](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), std::string(INTERLOCK_BIN) + "/interlock");
+        base::Command command;
+        command.arguments = std::move(arguments);
+        return base::run(command).value();
+    };
+    for (const auto& arguments : std::vector<std::vector<std::string>>{
+             {"plans", "show", "--json"},
+             {"plans", "--json"},
+             {"--json", "no-such-command"},
+             {"kill", "lift", "--json", "everything", "--reason", "x"},
+             {"audit", "search", "--json", "--limit", "many\x1b[2J"}}) {
+        const auto output = run(arguments);
+        INFO(output.out << output.err);
+        CHECK(output.exit_code == static_cast<int>(Exit::usage));
+        const auto told = base::parse_json(output.out);
+        REQUIRE(told.ok());
+        CHECK((*told)["error"] == "invalid_arguments");
+        CHECK_FALSE((*told)["what"].empty());
+        CHECK(output.out.find('\x1b') == std::string::npos);
+    }
+    const auto people = run({"plans", "show"});
+    CHECK(people.exit_code == static_cast<int>(Exit::usage));
+    CHECK(people.out.empty());
+    CHECK(run({"plans", "--help", "--json"}).exit_code == 0);
+}
+
 TEST_CASE("refusing needs a reason and ends the plan", "[cli]") {
     Desk desk;
     desk.submit("os:agent");

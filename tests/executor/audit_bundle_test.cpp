@@ -127,18 +127,22 @@ TEST_CASE("a bundle says who vouches for the key that signed an outcome", "[exec
     const auto files = scene.bundle_of(*machine, id);
     const auto key = telemetry::verifier_key("interlock-executor", machine->key().public_key);
     cli::BundleTrust trust;
-    trust.executor_key = key;
+    trust.executor_keys = {key};
     CHECK(scene.problems(files, trust).empty());
     CHECK(
         must(cli::check_bundle(files, trust)).plans.at(0).outcome_key_vouched ==
         cli::Vouched::by_reader
     );
-    trust.executor_key = telemetry::verifier_key(
+    const auto other = telemetry::verifier_key(
         "other", base::signing_key_from_seed(std::string(32, 'x')).public_key
     );
+    trust.executor_keys = {other};
     CHECK_THAT(
-        scene.problems(files, trust).at(0), Catch::Contains("not signed by the executor's key")
+        scene.problems(files, trust).at(0),
+        Catch::Contains("is signed by the key " + key + ", which is none of the executors' keys")
     );
+    trust.executor_keys = {other, key}; // it was changed in between
+    CHECK(scene.problems(files, trust).empty());
 }
 
 } // namespace interlock::test
