@@ -367,6 +367,11 @@ base::Result<Options> parse_configuration(std::string_view yaml) {
         options.targets.push_back(db::read_target_address(entry));
         options.targets.back().logs = entry.text_or("logs", "");
         entry.refuse_empty("logs");
+        entry.refuse_empty("freshness_max");
+        if (entry.has("freshness_max")) {
+            options.targets.back().freshness_max =
+                entry.duration_or("freshness_max", std::chrono::milliseconds{0});
+        }
     }
     options.authorization = read_authorization(decoder, document);
     options.tls = read_tls(decoder);

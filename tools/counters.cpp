@@ -37,6 +37,39 @@ constexpr db::Sql databases_sql{"counters_databases", R"sql(
     order by d.datid = 0 desc, d.xact_commit + d.xact_rollback + d.blks_read desc
     limit 20)sql"};
 
+// Sizes are looked up, which waits for whoever alters the table: those that somebody holds or wants
+// in ACCESS EXCLUSIVE mode are left out.
+constexpr db::Sql tables_sql{"counters_tables", R"sql(
+    with tables as materialized (
+        select c.oid, c.relname, c.relnamespace, c.relpages,
+               pg_catalog.pg_stat_get_tuples_inserted(c.oid) as inserted
+        from pg_catalog.pg_class c
+        where c.relkind in ('r', 'm') and c.relpersistence <> 't'
+          and c.relnamespace <> 'pg_catalog'::pg_catalog.regnamespace
+          and c.relnamespace <> 'information_schema'::pg_catalog.regnamespace
+    ), picked as (
+        (select t.oid from tables t order by t.relpages desc, t.oid limit 60)
+        union
+        (select t.oid from tables t order by t.inserted desc, t.oid limit 60)
+    ), locked as materialized (
+        select distinct l.relation
+        from pg_catalog.pg_locks l
+        where l.mode = 'AccessExclusiveLock' and l.relation is not null
+          and l.database = (select d.oid from pg_catalog.pg_database d
+                            where d.datname = pg_catalog.current_database())
+    )
+    select pg_catalog.format('%I.%I', n.nspname, t.relname) as object,
+           pg_catalog.pg_total_relation_size(t.oid) as bytes, t.inserted,
+           pg_catalog.pg_stat_get_tuples_deleted(t.oid) as deleted
+    from picked p
+    join tables t on t.oid = p.oid
+    join pg_catalog.pg_namespace n on n.oid = t.relnamespace
+    where not exists (
+        select from locked k
+        where k.relation = t.oid
+           or k.relation in (select i.indexrelid from pg_catalog.pg_index i
+                             where i.indrelid = t.oid)))sql"};
+
 constexpr db::Sql wal_sql{"counters_wal", R"sql(
     select '' as object, w.wal_records, w.wal_fpi, w.wal_bytes, w.wal_buffers_full, w.wal_write,
            w.wal_sync, w.wal_write_time, w.wal_sync_time,
@@ -194,6 +227,11 @@ const std::vector<Column>& slru_columns() {
     return declared;
 }
 
+const std::vector<Column>& table_columns() {
+    static const auto declared = counter_columns({"bytes", "inserted", "deleted"});
+    return declared;
+}
+
 const std::vector<Column>& io_columns() {
     static const auto declared = counter_columns(
         {"reads",
@@ -267,6 +305,11 @@ const Section slru_counters{
     .columns = slru_columns,
     .editions = {{{.sql = slru_sql}}},
     .would_tell = "whether transaction status, subtransactions or multixacts miss their caches"};
+const Section table_counters{
+    .name = "tables",
+    .columns = table_columns,
+    .editions = {{{.sql = tables_sql}}},
+    .would_tell = "which tables grow, and which beyond their rows"};
 const Section io_counters{
     .name = "io",
     .columns = io_columns,
@@ -282,6 +325,11 @@ Sections all_counters() {
         &archiver_counters,
         &slru_counters,
         &io_counters};
+    return sections;
+}
+
+Sections size_counters() {
+    static const std::array sections{&server_counters, &table_counters};
     return sections;
 }
 

@@ -24,8 +24,13 @@ extern const Section checkpoint_counters; // checkpointer and background writer
 extern const Section archiver_counters;
 extern const Section slru_counters;
 extern const Section io_counters; // backend type/object/context, from version 16 on
-/// All of them: what the sampler keeps.
+/// Sizes and rows of the largest tables and of those that get most rows. Its rows are no counters:
+/// a table may shrink.
+extern const Section table_counters;
+/// All of them but that: what the sampler keeps of every moment.
 Sections all_counters();
+/// table_counters, and server_counters to compare by: what the sampler keeps now and then.
+Sections size_counters();
 
 /// A statement for each section that the server knows, in their order.
 std::vector<db::Query> counter_queries(Sections sections, const db::ServerFacts& facts);

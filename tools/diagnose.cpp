@@ -63,6 +63,14 @@ base::Result<Output> run(Context& context, const Call& call) {
         diagnosis.not_examined.push_back(std::move(gap));
     }
     for (const Finding& change : std::exchange(diagnosis.source.findings, {})) {
+        if (!change.threshold.empty()) { // a standby beyond its freshness_max
+            diagnosis.not_examined.push_back(
+                {"what happened lately on the primary of " + change.object,
+                 change.value + ", beyond " + change.threshold,
+                 change.meaning}
+            );
+            continue;
+        }
         diagnosis.not_examined.push_back(
             {"what " + change.object + " did before its servers changed roles",
              change.meaning,

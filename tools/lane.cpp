@@ -2,18 +2,23 @@
 
 #include "base/text.hpp"
 #include "telemetry/redaction.hpp"
+#include "tools/render.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
 #include <utility>
 
 namespace interlock::tools {
 namespace {
 
+// All that was received is replayed: nothing is behind, as long as somebody receives. Without a
+// receiver the age of the last change replayed is the bound that there is.
 constexpr db::Sql freshness{"freshness", R"sql(
     select pg_catalog.pg_is_in_recovery() as in_recovery,
            case when not pg_catalog.pg_is_in_recovery() then null
                 when pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn()
+                     and exists (select from pg_catalog.pg_stat_wal_receiver)
                 then 0
                 else extract(epoch from
                          pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp())
@@ -72,6 +77,30 @@ void tell_standing(Source& source, const Standing& standing) {
              .threshold = "",
              .meaning =
                  *standing.changed + " Rates and totals from before may be another server's."}
+        );
+    }
+}
+
+/// A standby further behind than its target allows is a finding of whatever was asked.
+void tell_freshness(Source& source, const db::TargetAddress* address) {
+    if (!source.in_recovery || address == nullptr || !address->freshness_max) {
+        return;
+    }
+    const double allowed = std::chrono::duration<double>(*address->freshness_max).count();
+    if (!source.replay_lag_seconds) {
+        source.gaps.push_back(
+            {"freshness of target " + source.target,
+             "the standby has replayed no change yet that carries a time",
+             "whether it is within the freshness_max of " + seconds_text(allowed)}
+        );
+    } else if (*source.replay_lag_seconds > allowed) {
+        source.findings.push_back(
+            {.severity = Severity::warning,
+             .object = "target " + source.target,
+             .value = seconds_text(*source.replay_lag_seconds) + " behind its primary",
+             .threshold = "freshness_max " + seconds_text(allowed),
+             .meaning = "This standby shows the past: data, plans and statistics of its primary "
+                        "may be others by now. get_replication says where it is held up."}
         );
     }
 }
@@ -207,6 +236,7 @@ base::Result<LaneRead> read_on(
         request, settings.role, out.facts, standby ? &out.results.back() : nullptr, context.clock
     );
     tell_standing(out.source, standing);
+    tell_freshness(out.source, context.targets.address(request.target));
     if (standby) {
         out.results.pop_back();
     }

@@ -24,6 +24,7 @@ constexpr db::Sql target_facts{"target_facts", R"sql(
     select pg_catalog.pg_is_in_recovery() as in_recovery,
            case when not pg_catalog.pg_is_in_recovery() then null
                 when pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn()
+                     and exists (select from pg_catalog.pg_stat_wal_receiver)
                 then 0
                 else extract(epoch from
                          pg_catalog.clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp())

@@ -502,7 +502,7 @@ decode_rows(const db::Table& table, const std::vector<Column>& columns) {
             if (!cell) {
                 cells.emplace_back(std::nullopt);
             } else if (columns[i].sql_text) {
-                cells.emplace_back(base::sanitize(db::mask_literals(*cell)));
+                cells.emplace_back(base::sanitize(db::mask_literals_visibly(*cell)));
             } else {
                 cells.emplace_back(base::sanitize(*cell));
             }

@@ -4,6 +4,8 @@
 #include "base/decode.hpp"
 #include "base/result.hpp"
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,9 @@ struct TargetAddress {
     std::string logs = {};
     std::string password_variable = {};             // of the environment; "" = none
     std::vector<std::string> password_command = {}; // argv of what prints it; empty = none
+    /// How far a standby's data may lie behind before every answer about it says so; none: any
+    /// distance will do.
+    std::optional<std::chrono::milliseconds> freshness_max = {};
 
     bool operator==(const TargetAddress&) const = default;
 };

@@ -4,8 +4,10 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 
 #include <pg_query.h>
@@ -18,6 +20,7 @@ using base::Error;
 namespace limits = base::limits;
 
 constexpr std::string_view unreadable = "<unreadable statement>";
+constexpr std::string_view masked_remark = "/* literals masked from $";
 
 // Token numbers of libpg_query's pg_query.proto, which are those of PostgreSQL 15's grammar.
 namespace token_number {
@@ -267,6 +270,116 @@ bool write_masked(std::string_view sql, const std::vector<Token>& tokens, std::s
     return true;
 }
 
+/// Types whose name may stand in front of a string, to make a constant of it. Names of columns too,
+/// but no parameter can follow a column.
+constexpr std::array<std::string_view, 38> constant_types{
+    "bigint", "bit",       "bool",     "boolean", "box",      "bpchar",    "bytea",
+    "char",   "character", "cidr",     "circle",  "date",     "decimal",   "double precision",
+    "float",  "inet",      "int",      "integer", "interval", "json",      "jsonb",
+    "line",   "macaddr",   "money",    "numeric", "path",     "point",     "polygon",
+    "real",   "regclass",  "smallint", "text",    "time",     "timestamp", "timestamptz",
+    "timetz", "uuid",      "varchar"};
+
+/// A statement's tokens without comments, to look around a parameter.
+class Words {
+public:
+    Words(std::string_view sql, const std::vector<Token>& tokens) : sql_{sql} {
+        std::copy_if(
+            tokens.begin(),
+            tokens.end(),
+            std::back_inserter(tokens_),
+            [](const Token& token) { return !is_comment(token.number); }
+        );
+    }
+    std::size_t size() const { return tokens_.size(); }
+    const Token& token(std::size_t i) const { return tokens_[i]; }
+    std::string text(std::size_t i) const {
+        return std::string{sql_.substr(tokens_[i].start, tokens_[i].end - tokens_[i].start)};
+    }
+    /// Whether the word so many places in front of `i` is one of these.
+    bool before(std::size_t i, std::size_t places, std::string_view word) const {
+        return i >= places && base::lower_ascii(text(i - places)) == word;
+    }
+    /// Where the type in front of the parameter at `i` begins.
+    std::optional<std::size_t> type_before(std::size_t i) const;
+
+private:
+    /// Past "(3)" or "(10, 2)" in front of `i`, if it stands there.
+    std::size_t past_precision(std::size_t i) const {
+        constexpr std::size_t words_max = 5; // both brackets, two numbers and a comma
+        if (!before(i, 1, ")")) {
+            return i;
+        }
+        for (std::size_t back = 2; back <= words_max; ++back) {
+            if (before(i, back, "(")) {
+                return i - back;
+            }
+        }
+        return i;
+    }
+
+    std::string_view sql_;
+    std::vector<Token> tokens_;
+};
+
+std::optional<std::size_t> Words::type_before(std::size_t i) const {
+    if (before(i, 1, "zone") && before(i, 2, "time") &&
+        (before(i, 3, "with") || before(i, 3, "without"))) {
+        const std::size_t at = past_precision(i - 3);
+        const bool timed = before(at, 1, "time") || before(at, 1, "timestamp");
+        return timed ? std::optional{at - 1} : std::nullopt; // "at time zone $1" is none
+    }
+    const std::size_t at = past_precision(i);
+    if (at == 0) {
+        return std::nullopt;
+    }
+    std::string name = base::lower_ascii(text(at - 1));
+    if (at > 1 && (name == "precision" || name == "varying")) {
+        name = base::lower_ascii(text(at - 2));
+        const bool known = name == "double" || name == "bit" || name == "character";
+        return known ? std::optional{at - 2} : std::nullopt;
+    }
+    const bool known =
+        std::find(constant_types.begin(), constant_types.end(), name) != constant_types.end();
+    return known ? std::optional{at - 1} : std::nullopt;
+}
+
+/// What stands instead of a part of a text.
+struct Edit {
+    std::size_t start = 0;
+    std::size_t end = 0;
+    std::string text;
+};
+
+/// In the order of the text, and none over another.
+std::vector<Edit> casts_of(const Words& words) {
+    std::vector<Edit> edits;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const Token& token = words.token(i);
+        if (token.number != token_number::param) {
+            continue;
+        }
+        if (words.before(i, 1, "(") && words.before(i, 2, "extract") && i + 1 < words.size() &&
+            words.before(i + 1, 0, "from")) {
+            const Token& name = words.token(i - 2);
+            const Token& from = words.token(i + 1);
+            edits.push_back({name.start, name.end, "pg_catalog.extract"});
+            edits.push_back({from.start, from.end, ","});
+        } else if (const auto type = words.type_before(i)) {
+            edits.push_back(
+                {words.token(*type).start, words.token(*type).start, words.text(i) + "::"}
+            );
+            edits.push_back({token.start, token.end, ""});
+        }
+    }
+    return edits;
+}
+
+struct Masked {
+    std::string text;
+    int first_literal = 0; // number of its $n; 0: there is none
+};
+
 /// Anywhere in a text, also in a literal: what a terminal obeys, and what makes a reader see other
 /// text or other line ends than there are.
 bool hides_text(char32_t c) {
@@ -393,14 +506,17 @@ std::string blank_comments(std::string_view sql) {
     return text;
 }
 
-std::string mask_literals(std::string_view sql) {
+namespace {
+
+Masked mask(std::string_view sql) {
     constexpr int attempts_max = 8; // each attempt ends before the error of the one before
+    const Masked nothing{std::string{unreadable}, 0};
     bool whole = sql.size() <= limits::sql_bytes_max;
     std::string text{base::cut_bytes(sql, limits::sql_bytes_max)};
     if (text.find('\0') != std::string::npos ||
         comment_depth_max(text) > limits::sql_comment_depth_max ||
         operator_steps(text) > limits::sql_operator_steps_max) {
-        return std::string{unreadable};
+        return nothing;
     }
     for (int attempt = 0; attempt < attempts_max; ++attempt) {
         const auto found = scan(text);
@@ -413,16 +529,54 @@ std::string mask_literals(std::string_view sql) {
         std::string masked;
         whole = write_masked(text, found.tokens, masked) && whole;
         if (masked.empty()) {
-            return whole ? masked : std::string{unreadable};
+            return whole ? Masked{} : nothing;
         }
         auto shown = base::sanitize(masked);
         if (quotes(shown) != quotes(masked)) {
             text = std::move(shown); // a control sequence took one along: read as it will be seen
             continue;
         }
-        return whole ? shown : shown + " ...";
+        const bool literals =
+            std::any_of(found.tokens.begin(), found.tokens.end(), [](const Token& token) {
+                return is_literal(token.number);
+            });
+        return {
+            whole ? shown : shown + " ...",
+            literals ? highest_parameter(text, found.tokens) + 1 : 0};
     }
-    return std::string{unreadable};
+    return nothing;
+}
+
+} // namespace
+
+std::string mask_literals(std::string_view sql) {
+    return mask(sql).text;
+}
+
+std::string mask_literals_visibly(std::string_view sql) {
+    const Masked masked = mask(sql);
+    return masked.first_literal == 0 ? masked.text
+                                     : masked.text + " " + std::string{masked_remark} +
+                                           std::to_string(masked.first_literal) + " on */";
+}
+
+bool tells_masked_literals(std::string_view sql) {
+    return sql.find(masked_remark) != std::string_view::npos;
+}
+
+std::string cast_parameters(std::string_view sql) {
+    if (!check_sql_caps(sql)) {
+        return std::string{sql};
+    }
+    const std::string text{sql};
+    const auto edits = casts_of(Words{sql, scan(text).tokens});
+    std::string out;
+    std::size_t at = 0;
+    for (const Edit& edit : edits) {
+        out.append(text, at, edit.start - at).append(edit.text);
+        at = edit.end;
+    }
+    return out.append(text, at);
 }
 
 } // namespace interlock::db

@@ -27,6 +27,18 @@ std::string blank_comments(std::string_view sql);
 /// in the middle. Text that cannot be lexed becomes "<unreadable statement>". Never throws.
 std::string mask_literals(std::string_view sql);
 
+/// The same for a reader who must tell a literal from a parameter: a text with literals ends in
+/// "/* literals masked from $3 on */".
+std::string mask_literals_visibly(std::string_view sql);
+/// Whether a text carries that remark, and so has parameters in the place of values.
+bool tells_masked_literals(std::string_view sql);
+
+/// pg_stat_statements writes $n where a constant was, also where PostgreSQL's grammar takes nothing
+/// but a constant. Such places in a form that it takes: `interval $1 day` becomes
+/// `$1::interval day`, `extract($1 from x)` a call of pg_catalog.extract. Other text, and text past
+/// the caps, is given back as it is.
+std::string cast_parameters(std::string_view sql);
+
 /// What a statement is, from its parse tree.
 struct StatementFacts {
     int statements = 0; // how many the text holds

@@ -110,9 +110,11 @@ targets:
     conninfo: host=db1 dbname=shop
     password_file: /etc/interlock/shop.password
     logs: /var/log/postgresql
+    freshness_max: 90s
 )");
     REQUIRE(options.ok());
     CHECK(options.value().targets.at(0).logs == "/var/log/postgresql");
+    CHECK(options.value().targets.at(0).freshness_max == std::chrono::seconds{90});
     CHECK(options.value().state == "/var/lib/interlock");
     CHECK(options.value().port == 7420);
     CHECK(options.value().toolsets == std::vector<std::string>{"triage", "planning"});
@@ -127,6 +129,8 @@ targets:
           "targets: [{name: A B, conninfo: dbname=a}]",
           "targets: [{name: a, conninfo: dbname=a, logs: }]",
           "targets: [{name: a, conninfo: dbname=a, logs: [x]}]",
+          "targets: [{name: a, conninfo: dbname=a, freshness_max: }]",
+          "targets: [{name: a, conninfo: dbname=a, freshness_max: soon}]",
           "targets: [{name: a, conninfo: dbname=a, log: /var/log/postgresql}]",
           "state: [a]",
           "- a"}) {

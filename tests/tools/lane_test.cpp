@@ -1,3 +1,4 @@
+#include "tests/lab/topology.hpp"
 #include "tests/support/spans.hpp"
 #include "tests/tools/shop.hpp"
 #include "tools/lane.hpp"
@@ -155,4 +156,79 @@ TEST_CASE("a target that cannot be had is a failed span too", "[tools]") {
     CHECK(span->error);
     CHECK(interlock::test::text_of(*span, "interlock.target") == "gone");
     CHECK(interlock::test::text_of(*span, "error.type") == "target_unreachable");
+}
+
+namespace {
+
+/// What a tool demands, as its declarations show it.
+std::string example_arguments(const tools::Tool& tool) {
+    json arguments = json::object();
+    for (const tools::Input& input : tool.inputs) {
+        if (input.required) {
+            arguments[std::string{input.name}] = std::string{input.example};
+        }
+    }
+    return arguments.dump();
+}
+
+/// What an answer says of the standby's freshness, as a finding or, of a diagnosis, as a gap.
+std::string freshness_told(const json& packet) {
+    for (const char* list : {"findings", "not_examined"}) {
+        for (const json& entry : packet.value(list, json::array())) {
+            if (entry.dump().find("freshness_max") != std::string::npos) {
+                return entry.dump();
+            }
+        }
+    }
+    return "";
+}
+
+} // namespace
+
+TEST_CASE(
+    "a standby further behind than its target allows is told by every tool", "[tools][live]"
+) {
+    Shop shop;
+    interlock::lab::Replica replica;
+    REQUIRE(replica.catch_up());
+    interlock::db::TargetAddress address{
+        .name = "standby",
+        .conninfo = replica.cluster().conninfo("interlock_diag", "postgres"),
+        .password_file = ""};
+    address.freshness_max = std::chrono::hours{1};
+    interlock::test::ToolBench patient{{address}};
+    address.freshness_max = std::chrono::milliseconds{1};
+    interlock::test::ToolBench strict{{address}};
+
+    // A change replayed gives the standby a time to tell by.
+    shop.database().sql("update app.orders set note = 'replayed' where id = 1");
+    REQUIRE(replica.catch_up());
+    // Nothing is behind while all that was received is replayed, however long ago that was.
+    json fresh;
+    REQUIRE(interlock::lab::wait_until([&] {
+        fresh = strict.ask("get_settings");
+        return fresh["source"]["replay_lag_seconds"] == 0.0;
+    }));
+    CHECK(freshness_told(fresh).empty());
+
+    interlock::lab::run_sql(replica.cluster(), "postgres", "select pg_wal_replay_pause()");
+    json stale;
+    REQUIRE(interlock::lab::wait_until([&] {
+        shop.database().sql("insert into app.orders select max(id) + 1, 'n' from app.orders");
+        stale = strict.ask("get_settings");
+        return freshness_told(stale).find("behind its primary") != std::string::npos;
+    }));
+    CHECK(stale["source"]["replay_lag_seconds"] > 0.001);
+    CHECK(freshness_told(patient.ask("get_settings")).empty());
+    for (const tools::Tool& tool : tools::catalog()) {
+        const auto output = strict.call(std::string{tool.name}, example_arguments(tool));
+        INFO(tool.name << ": " << output.text);
+        const json packet = json::parse(output.structured);
+        if (output.is_error ||
+            packet.value("source", json::object()).value("target", "") != "standby") {
+            CHECK((tool.domain != "postgres" || output.error_code == "not_supported"));
+            continue;
+        }
+        CHECK_FALSE(freshness_told(packet).empty());
+    }
 }

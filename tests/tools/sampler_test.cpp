@@ -3,6 +3,8 @@
 #include "tools/run.hpp"
 #include "tools/sampler.hpp"
 
+#include <set>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -138,7 +140,8 @@ TEST_CASE("without history a window is two samples a second apart", "[tools][liv
     CHECK_THAT(packet["summary"].get<std::string>(), Catch::Contains("two samples"));
     CHECK_THAT(packet["summary"].get<std::string>(), Catch::Contains("WAL known: yes"));
     CHECK(test::not_examined(packet, "io")); // of version 16
-    CHECK(packet["not_examined"].size() == 1);
+    CHECK(test::not_examined(packet, "rates over the last 60 s"));
+    CHECK(packet["not_examined"].size() == 2);
     shop.bench().stop().request_stop();
     CHECK(shop.bench().call(rates(), "{}").error_code == "cancelled");
 }
@@ -155,4 +158,36 @@ TEST_CASE("the sampler's threads sample until they are stopped", "[tools][live]"
         CHECK(lab::wait_until([&] { return sampler.kept("shop") >= 3; }));
     }
     CHECK(watched.sampler.kept("shop") == 0);
+}
+
+TEST_CASE("sizes are kept every five minutes, and a window says what it lacks", "[tools][live]") {
+    test::Shop shop;
+    Watched watched{shop.database().address("interlock_diag", "shop")};
+    auto connection = db::ReaderConnection::open(shop.database().address("interlock_diag", "shop"));
+    REQUIRE(connection.ok());
+    const auto sizes_now = [&] {
+        std::vector<tools::NotExamined> gaps;
+        const auto& facts = (*connection)->facts();
+        const auto results =
+            (*connection)->read({}, tools::counter_queries(tools::size_counters(), facts), {});
+        REQUIRE(results.ok());
+        auto sample = tools::Sample::decode(tools::size_counters(), facts, *results, gaps);
+        CHECK(gaps.empty());
+        sample.at = watched.clock.ticks();
+        return sample;
+    };
+    for (int i = 0; i < 120; ++i) { // twenty minutes
+        REQUIRE(watched.sampler.look("shop").ok());
+        watched.clock.advance(limits::sampler_interval);
+    }
+    const auto newer = sizes_now();
+    CHECK(newer.value("tables", "app.orders", "bytes") > 8'000);
+    std::set<base::Ticks> moments;
+    for (int wanted = 0; wanted <= 3'600; wanted += 60) {
+        const auto older = watched.sampler.sizes_before("shop", newer, seconds{wanted});
+        REQUIRE(older);
+        moments.insert(older->at);
+    }
+    CHECK(moments.size() == 4);
+    CHECK_FALSE(watched.sampler.sizes_before("nobody", newer, seconds{60}));
 }

@@ -4,6 +4,7 @@
 #include "tools/render.hpp"
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 namespace interlock::tools {
@@ -40,6 +41,28 @@ void put(db::Table& bloat, std::size_t row, const db::Table& measured) {
     cells[bloat.column("wasted_bytes")] = measured.text(0, "wasted");
     cells[bloat.column("wasted_percent")] = whole(bytes > 0 ? 100 * wasted / bytes : 0);
     cells[bloat.column("exact")] = "t";
+}
+
+std::string reason(std::string_view why) {
+    if (why == "locked") {
+        return "somebody holds or wants ACCESS EXCLUSIVE on them: looking at their size would wait";
+    }
+    if (why == "never analyzed") {
+        return "they have no statistics: neither vacuumed nor analyzed so far";
+    }
+    if (why == "old") {
+        return "their statistics are older than their files, which are another size by a fifth or "
+               "more since";
+    }
+    return "this role may not see in pg_stats how wide their columns are, or they hold expressions";
+}
+
+std::string remedy(std::string_view why) {
+    return why == "locked"                           ? ": ask again"
+           : why == "never analyzed" || why == "old" ? ": ANALYZE them, or install pgstattuple and "
+                                                       "ask for view bloat"
+                                                     : ": install pgstattuple and ask for view "
+                                                       "bloat, or grant SELECT";
 }
 
 } // namespace
@@ -112,12 +135,12 @@ void judge_bloat(
     const std::string& meaning,
     Evidence& evidence
 ) {
-    long long unknown = 0;
+    std::map<std::string, long long> unknown;
     for (std::size_t row = 0; row < bloat.rows.size(); ++row) {
         const auto bytes = bloat.real(row, "wasted_bytes");
         const auto percent = bloat.real(row, "wasted_percent");
         if (!bytes || !percent) {
-            ++unknown;
+            ++unknown[bloat.text(row, "unknown")];
             continue;
         }
         const auto by_bytes = judge(*bytes, wasted_bytes);
@@ -135,13 +158,11 @@ void judge_bloat(
             );
         }
     }
-    if (unknown > 0) {
+    for (const auto& [why, count] : unknown) {
         evidence.not_examined.push_back(
-            {"bloat of " + counted(unknown, kind, kind == "index" ? "indexes" : "tables"),
-             "this role may not see in pg_stats how wide their columns are, or they hold "
-             "expressions",
-             "how much of them is free space: install pgstattuple and ask for view bloat, or grant "
-             "SELECT"}
+            {"bloat of " + counted(count, kind, kind == "index" ? "indexes" : "tables"),
+             reason(why),
+             "how much of them is free space" + remedy(why)}
         );
     }
 }

@@ -1,8 +1,9 @@
 // Bloat of tables and indexes: the estimate from statistics that each tool reads, measured where
 // pgstattuple is installed and the object small, and judged alike.
 //
-// A bloat table has the columns oid, bytes, wasted_bytes, wasted_percent (null: not known) and
-// exact, beside the one that names the object.
+// A bloat table has the columns oid, bytes, wasted_bytes, wasted_percent (null: not known), unknown
+// (why: "locked", "never analyzed", "old" or "widths") and exact, beside the one that names the
+// object.
 #pragma once
 
 #include "tools/assess.hpp"

@@ -1,6 +1,6 @@
 // explain_query: what an expert sees in a plan. Plans a SELECT on the target, past the guard and
-// never running it, or reads the JSON of EXPLAIN or auto_explain that a caller brings; and compares
-// the plan with an earlier one.
+// never running it, or reads a plan of EXPLAIN or auto_explain that a caller brings, in JSON or as
+// text; and compares the plan with an earlier one.
 #include "base/db/sql_guard.hpp"
 #include "base/db/sql_text.hpp"
 #include "base/limits.hpp"
@@ -59,9 +59,11 @@ const std::vector<Column>& node_columns() {
          .about = "Its own part of the time; of the cost where no time is known"},
         {.name = "self_ms", .type = ColumnType::real, .unit = "ms"},
         {.name = "self_cost", .type = ColumnType::real},
-        {.name = "rows", .type = ColumnType::real, .about = "Estimated, for one loop"},
+        {.name = "rows",
+         .type = ColumnType::real,
+         .about = "Estimated, for one loop; of one process below a Gather"},
         {.name = "actual_rows", .type = ColumnType::real, .about = "Mean of its loops"},
-        {.name = "loops", .type = ColumnType::real},
+        {.name = "loops", .type = ColumnType::real, .about = "0: never executed"},
         {.name = "removed", .type = ColumnType::real, .about = "Rows read in vain, all loops"},
         {.name = "hit_blocks", .type = ColumnType::real},
         {.name = "read_blocks", .type = ColumnType::real},
@@ -160,8 +162,8 @@ void put_nodes(const Plan& plan, Evidence& evidence) {
              number(node.self_ms),
              number(node.self_cost),
              number(node.rows),
-             number(node.actual_rows),
-             number(if_executed(node, node.loops)),
+             number(if_executed(node, node.actual_rows.value_or(0))),
+             plan.executed ? number(node.loops) : std::nullopt,
              number(if_executed(node, node.removed + node.removed_joins)),
              number(if_executed(node, node.hit_blocks)),
              number(if_executed(node, node.read_blocks)),
@@ -182,9 +184,18 @@ void put_nodes(const Plan& plan, Evidence& evidence) {
 void put_changes(const std::vector<PlanChange>& changes, Evidence& evidence) {
     db::Table table = table_for(change_columns());
     for (const PlanChange& change : changes) {
-        table.rows.push_back({change.what, change.before, change.now});
+        if (table.rows.size() < base::limits::tool_rows_max) {
+            table.rows.push_back({change.what, change.before, change.now});
+        }
     }
     put_rows("changes", change_columns(), table, evidence);
+    if (changes.size() > table.rows.size()) {
+        evidence.not_examined.push_back(
+            {"the other " + std::to_string(changes.size() - table.rows.size()) + " changes",
+             "limit: more than this call lists",
+             "how else the plans differ"}
+        );
+    }
 }
 
 const PlanNode& hottest(const Plan& plan) {
@@ -287,7 +298,7 @@ base::Result<Planned> Planning::plan_alone(
     evidence.source = std::move(answer.source);
     INTERLOCK_CHECK(same(judged, answer.results.at(0)));
     Planned out;
-    auto planned = plan_of(answer.results.at(1));
+    auto planned = plan_of(answer.results.at(1), text.parameters > 0);
     if (!planned) {
         return as_callers_mistake(std::move(planned).error());
     }
@@ -370,7 +381,7 @@ Error refusal_of(const db::GuardVerdict& verdict) {
 }
 
 base::Result<GuardedStatement> guarded(const std::string& query) {
-    auto answer = db::guard_sql(query);
+    auto answer = db::guard_sql(db::cast_parameters(query));
     if (!answer.statement) {
         return refusal_of(answer.verdict);
     }
@@ -443,11 +454,6 @@ bool is_queryid(std::string_view query) {
     return !query.empty() && query.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-bool is_pasted(std::string_view query) {
-    const std::string_view begins = base::trim(query);
-    return begins.starts_with('[') || begins.starts_with('{');
-}
-
 /// Whether the planner would use the index that was tried.
 void judge_index(const Planned& planned, Evidence& evidence) {
     const double without = planned.without_index->nodes[0].total_cost;
@@ -474,7 +480,7 @@ base::Result<Planned> plan_for(Context& context, const Call& call, Evidence& evi
     std::string query = call.arguments.text("query");
     const bool counted = is_queryid(base::trim(query));
     const std::string index = call.arguments.text("index");
-    if (!counted && is_pasted(query)) {
+    if (!counted && is_plan(query)) {
         if (!index.empty()) {
             return Error{
                 Errc::invalid_arguments,
@@ -499,7 +505,13 @@ base::Result<Planned> plan_for(Context& context, const Call& call, Evidence& evi
     }
     Planning planning{context, call, std::move(target)};
     INTERLOCK_TRY(Planned planned, planning.plan(asked, index, evidence));
-    if (asked.has_parameters()) {
+    if (db::tells_masked_literals(query)) {
+        evidence.not_examined.push_back(
+            {"plans for the values that were masked",
+             "Interlock wrote $n in the place of literals, as the remark in the text says",
+             "the plan that the statement gets: write typical values in"}
+        );
+    } else if (asked.has_parameters()) {
         evidence.not_examined.push_back(
             {"plans for particular values",
              "the statement has parameters: this is the plan for any value",
@@ -562,7 +574,7 @@ Tool explain_query() {
             {target_input(),
              {.name = "query",
               .required = true,
-              .about = "A SELECT, $1 allowed; its queryid; or JSON of EXPLAIN or auto_explain.",
+              .about = "A SELECT, $1 allowed; its queryid; or a plan of EXPLAIN or auto_explain.",
               .length_max = base::limits::json_bytes_max,
               .example = "select count(*) from pg_catalog.pg_class"},
              {.name = "compare_to",

@@ -2,6 +2,8 @@
 
 #include "base/ids.hpp"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace interlock::tools {
@@ -10,11 +12,25 @@ namespace {
 using base::Errc;
 using base::Error;
 
+/// No function or operator for these types, more than one, none to be told, or a place where only a
+/// constant may stand.
+bool is_about_types(const Error& error) {
+    constexpr std::array<std::string_view, 7> states{
+        "42883", "42725", "42P18", "42P08", "42804", "42601", "22P02"};
+    return std::any_of(states.begin(), states.end(), [&](std::string_view state) {
+        return error.what.find("SQLSTATE " + std::string{state}) != std::string::npos;
+    });
+}
+
 /// A refusal to plan says how to come to the plan all the same.
-Error with_remedy(Error error) {
+Error with_remedy(Error error, bool has_parameters) {
     if (error.code == Errc::permission_denied) {
         error.remedy = "Planning needs SELECT on what the statement names: grant it to the "
                        "reader's role, or paste a plan that auto_explain or a person took.";
+    } else if (has_parameters && is_about_types(error)) {
+        error.code = Errc::invalid_arguments;
+        error.remedy = "A constant tells its type, a parameter may not: write values in, or casts "
+                       "such as $1::integer, or paste a plan that auto_explain or a person took.";
     }
     return error;
 }
@@ -49,9 +65,9 @@ base::Result<PlanText> plan_text(const db::GuardedStatement& statement) {
     return PlanText{explain.text(), 0};
 }
 
-base::Result<Plan> plan_of(base::Result<db::Rows>& result) {
+base::Result<Plan> plan_of(base::Result<db::Rows>& result, bool has_parameters) {
     if (!result) {
-        return with_remedy(std::move(result).error());
+        return with_remedy(std::move(result).error(), has_parameters);
     }
     if (result->table.rows.empty() || result->table.rows[0].empty()) {
         return Error{Errc::not_supported, "The target told no plan.", ""};
@@ -107,8 +123,8 @@ base::Result<IndexTrial> try_index(
     }
     return IndexTrial{
         .names = std::move(answer.results.at(0)),
-        .without = plan_of(answer.results.at(1)),
-        .with = plan_of(answer.results.at(4)),
+        .without = plan_of(answer.results.at(1), without.parameters > 0),
+        .with = plan_of(answer.results.at(4), with.parameters > 0),
         .index = made.table.text(0, "indexname"),
         .source = std::move(answer.source)};
 }

@@ -25,8 +25,9 @@ struct PlanText {
 };
 base::Result<PlanText> plan_text(const db::GuardedStatement& statement);
 
-/// The plan in a result; a refusal says how to come to it all the same.
-base::Result<Plan> plan_of(base::Result<db::Rows>& result);
+/// The plan in a result; a refusal says how to come to it all the same. `has_parameters`: of a
+/// statement in whose text types may not show.
+base::Result<Plan> plan_of(base::Result<db::Rows>& result, bool has_parameters);
 
 struct IndexTrial {
     base::Result<db::Rows> names; // what the target says of the statement's names now

@@ -2,6 +2,7 @@
 
 #include "base/db/column_uses.hpp"
 #include "base/db/sql_guard.hpp"
+#include "base/db/sql_text.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "tools/postgres/guarded_sql.hpp"
@@ -408,7 +409,7 @@ base::Status Advice::read_statements(const std::string& schema) {
                 place->second,
                 Statement{
                     .id = table.text(row, "queryid"),
-                    .text = table.text(row, "query"),
+                    .text = db::cast_parameters(table.text(row, "query")),
                     .calls = table.integer(row, "calls").value_or(0),
                     .total_ms = table.real(row, "total_ms").value_or(0)}
             );

@@ -31,24 +31,34 @@ constexpr double key_rows_min = 10'000;
 constexpr double key_rows_warning = 100'000;
 
 // Never what enforces or identifies: unique, exclusion and constraint indexes and replica
-// identities. Indexes of partitions are counted with the one that they belong to, for they can only
-// go together. The definition is left out where reading it would wait for a lock.
+// identities. Indexes of partitions are counted with the topmost that they belong to, for they can
+// only go together: one that is read on one partition is in use. The definition is left out where
+// reading it would wait for a lock.
 constexpr std::string_view unused_head = R"sql(
-    with standbys as (
+    with recursive standbys as (
         select pg_catalog.count(*) as standbys
         from pg_catalog.pg_stat_replication r
         where not exists (select from pg_catalog.pg_replication_slots s
                           where s.active_pid = r.pid and s.slot_type = 'logical')
+    ), family as (
+        select c.oid as root, c.oid as member
+        from pg_catalog.pg_class c
+        where c.relkind = 'I' and not c.relispartition
+        union all
+        select f.root, h.inhrelid
+        from family f
+        join pg_catalog.pg_inherits h on h.inhparent = f.member
     ), sized as (
-        select coalesce(h.inhparent, i.indexrelid) as indexrelid,
+        select coalesce(f.root, i.indexrelid) as indexrelid,
                pg_catalog.array_agg(i.indexrelid) as members,
-               sum(c.relpages::bigint)::bigint as pages, pg_catalog.count(h.inhparent) as parts
+               pg_catalog.array_agg(i.indrelid) as tables,
+               sum(c.relpages::bigint)::bigint as pages, pg_catalog.count(f.root) as parts
         from pg_catalog.pg_index i
         join pg_catalog.pg_class c on c.oid = i.indexrelid and c.relkind = 'i'
                                       and c.relpersistence <> 't'
                                       and c.relnamespace <> 'pg_catalog'::pg_catalog.regnamespace
                                       and c.relnamespace <> 'pg_toast'::pg_catalog.regnamespace
-        left join pg_catalog.pg_inherits h on h.inhrelid = i.indexrelid
+        left join family f on f.member = i.indexrelid
         where i.indisvalid and not i.indisunique and not i.indisexclusion and not i.indisreplident
         group by 1
         having sum(c.relpages::bigint) >= $1::int
@@ -78,11 +88,13 @@ constexpr std::string_view unused_head = R"sql(
 constexpr std::string_view unused_last_14 = R"sql(
            null::timestamptz as last_scan,)sql";
 constexpr std::string_view unused_last_16 = R"sql(
-           pg_catalog.pg_stat_get_lastscan(c.indexrelid) as last_scan,)sql";
+           (select max(pg_catalog.pg_stat_get_lastscan(m.oid))
+            from pg_catalog.unnest(c.members) m(oid)) as last_scan,)sql";
 constexpr std::string_view unused_tail = R"sql(
-           pg_catalog.pg_stat_get_tuples_inserted(t.oid)
-               + pg_catalog.pg_stat_get_tuples_updated(t.oid)
-               - pg_catalog.pg_stat_get_tuples_hot_updated(t.oid) as writes,
+           (select sum(pg_catalog.pg_stat_get_tuples_inserted(w.oid)
+                       + pg_catalog.pg_stat_get_tuples_updated(w.oid)
+                       - pg_catalog.pg_stat_get_tuples_hot_updated(w.oid))::bigint
+            from pg_catalog.unnest(c.tables) w(oid)) as writes,
            pg_catalog.concat_ws(', ',
                case when c.has_expression then 'its expression has statistics of its own' end,
                case when c.indisclustered then 'the table is clustered on it' end,
@@ -223,12 +235,35 @@ constexpr db::Sql invalid_sql{"indexes_invalid", R"sql(
 // An index serves a foreign key when its first columns are those of the key, in any order; one that
 // leaves out nulls does too, because the check never asks for null.
 constexpr db::Sql keys_sql{"indexes_foreign_keys", R"sql(
-    with keys as (
+    with recursive family as (
+        select c.oid as root, c.oid as member
+        from pg_catalog.pg_class c
+        where c.relkind = 'p'
+        union all
+        select f.root, i.inhrelid
+        from family f
+        join pg_catalog.pg_inherits i on i.inhparent = f.member
+    ), whole as (
+        select f.root,
+               sum(greatest(m.reltuples, pg_catalog.pg_stat_get_live_tuples(m.oid), 0))::bigint
+                   as rows,
+               sum(pg_catalog.pg_stat_get_tuples_deleted(m.oid))::bigint as deleted,
+               sum(pg_catalog.pg_stat_get_tuples_updated(m.oid))::bigint as updated
+        from family f
+        join pg_catalog.pg_class m on m.oid = f.member and m.relkind = 'r'
+        group by f.root
+    ), keys as (
         select k.oid, k.conname, k.conrelid, k.confrelid, k.conkey,
-               greatest(c.reltuples, pg_catalog.pg_stat_get_live_tuples(c.oid), 0)::bigint as rows,
+               coalesce(w.rows,
+                        greatest(c.reltuples, pg_catalog.pg_stat_get_live_tuples(c.oid), 0)::bigint)
+                   as rows,
+               coalesce(r.deleted, pg_catalog.pg_stat_get_tuples_deleted(k.confrelid)) as deleted,
+               coalesce(r.updated, pg_catalog.pg_stat_get_tuples_updated(k.confrelid)) as updated,
                c.relpages, c.relname, c.relnamespace
         from pg_catalog.pg_constraint k
         join pg_catalog.pg_class c on c.oid = k.conrelid
+        left join whole w on w.root = k.conrelid
+        left join whole r on r.root = k.confrelid
         where k.contype = 'f' and k.conparentid = 0
     )
     select pg_catalog.quote_ident(k.conname) as constraint,
@@ -239,8 +274,7 @@ constexpr db::Sql keys_sql{"indexes_foreign_keys", R"sql(
                as columns,
            pg_catalog.format('%I.%I', pn.nspname, pc.relname) as referenced,
            k.rows,
-           pg_catalog.pg_stat_get_tuples_deleted(k.confrelid) as referenced_deleted,
-           pg_catalog.pg_stat_get_tuples_updated(k.confrelid) as referenced_updated
+           k.deleted as referenced_deleted, k.updated as referenced_updated
     from keys k
     join pg_catalog.pg_namespace n on n.oid = k.relnamespace
     join pg_catalog.pg_class pc on pc.oid = k.confrelid
@@ -255,7 +289,7 @@ constexpr db::Sql keys_sql{"indexes_foreign_keys", R"sql(
           and k.conkey <@ (i.indkey::int2[])[0:pg_catalog.cardinality(k.conkey) - 1]
           and (i.indpred is null
                or i.indpred::text like '{NULLTEST %:nulltesttype 1 %'))
-    order by (pg_catalog.pg_stat_get_tuples_deleted(k.confrelid) > 0) desc, k.rows desc, k.oid
+    order by (k.deleted > 0) desc, k.rows desc, k.oid
     limit $2::int)sql"};
 
 constexpr db::Sql missing_sql{"indexes_missing", R"sql(
@@ -284,12 +318,28 @@ constexpr db::Sql missing_sql{"indexes_missing", R"sql(
     order by s.seq_rows desc
     limit $1::int)sql"};
 
-// Entries that would fit on pages of the fillfactor against the pages there are, for the hundred
-// largest B-trees. Deduplicated entries take less, so that the estimate errs on the mild side.
+// Entries that would fit on pages of the fillfactor against the file there is, for the hundred
+// largest B-trees. Entries are as many as rows of the table, by its counters where a vacuum or
+// ANALYZE has set them right; else, and of a partial index, as many as the catalog has, while the
+// file is about as large as it was then. Deduplicated entries take less, so that the estimate errs
+// on the mild side.
 constexpr db::Sql bloat_sql{"indexes_bloat", R"sql(
-    with largest as (
-        select c.oid, c.relname, c.relnamespace, c.relpages, c.reltuples, i.indrelid,
-               i.indkey::int2[] as key, i.indexprs is not null as has_expression,
+    with locked as materialized (
+        select distinct l.relation
+        from pg_catalog.pg_locks l
+        where l.mode = 'AccessExclusiveLock' and l.relation is not null
+          and l.database = (select d.oid from pg_catalog.pg_database d
+                            where d.datname = pg_catalog.current_database())
+    ), largest as materialized (
+        select c.oid, c.relname, c.relnamespace, c.relpages, c.reltuples::float8 as reltuples,
+               i.indrelid, i.indkey::int2[] as key, i.indexprs is not null as has_expression,
+               i.indpred is not null as is_partial,
+               pg_catalog.pg_stat_get_live_tuples(i.indrelid)::float8 as live,
+               coalesce(pg_catalog.pg_stat_get_last_analyze_time(i.indrelid),
+                        pg_catalog.pg_stat_get_last_autoanalyze_time(i.indrelid),
+                        pg_catalog.pg_stat_get_last_vacuum_time(i.indrelid),
+                        pg_catalog.pg_stat_get_last_autovacuum_time(i.indrelid)) is not null
+                   as counted,
                pg_catalog.current_setting('block_size')::float8 as block,
                coalesce((select o.option_value::float8
                          from pg_catalog.pg_options_to_table(c.reloptions) o
@@ -297,10 +347,28 @@ constexpr db::Sql bloat_sql{"indexes_bloat", R"sql(
         from pg_catalog.pg_class c
         join pg_catalog.pg_am a on a.oid = c.relam and a.amname = 'btree'
         join pg_catalog.pg_index i on i.indexrelid = c.oid and i.indisvalid
-        where c.relkind = 'i' and c.relpersistence <> 't' and c.reltuples > 0
-          and c.relpages >= 128
-        order by c.relpages desc
+        where c.relkind = 'i' and c.relpersistence <> 't'
+          and greatest(c.relpages, pg_catalog.pg_stat_get_live_tuples(i.indrelid) / 400) >= 128
+        order by greatest(c.relpages, pg_catalog.pg_stat_get_live_tuples(i.indrelid) / 400) desc,
+                 c.oid
         limit 100
+    ), sized as materialized (
+        select l.*, k.is_locked,
+               case when not k.is_locked
+                    then pg_catalog.pg_relation_size(l.oid) / l.block end as pages
+        from largest l
+        cross join lateral (
+            select exists (select from locked x where x.relation in (l.oid, l.indrelid))
+                   as is_locked) k
+    ), counted as (
+        select z.*,
+               case when z.counted and not z.is_partial
+                    then case when z.live <= 1.2 * z.pages
+                                             * (z.reltuples + 100) / greatest(z.relpages, 1)
+                              then z.live end
+                    when pg_catalog.abs(z.pages - z.relpages) <= 0.2 * z.pages
+                    then z.reltuples end as entries
+        from sized z
     ), widths as (
         select l.oid,
                sum(case when a.attlen > 0 then a.attlen
@@ -315,28 +383,32 @@ constexpr db::Sql bloat_sql{"indexes_bloat", R"sql(
                                            and s.attname = a.attname and not s.inherited
         group by l.oid
     ), expected as (
-        select l.*, coalesce(w.unknown, 1) + l.has_expression::int as unknown,
-               1 + pg_catalog.ceil(l.reltuples
-                   / greatest(pg_catalog.floor((l.block - 40) * l.fill / 100
-                       / (4 + 8 + pg_catalog.ceil(w.width::float8 / 8) * 8)), 1)) as pages
-        from largest l
-        left join widths w on w.oid = l.oid
+        select c.*,
+               case when c.is_locked then 'locked'
+                    when c.entries is null then 'old'
+                    when coalesce(w.unknown, 1) > 0 or c.has_expression then 'widths' end
+                   as unknown,
+               1 + pg_catalog.ceil(c.entries
+                   / greatest(pg_catalog.floor((c.block - 40) * c.fill / 100
+                       / (4 + 8 + pg_catalog.ceil(w.width::float8 / 8) * 8)), 1)) as needed
+        from counted c
+        left join widths w on w.oid = c.oid
     )
     select pg_catalog.format('%I.%I', n.nspname, e.relname) as index,
            pg_catalog.format('%I.%I', tn.nspname, t.relname) as relation,
-           e.oid::bigint as oid,
-           (e.relpages * e.block)::bigint as bytes,
-           case when e.unknown = 0
-                then (greatest(e.relpages - e.pages, 0) * e.block)::bigint end as wasted_bytes,
-           case when e.unknown = 0
-                then pg_catalog.round((100 * greatest(e.relpages - e.pages, 0)
-                                       / e.relpages)::numeric, 1) end as wasted_percent,
+           e.oid::bigint as oid, e.unknown,
+           (coalesce(e.pages, e.relpages) * e.block)::bigint as bytes,
+           case when e.unknown is null
+                then (greatest(e.pages - e.needed, 0) * e.block)::bigint end as wasted_bytes,
+           case when e.unknown is null
+                then pg_catalog.round((100 * greatest(e.pages - e.needed, 0)
+                                       / greatest(e.pages, 1))::numeric, 1) end as wasted_percent,
            false as exact
     from expected e
     join pg_catalog.pg_namespace n on n.oid = e.relnamespace
     join pg_catalog.pg_class t on t.oid = e.indrelid
     join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
-    order by 5 desc nulls last, 4 desc
+    order by 6 desc nulls last, 5 desc
     limit $1::int)sql"};
 
 constexpr db::Sql totals_sql{"indexes_totals", R"sql(

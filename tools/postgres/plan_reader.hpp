@@ -1,6 +1,6 @@
-// A plan of PostgreSQL, as EXPLAIN (FORMAT JSON) and auto_explain write it, read for what an expert
-// looks for: where time or cost goes, where estimates fail, what spills, what is read in vain.
-// Pure: no server is asked.
+// A plan of PostgreSQL, as EXPLAIN and auto_explain write it in JSON or as text, read for what an
+// expert looks for: where time or cost goes, where estimates fail, what spills, what is read in
+// vain. Pure: no server is asked.
 #pragma once
 
 #include "base/result.hpp"
@@ -20,7 +20,9 @@ struct PlanNode {
     std::size_t depth = 0;
     std::string type;         // "Seq Scan", "Nested Loop (Left)"
     std::string relationship; // to its parent: "Outer", "Inner", "InitPlan", ...
+    std::string subplan;      // "CTE sums", "InitPlan 1"
     std::string relation;     // schema-qualified where the plan says so
+    std::string name;         // the same without a schema
     std::string index;
     std::string condition; // what joins, searches and filters
     bool has_filter = false;
@@ -31,7 +33,12 @@ struct PlanNode {
     /// Absent in a plan that was not executed. Each time that it ran, like the estimates.
     std::optional<double> actual_rows;
     std::optional<double> actual_ms;
-    double loops = 1;
+    double loops = 1; // 0: never executed
+
+    // Below a Gather processes may share a node: `rows` are those of one of them then, as planned
+    // and as it was. Otherwise both are 1.
+    double processes_planned = 1; // the leader counts in part
+    double processes = 1;
 
     // Of the whole statement: its own part, without its children's.
     double self_cost = 0;
@@ -51,6 +58,9 @@ struct PlanNode {
     double workers_launched = 0;
 
     bool executed() const { return actual_rows.has_value() && loops > 0; }
+    /// Of one run by all processes that share it.
+    double planned_rows() const { return rows * processes_planned; }
+    double seen_rows() const { return actual_rows.value_or(0) * processes; }
 };
 
 struct Plan {
@@ -61,13 +71,17 @@ struct Plan {
     std::optional<double> planning_ms;
     double jit_ms = 0;
     double trigger_ms = 0;
-    /// 16 hexadecimal digits of the shape: nodes, relations, indexes; not numbers, not conditions.
+    /// 16 hexadecimal digits of the shape: nodes, relations, indexes; not numbers, conditions or
+    /// schemas. Partitions that are read alike count once, whatever digits are in their names.
     std::string fingerprint;
 };
 
-/// Reads one plan: EXPLAIN's array of one, the object in it, or auto_explain's object.
-/// invalid_arguments says what it is instead.
-base::Result<Plan> read_plan(std::string_view json);
+/// Whether a text is a plan, or was meant to be one, and no SQL.
+bool is_plan(std::string_view text);
+
+/// Reads one plan: EXPLAIN's array of one, the object in it, auto_explain's object, or the text
+/// format, with what psql puts around them. invalid_arguments says what it is instead.
+base::Result<Plan> read_plan(std::string_view text);
 
 /// "Seq Scan on app.orders", "Index Scan using orders_pkey on app.orders".
 std::string describe(const PlanNode& node);

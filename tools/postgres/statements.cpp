@@ -1,6 +1,7 @@
 // get_statements: which statements take the server's time, blocks, temporary files or WAL, as
 // pg_stat_statements counts them: since its counters began, or between two samples.
 #include "base/db/sql_guard.hpp"
+#include "base/db/sql_text.hpp"
 #include "base/limits.hpp"
 #include "base/pause.hpp"
 #include "base/text.hpp"
@@ -452,7 +453,7 @@ std::string Judgement::slow_text() const {
                "a person, shows its plan.";
     }
     const bool may_be_cut = base::count_characters(text) >= query_chars_max;
-    const auto answer = db::guard_sql(text);
+    const auto answer = db::guard_sql(db::cast_parameters(text));
     const bool plans = answer.statement && answer.statement->kind() == db::StatementKind::select;
     if (table_.text(row_, "database") == database_ &&
         (plans || (may_be_cut && (verb == "select" || verb == "with")))) {

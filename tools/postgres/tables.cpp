@@ -7,10 +7,12 @@
 #include "tools/postgres/bloat.hpp"
 #include "tools/render.hpp"
 #include "tools/run.hpp"
+#include "tools/sampler.hpp"
 #include "tools/targets.hpp"
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -37,6 +39,12 @@ constexpr double toast_dead_min = 100'000;
 // What a sequence has used up: three quarters leave time to widen a column, a tenth hardly.
 constexpr Threshold sequence_percent{75, 90};
 constexpr double keyless_rows_min = 10'000;
+// Of a table with its indexes: a disk of 1 TB is filled in six weeks.
+constexpr double growth_bytes_per_hour = 1e9;
+// Growth without rows is free space; autovacuum's ordinary ups and downs stay below.
+constexpr double hollow_bytes_per_hour = 100e6;
+// A shorter window may be one batch, one vacuum.
+constexpr double growth_seconds_min = 600;
 
 // Counters come by function, one row of pg_class each; sizes only of the rows shown, and not of a
 // table that somebody holds or wants in ACCESS EXCLUSIVE mode: looking at its size would queue.
@@ -124,70 +132,179 @@ constexpr db::Sql tables_sql{"table_trouble", R"sql(
         where i.indrelid = w.oid
     ) i on true)sql"};
 
-// Rows that would fit on full pages against the pages there are, for the hundred largest. Widths of
-// variable columns stand in pg_stats only for who may read the column.
+// Rows that would fit on full pages against the file there is, for the hundred largest. Rows are
+// those of the counters where a vacuum or ANALYZE has set them right and the file has room for them
+// (a load and its ANALYZE in one session are counted twice), else those of the catalog while the
+// file is about as large as it was then; otherwise nobody knows. Columns are laid out as PostgreSQL
+// aligns them, by what stands in front of each; widths of variable ones stand in
+// pg_stats only for who may read the column.
 constexpr db::Sql bloat_sql{"table_bloat", R"sql(
-    with largest as (
-        select c.oid, c.relname, c.relnamespace, c.relpages, c.reltuples, c.relhasindex,
+    with locked as materialized (
+        select distinct l.relation
+        from pg_catalog.pg_locks l
+        where l.mode = 'AccessExclusiveLock' and l.relation is not null
+          and l.database = (select d.oid from pg_catalog.pg_database d
+                            where d.datname = pg_catalog.current_database())
+    ), largest as materialized (
+        select c.oid, c.relname, c.relnamespace, c.relpages, c.reltuples::float8 as reltuples,
+               pg_catalog.pg_stat_get_live_tuples(c.oid)::float8 as live,
+               coalesce(pg_catalog.pg_stat_get_last_analyze_time(c.oid),
+                        pg_catalog.pg_stat_get_last_autoanalyze_time(c.oid),
+                        pg_catalog.pg_stat_get_last_vacuum_time(c.oid),
+                        pg_catalog.pg_stat_get_last_autovacuum_time(c.oid)) is not null
+                   as counted,
                pg_catalog.current_setting('block_size')::float8 as block,
                coalesce((select o.option_value::float8
                          from pg_catalog.pg_options_to_table(c.reloptions) o
                          where o.option_name = 'fillfactor'), 100) as fill
         from pg_catalog.pg_class c
         join pg_catalog.pg_am a on a.oid = c.relam and a.amname = 'heap'
-        where c.relkind in ('r', 'm') and c.relpersistence <> 't' and c.reltuples > 0
-          and c.relpages >= 128
-        order by c.relpages desc
+        where c.relkind in ('r', 'm') and c.relpersistence <> 't'
+          and greatest(c.relpages, pg_catalog.pg_stat_get_live_tuples(c.oid) / 100) >= 128
+        order by greatest(c.relpages, pg_catalog.pg_stat_get_live_tuples(c.oid) / 100) desc, c.oid
         limit 100
-    ), widths as (
-        select l.oid, pg_catalog.count(*) as columns,
-               sum(case when a.attlen > 0 then a.attlen
-                        else s.avg_width * (1 - s.null_frac) end)
-                   filter (where a.attlen > 0 or s.avg_width is not null) as width,
-               pg_catalog.count(*) filter (where a.attlen < 0 and s.avg_width is null) as unknown,
-               bool_or(not a.attnotnull) as nullable
+    ), sized as materialized (
+        select l.*, k.relation is not null as is_locked,
+               case when k.relation is null
+                    then pg_catalog.pg_relation_size(l.oid) / l.block end as pages
+        from largest l
+        left join locked k on k.relation = l.oid
+    ), counted as (
+        select z.*,
+               case when z.reltuples < 0 then null
+                    when z.counted
+                    then case when z.live <= 1.2 * z.pages
+                                             * (z.reltuples + 100) / greatest(z.relpages, 1)
+                              then z.live end
+                    when pg_catalog.abs(z.pages - z.relpages) <= 0.2 * z.pages
+                    then z.reltuples end as rows
+        from sized z
+    ), laid_out as (
+        select l.oid, a.attlen, a.attnotnull, s.null_frac,
+               case when a.attlen > 0 then a.attlen else s.avg_width end as width,
+               case a.attalign when 'd' then 8 when 'i' then 4 when 's' then 2 else 1 end
+                   as alignment,
+               pg_catalog.lag(a.attlen) over (partition by l.oid order by a.attnum) as in_front
         from largest l
         join pg_catalog.pg_namespace n on n.oid = l.relnamespace
         join pg_catalog.pg_attribute a on a.attrelid = l.oid and a.attnum > 0
                                           and not a.attisdropped
-        left join pg_catalog.pg_stats s on a.attlen < 0 and s.schemaname = n.nspname
+        left join pg_catalog.pg_stats s on s.schemaname = n.nspname
                                            and s.tablename = l.relname
                                            and s.attname = a.attname and not s.inherited
-        group by l.oid
+    ), widths as (
+        select o.oid, pg_catalog.count(*) as columns,
+               sum((o.width + case when o.attlen < 0 or o.in_front is null then 0
+                                   when o.in_front < 0 then (o.alignment - 1) / 2.0
+                                   else (o.alignment - o.in_front % o.alignment) % o.alignment end)
+                   * (1 - coalesce(o.null_frac, 0))) as width,
+               pg_catalog.count(*) filter (where o.width is null) as unknown,
+               bool_or(coalesce(o.null_frac > 0, not o.attnotnull)) as nullable
+        from laid_out o
+        group by o.oid
     ), expected as (
-        select l.*, w.unknown,
-               pg_catalog.ceil(l.reltuples
-                   / greatest(pg_catalog.floor((l.block - 24) * l.fill / 100
+        select c.*,
+               case when c.is_locked then 'locked'
+                    when c.reltuples < 0 then 'never analyzed'
+                    when c.rows is null then 'old'
+                    when w.unknown > 0 then 'widths' end as unknown,
+               pg_catalog.ceil(c.rows
+                   / greatest(pg_catalog.floor((c.block - 24) * c.fill / 100
                        / (4 + pg_catalog.ceil((23 + case when w.nullable
                                                          then (w.columns + 7) / 8 else 0 end)
                                               / 8.0) * 8
-                            + pg_catalog.ceil(w.width::float8 / 8) * 8)), 1)) as pages
-        from largest l
-        join widths w on w.oid = l.oid
+                            + pg_catalog.ceil(w.width::float8 / 8) * 8)), 1)) as needed
+        from counted c
+        join widths w on w.oid = c.oid
     )
     select pg_catalog.format('%I.%I', n.nspname, e.relname) as relation,
-           e.oid::bigint as oid,
-           (e.relpages * e.block)::bigint as bytes,
-           case when e.unknown = 0
-                then (greatest(e.relpages - e.pages, 0) * e.block)::bigint end as wasted_bytes,
-           case when e.unknown = 0
-                then pg_catalog.round((100 * greatest(e.relpages - e.pages, 0)
-                                       / e.relpages)::numeric, 1) end as wasted_percent,
+           e.oid::bigint as oid, e.unknown,
+           (coalesce(e.pages, e.relpages) * e.block)::bigint as bytes,
+           case when e.unknown is null
+                then (greatest(e.pages - e.needed, 0) * e.block)::bigint end as wasted_bytes,
+           case when e.unknown is null
+                then pg_catalog.round((100 * greatest(e.pages - e.needed, 0)
+                                       / greatest(e.pages, 1))::numeric, 1) end as wasted_percent,
            false as exact
     from expected e
     join pg_catalog.pg_namespace n on n.oid = e.relnamespace
-    order by 4 desc nulls last, 3 desc
+    order by 5 desc nulls last, 4 desc
     limit $1::int)sql"};
+
+// A partitioned table holds nothing itself: what its partitions hold in all, down to the last. Its
+// own statistics, over all partitions, come from ANALYZE of it alone, which no autovacuum does.
+constexpr db::Sql partitioned_sql{"table_partitioned", R"sql(
+    with recursive tree as (
+        select c.oid as root, c.oid as member
+        from pg_catalog.pg_class c
+        where c.relkind = 'p' and not c.relispartition and c.relpersistence <> 't'
+        union all
+        select t.root, i.inhrelid
+        from tree t
+        join pg_catalog.pg_inherits i on i.inhparent = t.member
+    ), leaves as (
+        select t.root, c.oid, c.relname, c.relnamespace, c.relpages, c.reltuples,
+               greatest(c.reltuples, pg_catalog.pg_stat_get_live_tuples(c.oid), 0)::float8 as rows,
+               pg_catalog.pg_stat_get_dead_tuples(c.oid) as dead,
+               pg_catalog.pg_stat_get_mod_since_analyze(c.oid) as modified
+        from tree t
+        join pg_catalog.pg_class c on c.oid = t.member and c.relkind = 'r'
+    ), summed as (
+        select l.root, pg_catalog.count(*) as partitions, sum(l.rows)::bigint as rows,
+               sum(l.dead)::bigint as dead, sum(l.modified)::bigint as modified,
+               sum(l.relpages::bigint)::bigint as pages,
+               pg_catalog.count(*) filter (where l.reltuples < 0 and l.rows > 0)
+                   as partitions_never_analyzed,
+               (pg_catalog.array_agg(l.oid order by l.dead desc, l.oid))[1] as worst
+        from leaves l
+        group by l.root
+    )
+    select pg_catalog.format('%I.%I', n.nspname, c.relname) as relation, s.partitions, s.rows,
+           s.dead, pg_catalog.round(100.0 * s.dead / greatest(s.rows + s.dead, 1), 1)
+               as dead_percent,
+           s.modified as modified_since_analyze,
+           s.pages * pg_catalog.current_setting('block_size')::bigint as heap_bytes,
+           c.reltuples < 0 as never_analyzed,
+           pg_catalog.pg_stat_get_last_analyze_time(c.oid) as last_analyze,
+           s.partitions_never_analyzed,
+           case when s.dead > 0 then pg_catalog.format('%I.%I', wn.nspname, w.relname) end
+               as worst_partition
+    from summed s
+    join pg_catalog.pg_class c on c.oid = s.root
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    join pg_catalog.pg_class w on w.oid = s.worst
+    join pg_catalog.pg_namespace wn on wn.oid = w.relnamespace
+    order by case $1::text when 'dead' then s.dead when 'size' then s.pages
+                           else s.rows + s.dead end desc, s.root
+    limit $2::int)sql"};
 
 // Sequences by the type of the column that they feed: a bigint sequence of an integer column ends
 // with the column. Those that cannot end in a lifetime are left out.
 constexpr db::Sql gaps_sql{"table_gaps", R"sql(
-    with tables as materialized (
+    with recursive family as (
+        select c.oid as root, c.oid as member
+        from pg_catalog.pg_class c
+        where c.relkind = 'p' and not c.relispartition
+        union all
+        select f.root, i.inhrelid
+        from family f
+        join pg_catalog.pg_inherits i on i.inhparent = f.member
+    ), whole as (
+        select f.root,
+               sum(greatest(m.reltuples, pg_catalog.pg_stat_get_live_tuples(m.oid), 0))::float8
+                   as rows
+        from family f
+        join pg_catalog.pg_class m on m.oid = f.member and m.relkind = 'r'
+        group by f.root
+    ), tables as materialized (
         select c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) as relation,
-               greatest(c.reltuples, pg_catalog.pg_stat_get_live_tuples(c.oid), 0)::float8 as rows,
+               coalesce(w.rows,
+                        greatest(c.reltuples, pg_catalog.pg_stat_get_live_tuples(c.oid), 0)
+                            ::float8) as rows,
                c.relkind, c.relispartition, c.relreplident
         from pg_catalog.pg_class c
         join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        left join whole w on w.root = c.oid
         where c.relkind in ('r', 'p') and c.relpersistence <> 't'
           and n.nspname <> 'pg_catalog' and n.nspname <> 'information_schema'
     ), keyless as (
@@ -336,12 +453,49 @@ const std::vector<Column>& table_columns() {
 const std::vector<Column>& bloat_columns() {
     static const std::vector<Column> declared{
         {.name = "relation", .untrusted = true},
-        {.name = "bytes", .type = ColumnType::integer, .about = "As of the last vacuum or analyze"},
+        {.name = "bytes", .type = ColumnType::integer, .about = "Of the file"},
         {.name = "wasted_bytes", .type = ColumnType::integer},
         {.name = "wasted_percent", .type = ColumnType::real, .unit = "%"},
         {.name = "exact",
          .type = ColumnType::boolean,
          .about = "False: estimated from statistics; true: measured by pgstattuple_approx"},
+    };
+    return declared;
+}
+
+const std::vector<Column>& partitioned_columns() {
+    static const std::vector<Column> declared{
+        {.name = "relation", .untrusted = true},
+        {.name = "partitions", .type = ColumnType::integer, .about = "That hold rows, all levels"},
+        {.name = "rows", .type = ColumnType::integer, .about = "Of all partitions, estimate"},
+        {.name = "dead", .type = ColumnType::integer, .unit = "rows"},
+        {.name = "dead_percent", .type = ColumnType::real, .unit = "%"},
+        {.name = "modified_since_analyze", .type = ColumnType::integer, .unit = "rows"},
+        {.name = "heap_bytes",
+         .type = ColumnType::integer,
+         .about = "Of all partitions, as of their last vacuum or analyze"},
+        {.name = "never_analyzed",
+         .type = ColumnType::boolean,
+         .about = "Itself: statistics over all partitions"},
+        {.name = "last_analyze", .type = ColumnType::timestamp},
+        {.name = "partitions_never_analyzed", .type = ColumnType::integer},
+        {.name = "worst_partition", .about = "Most dead rows", .untrusted = true},
+    };
+    return declared;
+}
+
+const std::vector<Column>& growth_columns() {
+    static const std::vector<Column> declared{
+        {.name = "relation", .untrusted = true},
+        {.name = "bytes", .type = ColumnType::integer, .about = "With TOAST and indexes"},
+        {.name = "bytes_per_hour", .type = ColumnType::integer},
+        {.name = "rows_per_hour",
+         .type = ColumnType::integer,
+         .about = "Inserted less deleted; not known on a standby"},
+        {.name = "window_seconds",
+         .type = ColumnType::real,
+         .unit = "s",
+         .about = "What the rates are of"},
     };
     return declared;
 }
@@ -383,6 +537,11 @@ constexpr Section bloat_section{
     .columns = bloat_columns,
     .editions = {{{.sql = bloat_sql}}},
     .would_tell = "which tables are larger than their rows"};
+constexpr Section partitioned_section{
+    .name = "partitioned",
+    .columns = partitioned_columns,
+    .editions = {{{.sql = partitioned_sql}}},
+    .would_tell = "what partitioned tables hold in all, and whether they were analyzed"};
 constexpr Section gaps_section{
     .name = "schema_gaps",
     .columns = gap_columns,
@@ -393,10 +552,24 @@ constexpr Section totals_section{
     .columns = total_columns,
     .editions = {{{.sql = totals_sql}}},
     .would_tell = "how many tables there are, and since when counters count"};
-constexpr std::array sections{&tables_section, &bloat_section, &gaps_section, &totals_section};
+/// Not read by a statement of its own: from the sampler's history.
+constexpr Section growth_section{
+    .name = "growth",
+    .columns = growth_columns,
+    .editions = {},
+    .would_tell = "which tables grow, and which beyond their rows"};
+constexpr std::array sections{
+    &tables_section, &bloat_section, &partitioned_section, &gaps_section, &totals_section};
 
 std::string output_schema() {
-    static const std::string schema = packet_schema(sections);
+    static constexpr std::array shown{
+        &tables_section,
+        &bloat_section,
+        &partitioned_section,
+        &growth_section,
+        &gaps_section,
+        &totals_section};
+    static const std::string schema = packet_schema(shown);
     return schema;
 }
 
@@ -518,6 +691,129 @@ void judge_tables(const db::Table& tables, const std::string& since, Evidence& e
     }
 }
 
+void judge_partitioned(const db::Table& partitioned, Evidence& evidence) {
+    for (std::size_t row = 0; row < partitioned.rows.size(); ++row) {
+        const std::string object =
+            "partitioned table " + base::sanitize(partitioned.text(row, "relation"));
+        const double rows = partitioned.real(row, "rows").value_or(0);
+        const double all = rows + partitioned.real(row, "dead").value_or(0);
+        const double dead = partitioned.real(row, "dead_percent").value_or(0);
+        if (const auto severity = judge(dead, dead_percent); severity && all >= rows_min) {
+            evidence.findings.push_back(
+                {.severity = *severity,
+                 .object = object,
+                 .value = partitioned.text(row, "dead_percent") + " % dead rows in all; most in " +
+                          base::sanitize(partitioned.text(row, "worst_partition")),
+                 .threshold = percent_text(dead_percent.passed(*severity)),
+                 .meaning = "get_vacuum says of its partitions whether vacuum is late, slow, off "
+                            "or held back."}
+            );
+        }
+        if (partitioned.boolean(row, "never_analyzed").value_or(false) &&
+            rows >= never_analyzed_rows) {
+            evidence.findings.push_back(
+                {.severity = rows >= rows_min ? Severity::warning : Severity::notice,
+                 .object = object,
+                 .value = "itself never analyzed, " + count_text(rows) + " rows in " +
+                          partitioned.text(row, "partitions") + " partitions",
+                 .threshold = count_text(never_analyzed_rows) + " rows",
+                 .meaning = "Autovacuum analyzes partitions only: joins and groups over all of "
+                            "them are guessed. A job must ANALYZE the table itself."}
+            );
+        }
+    }
+}
+
+/// What a table did in a window of the sampler's.
+struct Growth {
+    std::string relation;
+    double bytes = 0;
+    double bytes_per_hour = 0;
+    std::optional<double> rows_per_hour;
+};
+
+/// The fastest first.
+std::vector<Growth> growth_of(const Window& window, bool with_rows) {
+    const double hours = window.seconds() / 3'600;
+    std::vector<Growth> out;
+    for (const std::string& relation : window.newer.objects(table_counters.name)) {
+        const auto change = [&](std::string_view counter) -> std::optional<double> {
+            const auto before = window.older.value(table_counters.name, relation, counter);
+            const auto now = window.newer.value(table_counters.name, relation, counter);
+            return before && now ? std::optional{*now - *before} : std::nullopt;
+        };
+        const auto bytes = change("bytes");
+        if (!bytes) {
+            continue; // came in between, or was locked
+        }
+        const auto inserted = change("inserted");
+        const auto deleted = change("deleted");
+        Growth growth{
+            .relation = relation,
+            .bytes = window.newer.value(table_counters.name, relation, "bytes").value_or(0),
+            .bytes_per_hour = *bytes / hours,
+            .rows_per_hour = {}};
+        if (with_rows && inserted && deleted && *inserted >= 0 && *deleted >= 0) {
+            growth.rows_per_hour = (*inserted - *deleted) / hours;
+        }
+        if (*bytes != 0 || growth.rows_per_hour.value_or(0) != 0) {
+            out.push_back(std::move(growth));
+        }
+    }
+    std::stable_sort(out.begin(), out.end(), [](const Growth& left, const Growth& right) {
+        return left.bytes_per_hour > right.bytes_per_hour;
+    });
+    return out;
+}
+
+void judge_growth(const Growth& growth, double seconds, Evidence& evidence) {
+    const bool hollow = growth.rows_per_hour && *growth.rows_per_hour <= 0 &&
+                        growth.bytes_per_hour >= hollow_bytes_per_hour;
+    if (seconds < growth_seconds_min ||
+        (!hollow && growth.bytes_per_hour < growth_bytes_per_hour)) {
+        return;
+    }
+    evidence.findings.push_back(
+        {.severity = hollow ? Severity::warning : Severity::notice,
+         .object = "table " + growth.relation,
+         .value = "grows by " + bytes_text(growth.bytes_per_hour) + " an hour, over " +
+                  seconds_text(seconds) + ", to " + bytes_text(growth.bytes) +
+                  (hollow ? ", without more rows" : ""),
+         .threshold =
+             bytes_text(hollow ? hollow_bytes_per_hour : growth_bytes_per_hour) + " an hour",
+         .meaning = hollow ? "It gathers dead rows or free space: get_vacuum says what holds "
+                             "vacuum up, view bloat how much is free."
+                           : "Know when the disk is full, and whether old rows are to go."}
+    );
+}
+
+/// The rates of the history that there is; how much is missing of an hour is told in numbers.
+base::Status
+read_growth(Context& context, const Call& call, const LaneRequest& request, Evidence& evidence) {
+    constexpr std::chrono::seconds wanted = base::limits::sampler_history;
+    EvidenceRows rows{
+        .name = std::string{growth_section.name}, .columns = &growth_columns(), .cells = {}};
+    INTERLOCK_TRY(const auto window, read_sizes(context, call, request, wanted, evidence));
+    if (window) {
+        const auto limit = static_cast<std::size_t>(call.arguments.integer("limit"));
+        for (const Growth& growth : growth_of(*window, !evidence.source.in_recovery)) {
+            judge_growth(growth, window->seconds(), evidence);
+            if (rows.cells.size() < limit) {
+                rows.cells.push_back(
+                    {growth.relation,
+                     number_text(growth.bytes),
+                     number_text(growth.bytes_per_hour),
+                     growth.rows_per_hour ? db::Cell{number_text(*growth.rows_per_hour)}
+                                          : std::nullopt,
+                     number_text(window->seconds(), 1)}
+                );
+            }
+        }
+    }
+    evidence.rows.push_back(std::move(rows));
+    return base::done;
+}
+
 void judge_gaps(const db::Table& gaps, Evidence& evidence) {
     for (std::size_t row = 0; row < gaps.rows.size(); ++row) {
         const std::string kind = gaps.text(row, "kind");
@@ -596,15 +892,13 @@ void tell_gaps(const std::optional<db::Table>& totals, bool with_schema, Evidenc
              "dead rows and stale statistics: ask the primary"}
         );
     }
-    evidence.not_examined.push_back(
-        {"growth of tables", "no history of sizes is kept", "which tables grow beyond their rows"}
-    );
 }
 
 /// What was read: a section that the view leaves out is nothing.
 struct Read {
     std::optional<db::Table> tables;
     std::optional<db::Table> bloat;
+    std::optional<db::Table> partitioned;
     std::optional<db::Table> gaps;
     std::optional<db::Table> totals;
 };
@@ -622,7 +916,7 @@ base::Result<Read> read_view(
     Read out;
     ViewReader reader(view, evidence);
     reader.want(
-        view != "bloat" && view != "schema",
+        view != "bloat" && view != "schema" && view != "growth",
         {.section = tables_section, .parameters = {view, one_more}, .rows_max = limit},
         out.tables
     );
@@ -630,6 +924,11 @@ base::Result<Read> read_view(
         all || view == "bloat",
         {.section = bloat_section, .parameters = {one_more}, .rows_max = limit},
         out.bloat
+    );
+    reader.want(
+        all || view == "dead" || view == "statistics" || view == "size",
+        {.section = partitioned_section, .parameters = {view, one_more}, .rows_max = limit},
+        out.partitioned
     );
     reader.want(
         all || view == "schema",
@@ -650,6 +949,20 @@ base::Result<Output> run(Context& context, const Call& call) {
     Evidence evidence;
     evidence.tool = tool_name;
     INTERLOCK_TRY(Read read, read_view(context, call, request, view, evidence));
+    if (view == "attention" || view == "size" || view == "growth") {
+        const auto grown = read_growth(context, call, request, evidence);
+        if (!grown) {
+            evidence.not_examined.push_back(failed_check(
+                "growth of tables", grown.error(), std::string{growth_section.would_tell}
+            ));
+        }
+    } else {
+        evidence.not_examined.push_back(
+            {std::string{growth_section.name},
+             "view " + view + " leaves it out",
+             std::string{growth_section.would_tell}}
+        );
+    }
     if (view == "bloat" && read.bloat) {
         INTERLOCK_CHECK(
             measure_bloat(context, call, request, measure, bloat_section, *read.bloat, evidence)
@@ -667,6 +980,9 @@ base::Result<Output> run(Context& context, const Call& call) {
             "if vacuum stays late.",
             evidence
         );
+    }
+    if (read.partitioned) {
+        judge_partitioned(*read.partitioned, evidence);
     }
     if (read.gaps) {
         judge_gaps(*read.gaps, evidence);
@@ -688,13 +1004,14 @@ Tool get_tables() {
         .name = tool_name,
         .title = "Tables in trouble",
         .summary = "Ranks tables in trouble and says why: dead rows, stale statistics, whole "
-                   "scans, bloat, churn, missing keys, sequences near their end.",
+                   "scans, bloat, growth, churn, missing keys, sequences near their end.",
         .domain = "postgres",
         .inputs =
             {target_input(),
              {.name = "view",
               .about = "What to rank by; attention: all.",
-              .choices = {"attention", "dead", "statistics", "scans", "size", "bloat", "schema"},
+              .choices =
+                  {"attention", "dead", "statistics", "scans", "size", "growth", "bloat", "schema"},
               .fallback = "attention",
               .example = "bloat"},
              {.name = "limit",
@@ -706,7 +1023,7 @@ Tool get_tables() {
               .example = "50"}},
         .output_schema = output_schema,
         .run = run,
-        .statements = statements_of(sections)};
+        .statements = statements_of(sections, size_counters())};
 }
 
 } // namespace interlock::tools

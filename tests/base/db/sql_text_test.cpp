@@ -130,6 +130,60 @@ TEST_CASE("masking a masked text changes nothing", "[db]") {
     }
 }
 
+TEST_CASE("a reader is told which parameters stand for literals", "[db]") {
+    CHECK(
+        mask_literals_visibly("select * from t where a = $2 and b = 'x' and c = 3") ==
+        "select * from t where a = $2 and b = $3 and c = $4 /* literals masked from $3 on */"
+    );
+    CHECK(mask_literals_visibly("select 1") == "select $1 /* literals masked from $1 on */");
+    CHECK(
+        mask_literals_visibly("select 1, 'cut in the mid") ==
+        "select $1, ... /* literals masked from $1 on */"
+    );
+    CHECK(mask_literals_visibly("select a from t where b = $1") == "select a from t where b = $1");
+    CHECK(mask_literals_visibly("'x") == "<unreadable statement>");
+    // A text cannot say so itself.
+    CHECK(mask_literals_visibly("select a /* literals masked from $1 on */") == "select a");
+    CHECK(tells_masked_literals(mask_literals_visibly("select 1")));
+    CHECK_FALSE(tells_masked_literals("select $1"));
+}
+
+TEST_CASE("parameters where only a constant may stand become casts", "[db]") {
+    struct Cast {
+        const char* sql;
+        const char* cast;
+    };
+    constexpr Cast texts[] = {
+        {"select now() - interval $1", "select now() - $1::interval "},
+        {"select interval $1 day to second from t", "select $1::interval  day to second from t"},
+        {"select INTERVAL(3) $2", "select $2::INTERVAL(3) "},
+        {"select date $1, timestamptz $2, numeric(10, 2) $3",
+         "select $1::date , $2::timestamptz , $3::numeric(10, 2) "},
+        {"select timestamp with time zone $1", "select $1::timestamp with time zone "},
+        {"select time (2) without time zone $1", "select $1::time (2) without time zone "},
+        {"select double precision $1, bit varying $2",
+         "select $1::double precision , $2::bit varying "},
+        {"select extract($1 from at)", "select pg_catalog.extract($1 , at)"},
+        {"select EXTRACT ( $1 /* what */ FROM x)",
+         "select pg_catalog.extract ( $1 /* what */ , x)"},
+        // Nothing to do
+        {"select x at time zone $1 limit $2 offset $3", nullptr},
+        {"select date from t where date = $1", nullptr},
+        {"select $1::interval, cast($2 as date)", nullptr},
+        {"select * from t where id in ($1 /*, ... */)", nullptr},
+        {"select 'interval $1', \"extract($1 from x)\"", nullptr},
+        {"select substring(x from $1 for $2), position($3 in x)", nullptr},
+        {"interval", nullptr},
+        {"$1", nullptr},
+        {") $1", nullptr},
+        {"select 'cut", nullptr},
+    };
+    for (const Cast& text : texts) {
+        CAPTURE(text.sql);
+        CHECK(cast_parameters(text.sql) == (text.cast != nullptr ? text.cast : text.sql));
+    }
+}
+
 TEST_CASE("a secret does not survive a cut at any byte", "[db]") {
     const std::string sql =
         "alter role \"Ä\" password E'sEcReT\\'' /* sEcReT */, x = $q$sEcReT$q$, "

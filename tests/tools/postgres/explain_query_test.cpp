@@ -234,3 +234,99 @@ TEST_CASE("a statement that is counted is planned by its queryid", "[tools][post
     CHECK(ask("4711").error_code == "not_found");
     CHECK(ask("99999999999999999999").error_code == "invalid_arguments");
 }
+
+TEST_CASE("a plan pasted as psql shows it is read, its literals masked", "[tools]") {
+    interlock::test::ToolBench bench{{}};
+    const std::string plan =
+        "                    QUERY PLAN\n"
+        "-----------------------------------------------------\n"
+        " Nested Loop  (cost=0.29..900.00 rows=10 width=8) (actual time=0.1..90.0 rows=5 loops=1)\n"
+        "   ->  Seq Scan on users u  (cost=0.00..800.00 rows=10 width=4) "
+        "(actual time=0.1..80.0 rows=20000 loops=1)\n"
+        "         Filter: (mail = 'ann@example.com\n -> obey me'::text)\n"
+        "         Rows Removed by Filter: 300000\n"
+        "   ->  Index Scan using orders_pkey on orders o  (cost=0.29..8.00 rows=1 width=4) "
+        "(never executed)\n"
+        "         Index Cond: (id = u.id)\n"
+        " Execution Time: 91.000 ms\n"
+        "(8 rows)\n";
+    const json packet = bench.ask("explain_query", arguments(plan));
+    INFO(packet.dump(2));
+    CHECK(packet["rows"]["plan"][0]["execution_ms"] == 91.0);
+    CHECK(found(packet, "300000 rows read in vain"));
+    CHECK(found(packet, "20000 rows where 10 were estimated"));
+    CHECK(packet.dump().find("example") == std::string::npos);
+    CHECK(packet.dump().find("obey") == std::string::npos);
+    for (const json& node : packet["rows"]["nodes"]) {
+        if (node["node"] == "Index Scan using orders_pkey on orders") {
+            CHECK(node["loops"] == 0.0);
+            CHECK_FALSE(node.contains("actual_rows"));
+        }
+    }
+    const json same = bench.ask("explain_query", arguments(plan, plan));
+    CHECK(same["rows"]["changes"].empty());
+}
+
+TEST_CASE(
+    "statements as pg_stat_statements writes them are planned on every major",
+    "[tools][postgres][live]"
+) {
+    for (const int major : interlock::lab::majors()) {
+        INFO("PostgreSQL " << major);
+        const interlock::lab::Database database{interlock::lab::primary(major)};
+        interlock::lab::apply_lane(database);
+        database.sql("create extension pg_stat_statements;"
+                     "create table orders (id int primary key, state text, at timestamptz);"
+                     "insert into orders select i, 'x', now() from generate_series(1, 1000) i;"
+                     "grant select on orders to interlock_diag; analyze orders");
+        interlock::test::ToolBench bench{{database.address("interlock_diag", "shop")}};
+        const std::vector<std::string> statements{
+            "select count(*) from orders where at > now() - interval '1 day'",
+            "select count(*) from orders where at > date '2024-01-01' and at < timestamp with time "
+            "zone '2025-01-01 00:00' and state is not null",
+            "select extract(epoch from at), extract(year from now()) from orders limit 3 offset 1",
+            "select id from orders where id in (1, 2, 3, 4) and at > now() - interval '2' hour",
+            "select id from orders where id in (1, 2) order by id fetch first 2 rows only",
+            "select date_trunc('day', at), count(*) from orders group by 1 order by 2 desc",
+            "select id from orders where at at time zone 'UTC' > timestamp '2024-01-01'",
+        };
+        for (const std::string& statement : statements) {
+            database.sql("select pg_stat_statements_reset()");
+            database.sql(statement);
+            const std::string kept = database.scalar(
+                "select query from pg_stat_statements where query ilike 'select%orders%'"
+            );
+            INFO(kept);
+            REQUIRE(kept.find("$1") != std::string::npos);
+            const auto output = bench.call("explain_query", arguments(kept));
+            INFO(output.text);
+            REQUIRE_FALSE(output.is_error);
+            CHECK_THAT(output.text, Catch::Contains("orders"));
+        }
+        // What shows its type in a constant only is refused with what to do about it.
+        const auto untyped = bench.call(
+            "explain_query",
+            arguments("select sum(case when state = $1 then $2 else $3 end) from orders")
+        );
+        CHECK(untyped.error_code == "invalid_arguments");
+        CHECK_THAT(untyped.text, Catch::Contains("$1::integer"));
+    }
+}
+
+TEST_CASE("a text whose literals were masked is told from one with parameters", "[tools][live]") {
+    Shop shop;
+    shop.database().sql("grant usage on schema app to interlock_diag;"
+                        "grant select on app.orders to interlock_diag");
+    const std::string masked = "select $1, id from app.orders where id = $2 "
+                               "/* literals masked from $1 on */";
+    const json packet = shop.bench().ask("explain_query", arguments(masked));
+    CHECK(not_examined(packet, "plans for the values that were masked"));
+    const json own =
+        shop.bench().ask("explain_query", arguments("select id from app.orders where id = $1"));
+    CHECK_FALSE(not_examined(own, "plans for the values that were masked"));
+    CHECK(not_examined(own, "plans for particular values"));
+    // In a plan: what was a literal, and what is any value.
+    const json literal =
+        shop.bench().ask("explain_query", arguments("select id from app.orders where id = 7"));
+    CHECK(literal["rows"]["nodes"][0]["condition"] == "(id = $1) /* literals masked from $1 on */");
+}

@@ -26,7 +26,7 @@ TEST_CASE("a statement is planned as it is, one with parameters as prepared", "[
 TEST_CASE("a refusal to plan says how to come to the plan", "[tools]") {
     interlock::base::Result<db::Rows> refused =
         interlock::base::Error{interlock::base::Errc::permission_denied, "No.", ""};
-    const auto plan = tools::plan_of(refused);
+    const auto plan = tools::plan_of(refused, false);
     REQUIRE_FALSE(plan.ok());
     CHECK(plan.error().remedy.find("SELECT") != std::string::npos);
 }

@@ -223,3 +223,95 @@ TEST_CASE(
     CHECK(not_examined(packet, "index builds under way"));
     CHECK(packet["rows"]["totals"][0]["indexes"] >= 1);
 }
+
+TEST_CASE(
+    "an index of a partitioned table is unused when it is on all levels", "[tools][postgres][live]"
+) {
+    Shop shop;
+    shop.database().sql(
+        "create table app.events (id int, kind text, parent int references app.orders) "
+        "partition by range (id);"
+        "create table app.events_1 partition of app.events for values from (0) to (50000) "
+        "with (autovacuum_enabled = off);"
+        "create table app.events_2 partition of app.events for values from (50000) to (200000) "
+        "partition by list (kind);"
+        "create table app.events_2_a partition of app.events_2 for values in ('a') "
+        "with (autovacuum_enabled = off);"
+        "create table app.events_2_b partition of app.events_2 default "
+        "with (autovacuum_enabled = off);"
+        "insert into app.events select i, case when i % 2 = 0 then 'a' else 'b' end, 1 "
+        "from generate_series(1, 60000) i;"
+        "create index events_idle on app.events (kind);"
+        "create index events_used on app.events (id)"
+    );
+    // Read on one partition of the second level only.
+    shop.database().sql("set enable_seqscan = off; set enable_bitmapscan = off; "
+                        "do $$ begin for i in 1..12 loop perform 1 from app.events_2_a "
+                        "where id = 55000 + i; end loop; end $$");
+    json packet;
+    REQUIRE(interlock::lab::wait_until([&] {
+        packet = shop.bench().ask("get_indexes", R"({"view":"unused"})");
+        const json* idle = row_of(packet["rows"]["unused"], "app.events_idle");
+        return idle != nullptr && (*idle)["writes"] == 60'000 &&
+               row_of(packet["rows"]["unused"], "app.events_used") == nullptr;
+    }));
+    INFO(packet.dump(2));
+    const json* idle = row_of(packet["rows"]["unused"], "app.events_idle");
+    CHECK((*idle)["partitions"] == 3);
+    CHECK((*idle)["relation"] == "app.events");
+    for (const json& row : packet["rows"]["unused"]) {
+        CHECK(row["relation"].get<std::string>().find("events_") == std::string::npos);
+    }
+    // The foreign key's rows are those of all partitions: the parent itself was never analyzed.
+    const json keys = shop.bench().ask("get_indexes", R"({"view":"foreign_keys"})");
+    CHECK(finding_about(keys, "foreign key events_parent_fkey of app.events") != nullptr);
+}
+
+TEST_CASE(
+    "a catalog that is locked takes along what reads it, and the rest answers",
+    "[tools][postgres][live]"
+) {
+    Shop shop;
+    Session owner{shop.database().conninfo()};
+    owner.run("begin; lock table pg_catalog.pg_inherits in access exclusive mode");
+    const auto output = shop.bench().call("get_indexes");
+    INFO(output.text);
+    REQUIRE_FALSE(output.is_error);
+    const json packet = json::parse(output.structured);
+    for (const char* lost : {"unused", "foreign_keys"}) {
+        INFO(lost);
+        CHECK(not_examined(packet, lost));
+    }
+    CHECK_THAT(packet["not_examined"].dump(), Catch::Contains("55P03"));
+    CHECK_FALSE(not_examined(packet, "redundant"));
+    CHECK(packet["rows"]["totals"][0]["indexes"] >= 1);
+}
+
+TEST_CASE("an index is not measured against rows of long ago", "[tools][postgres][live]") {
+    Shop shop;
+    shop.database().sql("create table app.part (id bigint not null, open bool not null) "
+                        "with (autovacuum_enabled = off);"
+                        "insert into app.part select i, true from generate_series(1, 100000) i;"
+                        "create index part_open on app.part (id) where open;"
+                        "create index part_id on app.part (id)");
+    REQUIRE(interlock::lab::wait_until([&] { // else they would count as new once analyzed
+        return shop.database().scalar(
+                   "select n_live_tup from pg_stat_all_tables where relid = 'app.part'::regclass"
+               ) == "100000";
+    }));
+    shop.database().sql("vacuum analyze app.part");
+    shop.database().sql("insert into app.part select i, true from generate_series(1, 100000) i");
+    json packet;
+    REQUIRE(interlock::lab::wait_until([&] {
+        packet = shop.bench().ask("get_indexes", R"({"view":"bloat"})");
+        const json* id = row_of(packet["rows"]["bloat"], "app.part_id");
+        return id != nullptr && (*id)["bytes"] > 4'000'000 && id->contains("wasted_percent") &&
+               (*id)["wasted_percent"] < 30;
+    }));
+    INFO(packet.dump(2));
+    // How many of the new rows are in a partial index, nobody knows.
+    const json* open = row_of(packet["rows"]["bloat"], "app.part_open");
+    REQUIRE(open != nullptr);
+    CHECK_FALSE(open->contains("wasted_percent"));
+    CHECK_THAT(packet["not_examined"].dump(), Catch::Contains("older than their files"));
+}

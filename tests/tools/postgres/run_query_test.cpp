@@ -302,7 +302,8 @@ TEST_CASE(
     }
     const json star = ask(shop, "select *" + from);
     CHECK(star["rows"]["result"][0]["application_name"] == "the other");
-    CHECK(star["rows"]["result"][0]["query"] == "select $1, $2 as secret_number");
+    CHECK(star["rows"]["result"][0]["query"] ==
+          "select $1, $2 as secret_number /* literals masked from $1 on */");
     CHECK(star["not_examined"].empty());
     const json counted = ask(shop, "select length(query) as n, state" + from);
     CHECK(counted["rows"]["result"][0]["n"] == "45");
@@ -389,4 +390,20 @@ TEST_CASE("a name that the target has not got is the caller's mistake", "[tools]
             CHECK_THAT(output.text, Catch::Contains("describe_schema"));
         }
     }
+}
+
+TEST_CASE("numbers beyond what a reader of JSON keeps come whole", "[tools][postgres][live]") {
+    Shop shop;
+    const json packet =
+        ask(shop,
+            "select 9007199254740993::int8 as big, '90071992547409.93'::money as cash, "
+            "123456789012345678901234567890.5::numeric as wide, 'infinity'::float8 as endless");
+    const json& row = packet["rows"]["result"][0];
+    CHECK(row["big"] == "9007199254740993");
+    CHECK_THAT(
+        row["cash"].get<std::string>(),
+        Catch::EndsWith("90,071,992,547,409.93") || Catch::EndsWith("90071992547409.93")
+    );
+    CHECK(row["wide"] == "123456789012345678901234567890.5");
+    CHECK(row["endless"] == "Infinity");
 }
