@@ -185,6 +185,7 @@ void share_buffers(std::vector<PlanNode>& nodes, const std::vector<Shared>& shar
     for (double PlanNode::*blocks :
          {&PlanNode::hit_blocks, &PlanNode::read_blocks, &PlanNode::temp_blocks}) {
         std::vector<double> whole;
+        whole.reserve(nodes.size());
         for (const PlanNode& node : nodes) {
             whole.push_back(node.*blocks);
         }
