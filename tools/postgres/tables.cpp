@@ -1004,7 +1004,7 @@ Tool get_tables() {
         .name = tool_name,
         .title = "Tables in trouble",
         .summary = "Ranks tables in trouble and says why: dead rows, stale statistics, whole "
-                   "scans, bloat, growth, churn, missing keys, sequences near their end.",
+                   "scans, bloat, growth, missing keys, sequences near their end.",
         .domain = "postgres",
         .inputs =
             {target_input(),
