@@ -1,10 +1,12 @@
 #include "cli/audit_bundle.hpp"
 
-#include "base/clock.hpp"
 #include "base/digest.hpp"
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "cli/audit_bundle_checkpoints.hpp"
+#include "cli/audit_bundle_manifest.hpp"
+#include "cli/audit_bundle_period.hpp"
 #include "cli/audit_erasures.hpp"
 #include "telemetry/audit_format.hpp"
 #include "telemetry/audit_scan.hpp"
@@ -13,8 +15,6 @@
 #include "telemetry/tlog_proof.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
 #include <map>
 #include <optional>
 #include <set>
@@ -31,10 +31,6 @@ using base::Json;
 using base::Result;
 using base::Status;
 
-constexpr std::string_view records_prefix = "records/";
-constexpr std::string_view witnesses_prefix = "witnesses/";
-constexpr std::string_view plans_prefix = "plans/";
-constexpr std::string_view checkpoints_prefix = "checkpoints/";
 constexpr const char* executor_name = "interlock-executor";
 
 Error no_bundle(const std::string& why) {
@@ -42,21 +38,6 @@ Error no_bundle(const std::string& why) {
         Errc::invalid_input,
         "This is not an audit bundle: " + why + ".",
         "Use the file exactly as `interlock audit export` wrote it."};
-}
-
-std::string numbered(std::string_view prefix, std::uint64_t index, const char* part) {
-    char number[24];
-    std::snprintf(number, sizeof number, "%012llu", static_cast<unsigned long long>(index));
-    return std::string(prefix) + number + "/" + part;
-}
-
-/// The number before the first slash; it may still be written in another way than ours.
-std::optional<std::uint64_t> index_in(std::string_view path) {
-    const auto slash = path.find('/');
-    std::uint64_t index = 0;
-    const auto* const end = path.data() + std::min(slash, path.size());
-    const auto [stop, error] = std::from_chars(path.data(), end, index);
-    return error == std::errc{} && stop == end ? std::optional(index) : std::nullopt;
 }
 
 class BundleCheck {
@@ -74,9 +55,23 @@ public:
             check_witness(index);
         check_gaps();
         check_erasures();
-        check_earlier();
+        take_earlier();
         check_plans();
-        check_manifest();
+        take_over(
+            check_manifest(
+                manifest_,
+                {checkpoint_,
+                 base::trim(*file(bundle_key)),
+                 report_.verifier_key,
+                 report_.key_was_given,
+                 older_,
+                 missing_.count(),
+                 checkpoints_,
+                 report_.plans,
+                 report_.scope.plan_id}
+            ),
+            {}
+        );
         check_belonging();
         return std::move(report_);
     }
@@ -134,8 +129,8 @@ private:
     /// Every file has its place: what stands elsewhere is not vouched for by anything.
     void account_for(const std::string& path) {
         const std::string_view view = path;
-        if (view.starts_with(records_prefix)) {
-            const auto index = index_in(view.substr(records_prefix.size()));
+        if (view.starts_with(bundle_records)) {
+            const auto index = bundle_index(view.substr(bundle_records.size()));
             const bool known = index && (path == bundle_record(*index, "header.json") ||
                                          path == bundle_record(*index, "payload.json") ||
                                          path == bundle_record(*index, "salt") ||
@@ -146,8 +141,8 @@ private:
                 problem("The file " + path + " belongs to no record.");
             return;
         }
-        if (view.starts_with(witnesses_prefix)) {
-            const auto index = index_in(view.substr(witnesses_prefix.size()));
+        if (view.starts_with(bundle_witnesses)) {
+            const auto index = bundle_index(view.substr(bundle_witnesses.size()));
             const bool known = index && (path == bundle_witness(*index, "header.json") ||
                                          path == bundle_witness(*index, "proof.tlog-proof"));
             if (known)
@@ -157,7 +152,7 @@ private:
             return;
         }
         const bool known = path == bundle_manifest || path == bundle_note || path == bundle_key ||
-                           view.starts_with(plans_prefix) || view.starts_with(checkpoints_prefix);
+                           view.starts_with(bundle_plans) || view.starts_with(bundle_checkpoints);
         if (!known)
             problem("The file " + path + " is no part of a bundle.");
     }
@@ -267,8 +262,9 @@ private:
         scope.from = *base::string_member(*asked, "from");
         scope.to = *base::string_member(*asked, "to");
         scope.incident = base::string_member(*asked, "incident").value_or("");
-        const bool period = !scope.from.empty() || !scope.to.empty();
-        if ((scope.plan_id.empty() ? 0 : 1) + (scope.incident.empty() ? 0 : 1) + (period ? 1 : 0) !=
+        const bool of_period = !scope.from.empty() || !scope.to.empty();
+        if ((scope.plan_id.empty() ? 0 : 1) + (scope.incident.empty() ? 0 : 1) +
+                (of_period ? 1 : 0) !=
             1)
             return problem("The manifest does not say one thing that was asked for, so nothing "
                            "shows what is missing.");
@@ -278,8 +274,8 @@ private:
                 "The manifest counts " + std::to_string(counted.value_or(-1)) +
                 " records, and the bundle holds " + std::to_string(indexes_.size()) + "."
             );
-        if (period)
-            return check_period();
+        if (of_period)
+            return check_period_of_scope();
         if (!scope.incident.empty()) {
             report_.not_shown.push_back(
                 "Which records tell of the incident " + base::sanitize(scope.incident) +
@@ -296,112 +292,25 @@ private:
             );
     }
 
-    bool in_period(const std::string& time) const {
-        const auto& scope = report_.scope;
-        return time >= scope.from && (scope.to.empty() || time < scope.to);
+    Period period() const { return {report_.scope.from, report_.scope.to}; }
+
+    void check_period_of_scope() {
+        const auto found = check_period(period(), {times_, indexes_, checkpoint_.size});
+        report_.scope.first = found.first;
+        report_.scope.last = found.last;
+        take_over(found.problems, found.not_known);
     }
+
+    void take_over(
+        const std::vector<std::string>& problems, const std::vector<std::string>& not_knowns
+    ) {
+        for (const auto& sentence : problems)
+            problem(sentence);
+        for (const auto& sentence : not_knowns)
+            not_known(sentence);
+    }
+
     bool held(std::uint64_t index) const { return times_.contains(index); }
-
-    /// A period is whole when every record from its first to its last is here, and those beside
-    /// them, which show that it begins and ends there; or the log itself begins or ends.
-    void check_period() {
-        auto& scope = report_.scope;
-        for (const auto* time : {&scope.from, &scope.to}) {
-            const auto parsed = base::parse_time(*time);
-            if (!time->empty() && (!parsed || base::format_time(*parsed) != *time))
-                return problem("The manifest's period is none, so nothing shows what is missing.");
-        }
-        for (const auto& [index, time] : times_) {
-            if (!in_period(time))
-                continue; // a witness, or of a plan whose story begins or ends outside
-            if (!indexes_.contains(index))
-                problem(
-                    "Record " + std::to_string(index) +
-                    " is of the period, and only its header is in the bundle."
-                );
-            scope.first = scope.first.value_or(index);
-            scope.last = index;
-        }
-        if (!scope.first)
-            return problem("The bundle holds no record of the period.");
-        check_inside();
-        check_begin();
-        check_end();
-    }
-
-    void check_inside() {
-        const auto& scope = report_.scope;
-        auto last = *scope.first;
-        for (auto at = times_.find(last); at != times_.end() && at->first <= scope.last; ++at) {
-            if (at->first > last + 1)
-                problem(
-                    "Between the records " + std::to_string(last) + " and " +
-                    std::to_string(at->first) + " of the period, " +
-                    std::to_string(at->first - last - 1) + " are missing."
-                );
-            last = at->first;
-        }
-    }
-
-    void check_begin() {
-        const auto& scope = report_.scope;
-        const auto first = *scope.first;
-        if (first == 0)
-            return; // with the log
-        if (scope.from.empty()) {
-            for (std::uint64_t index = 0; index < first; ++index)
-                if (!held(index))
-                    return problem(
-                        "The period begins with the log, and of the records before " +
-                        std::to_string(first) + " some are missing, the first of them " +
-                        std::to_string(index) + "."
-                    );
-            return;
-        }
-        if (!held(first - 1))
-            return problem(
-                "Nothing shows that the period begins with record " + std::to_string(first) +
-                ": the record before it is not in the bundle, so the first ones may be missing."
-            );
-        if (times_.at(first - 1) >= scope.from)
-            clock_went_back(first - 1);
-    }
-
-    void check_end() {
-        const auto& scope = report_.scope;
-        const auto size = checkpoint_.size;
-        if (scope.to.empty()) {
-            for (auto index = scope.last + 1; index < size; ++index)
-                if (!held(index))
-                    return problem(
-                        "The period ends with the checkpoint, over " + std::to_string(size) +
-                        " records, and of those after " + std::to_string(scope.last) +
-                        " some are missing, the first of them " + std::to_string(index) + "."
-                    );
-            return;
-        }
-        if (scope.last + 1 >= size)
-            return not_known(
-                "The checkpoint ends within the period, with record " + std::to_string(scope.last) +
-                ": whether more of the period was recorded after it cannot be known from this "
-                "bundle. Export it again when a later record is signed."
-            );
-        if (!held(scope.last + 1))
-            return problem(
-                "Nothing shows that the period ends with record " + std::to_string(scope.last) +
-                ": the record after it is not in the bundle, so the last ones may be missing."
-            );
-        if (times_.at(scope.last + 1) < scope.to)
-            clock_went_back(scope.last + 1);
-    }
-
-    void clock_went_back(std::uint64_t index) {
-        not_known(
-            "The time of record " + std::to_string(index) +
-            ", beside the period, lies on its other side: a clock was set, so whether more records "
-            "of the period stand beyond it cannot be known from this bundle."
-        );
-    }
 
     void check_erasures() {
         for (const auto& range : missing_.without(erasures_.ranges()).ranges())
@@ -411,71 +320,12 @@ private:
             );
     }
 
-    void check_earlier() {
-        for (const auto& [path, content] : files_) {
-            if (!path.starts_with(checkpoints_prefix))
-                continue;
-            const auto beside = path.substr(0, path.rfind('.'));
-            if (path != beside + ".note" && path != beside + ".vkey" &&
-                path != beside + ".consistency")
-                problem("The file " + path + " belongs to no checkpoint.");
-            if (file(beside + ".note") == nullptr)
-                problem("The file " + path + " belongs to no checkpoint.");
-            if (!path.ends_with(".note"))
-                continue;
-            checkpoints_.push_back(beside.substr(checkpoints_prefix.size()));
-            const auto* key_text = file(beside + ".vkey");
-            const auto* proof = file(beside + ".consistency");
-            const auto held = check_one_earlier(content, key_text, proof);
-            if (held)
-                ++report_.earlier_checkpoints;
-            else
-                problem("The earlier checkpoint " + path + ": " + held.error().what);
-        }
-        check_trusted_checkpoint();
-    }
-
-    Status check_one_earlier(
-        const std::string& note, const std::string* key_text, const std::string* proof_text
-    ) {
-        if (key_text == nullptr || proof_text == nullptr)
-            return no_bundle("its key or the proof of consistency is missing");
-        INTERLOCK_TRY(const auto key, telemetry::parse_verifier_key(base::trim(*key_text)));
-        INTERLOCK_TRY(const auto old, telemetry::verify_checkpoint(note, key.name, key.public_key));
-        INTERLOCK_TRY(const auto proof, telemetry::parse_consistency_proof(*proof_text));
-        if (proof.checkpoint != note_)
-            return no_bundle("its proof leads to another checkpoint");
-        INTERLOCK_CHECK(telemetry::verify_consistency_proof(proof, old, key_));
-        if (key.name == executor_name) {
-            executor_keys_.emplace_back(base::trim(*key_text));
-        }
-        return base::done;
-    }
-
-    /// The checkpoint that the reader kept: of the same size, or one that the bundle proves from.
-    void check_trusted_checkpoint() {
-        if (!trust_.earlier)
-            return;
-        const auto& kept = trust_.earlier->checkpoint;
-        const bool same = kept.origin == checkpoint_.origin && kept.size == checkpoint_.size &&
-                          kept.root == checkpoint_.root;
-        if (same) {
-            ++report_.earlier_checkpoints;
-            return;
-        }
-        const auto* text = file(std::string(checkpoints_prefix) + "since.consistency");
-        const auto proof = text != nullptr
-                               ? telemetry::parse_consistency_proof(*text)
-                               : Result<telemetry::ConsistencyProof>(no_bundle("there is none"));
-        if (!proof || !telemetry::verify_consistency_proof(*proof, kept, key_))
-            problem(
-                "Nothing in the bundle proves that its log continues the checkpoint that you kept, "
-                "of size " +
-                std::to_string(kept.size) +
-                "; ask for an export with --since-checkpoint, and if that fails, the log was cut."
-            );
-        else
-            ++report_.earlier_checkpoints;
+    void take_earlier() {
+        auto found = check_earlier_checkpoints(files_, {note_, key_, checkpoint_}, trust_.earlier);
+        report_.earlier_checkpoints = found.held;
+        checkpoints_ = std::move(found.names);
+        executor_keys_ = std::move(found.executor_keys);
+        take_over(found.problems, {});
     }
 
     void check_plans() {
@@ -488,9 +338,9 @@ private:
         const auto whole_from = held_to_the_end();
         std::map<std::string, Files> files;
         for (const auto& [path, content] : files_) {
-            if (!path.starts_with(plans_prefix))
+            if (!path.starts_with(bundle_plans))
                 continue;
-            const auto rest = path.substr(plans_prefix.size());
+            const auto rest = path.substr(bundle_plans.size());
             const auto slash = rest.find('/');
             const auto digest = rest.substr(0, slash);
             if (slash == std::string::npos || !plans_.contains(digest))
@@ -527,74 +377,11 @@ private:
         }
     }
 
-    /// The manifest is nobody's word until every member of it is that of what is here.
-    void check_manifest() {
-        const auto said = [&](const char* name) {
-            return base::string_member(manifest_, name).value_or("");
-        };
-        const auto counted = [&](const char* name, std::uint64_t value) {
-            const auto told = base::integer_member(manifest_, name);
-            if (!told || *told < 0 || static_cast<std::uint64_t>(*told) != value)
-                wrong(name);
-        };
-        if (said("origin") != checkpoint_.origin)
-            wrong("origin");
-        if (said("root") != base::hex(checkpoint_.root))
-            wrong("root");
-        if (said("signed_by") != base::trim(*file(bundle_key)) ||
-            (report_.key_was_given && said("signed_by") != report_.verifier_key))
-            wrong("signed_by");
-        counted("size", checkpoint_.size);
-        counted("erased", missing_.count());
-        check_manifest_plans();
-        if (!older_ &&
-            (!manifest_.contains("checkpoints") || manifest_["checkpoints"] != Json(checkpoints_)))
-            wrong("checkpoints");
-        const auto& id = report_.scope.plan_id;
-        if (!id.empty() && !report_.plans.empty() && report_.plans.front().plan_id != id)
-            problem(
-                "The manifest says that the plan " + id +
-                " was asked for, and its records are of "
-                "another."
-            );
-        const std::set<std::string> known{
-            "format",
-            "origin",
-            "size",
-            "root",
-            "signed_by",
-            "asked_for",
-            "plans",
-            "records",
-            "erased",
-            "checkpoints"};
-        for (const auto& [name, value] : manifest_.items())
-            if (!known.contains(name))
-                problem("The manifest says something of " + name + ", which nothing shows.");
-        const std::set<std::string> asked{"plan", "from", "to", "incident"};
-        if (const auto* list = base::member(manifest_, "asked_for"); list != nullptr)
-            for (const auto& [name, value] : list->items())
-                if (!asked.contains(name))
-                    problem("The manifest asks for " + name + ", which nothing shows.");
-    }
-
-    void wrong(const std::string& member) {
-        problem("The manifest's " + member + " is not that of what the bundle holds.");
-    }
-
-    void check_manifest_plans() {
-        Json expected = Json::array();
-        for (const auto& plan : report_.plans)
-            expected.push_back({{"digest", plan.digest}, {"plan_id", plan.plan_id}});
-        if (!manifest_.contains("plans") || manifest_["plans"] != expected)
-            wrong("plans");
-    }
-
     /// What is neither what was asked for nor needed to tell it was not to be here; or what was
     /// asked for was more.
     void check_belonging() {
         const auto& scope = report_.scope;
-        const bool period = scope.plan_id.empty() && scope.incident.empty();
+        const bool of_period = scope.plan_id.empty() && scope.incident.empty();
         for (const auto& call : calls_.all()) {
             if (scope.incident.empty() || call.incident != scope.incident)
                 continue;
@@ -609,7 +396,7 @@ private:
                 );
         for (const auto& [index, type] : types_) {
             const bool wanted = placed_.contains(index) || type == telemetry::erasure_type ||
-                                (period && in_period(times_.at(index)));
+                                (of_period && period().holds(times_.at(index)));
             if (!wanted)
                 problem(
                     "Record " + std::to_string(index) +
@@ -648,18 +435,6 @@ private:
 };
 
 } // namespace
-
-std::string bundle_record(std::uint64_t index, const char* part) {
-    return numbered(records_prefix, index, part);
-}
-
-std::string bundle_witness(std::uint64_t index, const char* part) {
-    return numbered(witnesses_prefix, index, part);
-}
-
-std::string bundle_plan(const std::string& digest, const std::string& part) {
-    return std::string(plans_prefix) + digest + "/" + part;
-}
 
 base::Result<BundleReport> check_bundle(const Files& files, const BundleTrust& trust) {
     return BundleCheck(files, trust).run();

@@ -17,6 +17,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "cli/audit_bundle_names.hpp"
 #include "cli/audit_plan_check.hpp"
 #include "cli/tar.hpp"
 #include "telemetry/kept_checkpoints.hpp"
@@ -32,17 +33,6 @@ inline constexpr const char* bundle_format = "interlock-audit-bundle@2";
 /// Without the calls that asked, and with less in its manifest and about.json. Still read, and
 /// never called whole: what it lacks cannot be told from what was taken out of it.
 inline constexpr const char* bundle_format_older = "interlock-audit-bundle@1";
-inline constexpr const char* bundle_manifest = "manifest.json";
-inline constexpr const char* bundle_note = "checkpoint.note";
-inline constexpr const char* bundle_key = "checkpoint.vkey";
-
-/// "records/000000000042/" and the part's name.
-std::string bundle_record(std::uint64_t index, const char* part);
-/// "witnesses/000000000042/" and the part's name.
-std::string bundle_witness(std::uint64_t index, const char* part);
-/// "plans/<digest>/" and the part's name.
-std::string bundle_plan(const std::string& digest, const std::string& part);
-
 /// What the reader brings along instead of taking it from the bundle.
 struct BundleTrust {
     std::optional<telemetry::SignedNote> earlier; // a checkpoint kept from before

@@ -1,17 +1,16 @@
 #include "cli/audit_plan_check.hpp"
 
 #include "approval/decision.hpp"
-#include "approval/ssh_signature.hpp"
 #include "approval/state.hpp"
 #include "base/digest.hpp"
-#include "base/file.hpp"
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "cli/audit_decision_check.hpp"
+#include "cli/audit_outcome_check.hpp"
 #include "cli/audit_plan_files.hpp"
 #include "cli/audit_steps_check.hpp"
 #include "runbooks/plan.hpp"
-#include "telemetry/checkpoint.hpp"
 
 #include <algorithm>
 #include <set>
@@ -25,11 +24,8 @@ namespace {
 using approval::PlanState;
 using base::Json;
 
-/// What the executor signs an outcome as.
-constexpr const char* outcome_type = "application/vnd.interlock.outcome.v1+json";
 constexpr std::string_view plan_prefix = "plan.";
 constexpr std::string_view step_prefix = "step.";
-constexpr const char* executor_name = "interlock-executor";
 
 std::optional<PlanState> state_of(std::string_view type) {
     if (!type.starts_with(plan_prefix))
@@ -39,33 +35,6 @@ std::optional<PlanState> state_of(std::string_view type) {
             return state;
     return std::nullopt;
 }
-
-/// A file of our own that is removed again.
-class TemporaryFile {
-public:
-    static base::Result<TemporaryFile> with(const std::string& content) {
-        INTERLOCK_TRY(TemporaryFile made, make());
-        INTERLOCK_CHECK(base::write_file_atomically(made.path(), content));
-        return made;
-    }
-    TemporaryFile(TemporaryFile&& other) noexcept : directory_(std::move(other.directory_)) {
-        other.directory_.clear();
-    }
-    TemporaryFile& operator=(TemporaryFile&&) = delete;
-    ~TemporaryFile() {
-        if (!directory_.empty())
-            (void)base::remove_recursively(directory_);
-    }
-    std::string path() const { return directory_ + "/allowed_signers"; }
-
-private:
-    static base::Result<TemporaryFile> make() {
-        INTERLOCK_TRY(auto directory, base::make_temporary_directory("interlock-audit"));
-        return TemporaryFile(std::move(directory));
-    }
-    explicit TemporaryFile(std::string directory) : directory_(std::move(directory)) {}
-    std::string directory_;
-};
 
 /// The payload as JSON; an empty object when it is erased or no JSON.
 Json content_of(const PlanRecord& record) {
@@ -300,87 +269,43 @@ private:
     // --- Decisions -----------------------------------------------------------------------------
 
     void decide(const PlanRecord& record, const Json& content) {
-        DecisionReport decision;
-        decision.leaf = record.index;
-        decision.approver = record.actor;
-        decision.recorded_at = record.time;
-        decision.verdict = record.type.substr(plan_prefix.size());
-        const auto text = [&](const char* name) {
-            return base::string_member(content, name).value_or("");
-        };
         if (!record.payload) {
             erased("the decision cannot be verified of " + without_payload(record));
+            DecisionReport decision = unverified_decision(record);
             decision.erased = record.erased.empty() ? "its payload is missing" : record.erased;
             erased_approvals_ += is_approval(record) ? 1 : 0;
             facts_.decisions.emplace_back();
             report_.decisions.push_back(decision);
             return;
         }
-        const approval::SignedDecision signed_decision{text("statement"), text("signature")};
-        RecordedDecision recorded{
-            signed_decision.statement, signed_decision.signature, text("allowed_signers")};
-        facts_.decisions.emplace_back(std::move(recorded));
-        decision.signature = false;
-        decision.same_bytes = false;
-        decision.key = text("key_fingerprint");
-        decision.assurance = text("assurance");
-        const auto verified = verify(record, signed_decision, text("allowed_signers"));
-        if (verified) {
-            decision.signature = true;
-            compare(record, *verified, decision);
-        } else {
-            problem(record, "the decision does not verify: " + verified.error().what);
-        }
-        report_.decisions.push_back(decision);
+        const auto text = [&](const char* name) {
+            return base::string_member(content, name).value_or("");
+        };
+        facts_.decisions.emplace_back(RecordedDecision{
+            text("statement"), text("signature"), text("allowed_signers")});
+        const auto checked = check_decision(
+            {record,
+             content,
+             evidence_.digest,
+             file("presentation.json"),
+             evidence_.allowed_signers,
+             place()}
+        );
+        for (const auto& what : checked.problems)
+            problem(record, what);
+        if (checked.approves)
+            count_approval(record, checked);
+        report_.decisions.push_back(checked.report);
     }
 
-    base::Result<approval::VerifiedDecision> verify(
-        const PlanRecord& record,
-        const approval::SignedDecision& decision,
-        const std::string& recorded_signers
-    ) const {
-        INTERLOCK_TRY(const auto at, base::parse_time(record.time));
-        approval::ApproverKeys keys;
-        keys.allowed_signers = evidence_.allowed_signers;
-        if (!keys.allowed_signers.empty())
-            return approval::verify_decision(decision, keys, at);
-        INTERLOCK_TRY(const auto file, TemporaryFile::with(recorded_signers));
-        keys.allowed_signers = file.path();
-        return approval::verify_decision(decision, keys, at);
-    }
-
-    /// What was signed against what was recorded and shown.
-    void compare(
-        const PlanRecord& record,
-        const approval::VerifiedDecision& verified,
-        DecisionReport& decision
-    ) {
-        const auto& statement = verified.statement;
-        decision.verdict = approval::name(statement.verdict);
-        decision.decided_at = statement.decided_at;
-        decision.reason = statement.reason;
-        decision.same_bytes = statement.plan_digest == evidence_.digest;
-        if (decision.same_bytes == false)
-            problem(record, "the decision is about other bytes");
-        if (verified.key_fingerprint != decision.key)
-            problem(record, "the decision was signed by another key than is recorded");
-        if (statement.approver != record.actor)
-            problem(record, "the decision was signed by somebody else than is recorded");
-        const bool yes = statement.verdict == approval::DecisionVerdict::approve;
-        if (yes != (record.type == "plan.approved" || record.type == "plan.approve_counted"))
-            problem(record, "the person decided otherwise than is recorded");
-        const auto* shown = file("presentation.json");
-        if (shown == nullptr ||
-            approval::presentation_digest(*shown) != statement.presentation_digest)
-            problem(record, "what the person was shown is not what " + place() + " holds");
-        if (!yes)
-            return;
-        approvals_.push_back(statement.approver);
-        if (const auto signed_at = base::parse_time(statement.decided_at))
-            oldest_approval_ = std::min(oldest_approval_.value_or(*signed_at), *signed_at);
+    void count_approval(const PlanRecord& record, const CheckedDecision& checked) {
+        approvals_.push_back(checked.approver);
+        if (checked.signed_at)
+            oldest_approval_ =
+                std::min(oldest_approval_.value_or(*checked.signed_at), *checked.signed_at);
         for (const auto& requester : facts_.requesters)
-            if (approval::same_person({}, requester, statement.approver))
-                problem(record, statement.approver + " approved what was requested by the same");
+            if (approval::same_person({}, requester, checked.approver))
+                problem(record, checked.approver + " approved what was requested by the same");
         if (!pending_until_.empty() && record.time >= pending_until_)
             problem(record, "it was approved after its time was up at " + pending_until_);
     }
@@ -505,7 +430,12 @@ private:
             report_.same_bytes_ran = same_bytes;
         if (!same_bytes)
             problem("the executor ran other bytes than those that were approved");
-        report_.outcome_signed = outcome_signature_holds(*outcome);
+        const auto signature = check_outcome_signature(
+            *outcome, evidence_.executor_keys, evidence_.executor_keys_given
+        );
+        report_.outcome_signed = signature.holds;
+        report_.outcome_key = signature.key;
+        report_.outcome_key_vouched = signature.vouched;
         if (!report_.outcome_signed)
             problem(
                 report_.outcome_key.empty()
@@ -584,41 +514,6 @@ private:
         if (*state_ == PlanState::claimed && !in_store())
             problem("an executor took it up, and no record tells what came of it (it may still be "
                     "running)");
-    }
-
-    /// And whose key it is that signed.
-    bool outcome_signature_holds(Json outcome) {
-        const auto signature = base::string_member(outcome, "signature");
-        const auto* executor = base::member(outcome, "executor");
-        const auto own =
-            executor != nullptr ? base::string_member(*executor, "public_key") : std::nullopt;
-        if (!signature || !own)
-            return false;
-        const auto signature_bytes = base::from_base64(*signature);
-        auto key = base::from_base64(*own);
-        if (!signature_bytes || !key)
-            return false;
-        const bool theirs = std::any_of(
-            evidence_.executor_keys.begin(),
-            evidence_.executor_keys.end(),
-            [&](const std::string& text) {
-                const auto known = telemetry::parse_verifier_key(text);
-                return known && known->public_key == *key;
-            }
-        );
-        outcome.erase("signature");
-        if (!base::verify_signature(
-                *key,
-                base::pre_authentication_encoding(outcome_type, base::render_json(outcome)),
-                *signature_bytes
-            ))
-            return false;
-        report_.outcome_key = telemetry::verifier_key(executor_name, *key);
-        report_.outcome_key_vouched = !theirs                         ? Vouched::nobody
-                                      : evidence_.executor_keys_given ? Vouched::by_reader
-                                                                      : Vouched::by_bundle;
-        // Of several executors, checkpoints may name but some; who gives keys gives all.
-        return theirs || !evidence_.executor_keys_given;
     }
 
     const PlanEvidence& evidence_;
