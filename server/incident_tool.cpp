@@ -51,7 +51,11 @@ constexpr db::Sql changes_sql{"incident_changes", R"sql(
     order by c.moment desc)sql"};
 
 constexpr db::Sql pending_sql{"incident_pending", R"sql(
-    select s.name from pg_catalog.pg_settings s where s.pending_restart order by s.name limit 20)sql"};
+    select s.name
+    from pg_catalog.pg_settings s
+    where s.pending_restart
+    order by s.name
+    limit 20)sql"};
 
 const std::vector<tools::Column>& change_columns() {
     static const std::vector<tools::Column> declared{
