@@ -32,6 +32,7 @@ const cellBytes = 200_000_000;
 /** What each tool is asked. A tool that is not here stops the measurement. */
 const calls = {
     diagnose: {},
+    get_incident: {},
     get_activity: {},
     get_blocking: {},
     get_connections: {},
