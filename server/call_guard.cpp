@@ -75,7 +75,7 @@ std::string shown_arguments(const Job& job) {
 
 } // namespace
 
-CallGuard::CallGuard(CallGuardParts parts) : parts_(std::move(parts)) {
+CallGuard::CallGuard(CallGuardParts parts) : parts_(parts) {
     // Series that begin at 0, so that the first of a kind is a rise that an alert sees.
     for (const char* cause : {"failures", "loop", "calls", "result_bytes", "database_time"}) {
         parts_.metrics.count(telemetry::Counter::suspensions, {cause}, 0);
