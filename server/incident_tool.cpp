@@ -115,7 +115,7 @@ Json gap(const std::string& what, const std::string& why, const std::string& wou
 /// Lines of the packet; past the last that is allowed they are counted.
 class Page {
 public:
-    void add(std::string line) {
+    void add(const std::string& line) {
         if (lines_.size() + 1 < lines_max) {
             lines_.push_back(base::cut_middle(line, base::limits::cell_chars_max));
         } else {
