@@ -1,7 +1,9 @@
 #include "base/db/sql_guard_bounds.hpp"
 
 #include "base/db/sql_guard_constants.hpp"
+#include "base/db/sql_guard_cost.hpp"
 #include "base/db/sql_guard_data.hpp"
+#include "base/db/sql_guard_patterns.hpp"
 #include "base/db/sql_guard_rows.hpp"
 #include "base/db/sql_tree.hpp"
 #include "base/limits.hpp"
@@ -65,18 +67,6 @@ bool grows_fast(const Json& value) {
     });
 }
 
-/// How many calls below make text of a length of their own.
-int makers(const Json& value) {
-    int found = 0;
-    any_node(value, [&](const std::string& type, const Json& call) {
-        const auto name =
-            type == "FuncCall" ? dotted(base::member(call, "funcname")).last : std::string{};
-        found += name == "repeat" || name == "lpad" || name == "rpad" ? 1 : 0;
-        return false;
-    });
-    return found;
-}
-
 /// A digit run of a format's width that would fill memory.
 bool wide_format(const std::string& format) {
     constexpr std::size_t digits_max = 4;
@@ -108,6 +98,17 @@ bool stars(const std::string& format) {
     return false;
 }
 
+/// How many elements an array of these dimensions has.
+double filled(std::string_view sql, const Json& value) {
+    const auto* list = node(&value, "A_ArrayExpr");
+    const auto* sizes = list ? base::member(*list, "elements") : nullptr;
+    double all = sizes == nullptr ? constants::endless : 1;
+    for (std::size_t i = 0; sizes != nullptr && i < sizes->size(); ++i) {
+        all *= std::max(1.0, evaluate(sql, &(*sizes)[i]).value_or(constants::endless));
+    }
+    return all;
+}
+
 /// Constants that are multiplied with each other, whatever else stands beside them.
 bool has_product_above(std::string_view sql, const Json& value, double most) {
     return any_node(value, [&](const std::string& type, const Json& found) {
@@ -126,131 +127,6 @@ bool asks_target(const Json& value) {
                return type == "RangeVar" || type == "SQLValueFunction" ||
                       guard_data::asks_target(name);
            });
-}
-
-/// What a pattern unrolls to: counted repetitions are written out when it is compiled, and nested
-/// ones multiply.
-class PatternSize {
-public:
-    explicit PatternSize(std::string_view pattern) : pattern_(pattern) {}
-
-    /// The largest product of repetitions around one place.
-    double deepest() {
-        std::vector<double> open{1}; // for each bracket: the deepest within it
-        double last = 1;             // of what stands in front of a repetition
-        for (at_ = 0; at_ < pattern_.size(); ++at_) {
-            const char c = pattern_[at_];
-            if (c == '\\') {
-                ++at_;
-                last = 1;
-            } else if (c == '[') {
-                skip_set();
-                last = 1;
-            } else if (c == '(') {
-                open.push_back(1);
-                last = 1;
-            } else if (c == ')' && open.size() > 1) {
-                last = open.back();
-                open.pop_back();
-                open.back() = std::max(open.back(), last);
-            } else if (c == '{') {
-                last *= count();
-                open.back() = std::max(open.back(), last);
-            } else {
-                last = 1;
-            }
-        }
-        return *std::max_element(open.begin(), open.end());
-    }
-
-private:
-    void skip_set() {
-        const auto first = pattern_.find_first_not_of('^', at_ + 1);
-        const auto end = first == std::string_view::npos ? first : pattern_.find(']', first + 1);
-        at_ = std::min(end, pattern_.size());
-    }
-    double count() {
-        const auto end = pattern_.find('}', at_);
-        const auto within = pattern_.substr(at_ + 1, end - at_ - 1);
-        if (end == std::string_view::npos || within.empty() ||
-            within.find_first_not_of("0123456789,") != std::string_view::npos) {
-            return 1;
-        }
-        at_ = end;
-        const auto comma = within.find(',');
-        const auto most = comma == std::string_view::npos || comma + 1 == within.size()
-                              ? within.substr(0, comma)
-                              : within.substr(comma + 1);
-        return std::max(1.0, number(std::string{most}).value_or(1));
-    }
-
-    std::string_view pattern_;
-    std::size_t at_ = 0;
-};
-
-/// What matched must match again, however it was parted: tried in every way.
-bool refers_back(const std::string& text) {
-    bool nested = false;
-    bool back = false;
-    for (std::size_t i = 0; i + 1 < text.size(); ++i) {
-        const auto repeats = [](char c) { return c == '*' || c == '+' || c == '}' || c == '{'; };
-        nested = nested || (repeats(text[i]) && text[i + 1] == ')' && i + 2 < text.size() &&
-                            repeats(text[i + 2]));
-        back = back || (text[i] == '\\' && text[i + 1] >= '1' && text[i + 1] <= '9');
-    }
-    return nested && back;
-}
-
-bool repeats_repetitions(const std::string& text) {
-    return refers_back(text) || (text.find('{') != std::string::npos &&
-                                 PatternSize{text}.deepest() >= limits::sql_pattern_repeats_max);
-}
-
-/// A path that descends everywhere, from everywhere.
-bool descends_twice(const std::string& text) {
-    const auto first = text.find(".**");
-    return first != std::string::npos && text.find(".**", first + 3) != std::string::npos;
-}
-
-bool joins_texts(const Json& value) {
-    const auto* expression = node(&value, "A_Expr");
-    const auto name =
-        expression ? dotted(base::member(*expression, "name")).last : constants::called(value);
-    return name == "||" || guard_data::joins_text(name);
-}
-
-/// Whether any text of the statement is such a pattern, however it comes to the matching: also one
-/// that is put together.
-bool has_such_pattern(const Json& statement) {
-    struct Piece {
-        const Json* value;
-        bool joined; // what stands around it was looked at as one text
-    };
-    std::vector<Piece> rest{{&statement, false}};
-    while (!rest.empty()) {
-        const auto [value, joined] = rest.back();
-        rest.pop_back();
-        if (const auto* constant = node(value, "A_Const")) {
-            const auto* text = base::member(*constant, "sval");
-            const auto written = text ? base::string_member(*text, "sval").value_or("") : "";
-            if (repeats_repetitions(written) || descends_twice(written)) {
-                return true;
-            }
-            continue;
-        }
-        const bool joins = value->is_object() && joins_texts(*value);
-        if (joins && !joined && repeats_repetitions(constants::texts_in(*value))) {
-            return true;
-        }
-        const bool expression =
-            value->is_object() && (value->contains("A_Expr") || value->contains("FuncCall"));
-        for (const auto& item : *value) {
-            if (item.is_structured()) {
-                rest.push_back({&item, expression ? joins : joined});
-            }
-        }
-    }
-    return false;
 }
 
 /// A join, a sub-select or a function that finds nothing more when the data end.
@@ -292,11 +168,16 @@ std::string GuardBounds::first_text(const Json& call) {
 }
 
 std::string_view GuardBounds::whole(const Json& statement) const {
-    if (has_such_pattern(statement)) {
+    if (patterns::costly(statement)) {
         return "dos_regex";
     }
-    if (const auto family = GuardRows{sql_, longest_}.judge(statement); !family.empty()) {
+    GuardCost cost{sql_};
+    const auto price = cost.judge(statement);
+    if (const auto family = GuardRows{sql_, cost.longest()}.judge(statement); !family.empty()) {
         return family;
+    }
+    if (!price.empty()) {
+        return price;
     }
     // A column that is a constant somewhere else in the statement.
     if (sized_by_columns_ && has_constant_row(statement, limits::sql_text_length_max)) {
@@ -336,16 +217,12 @@ bool GuardBounds::has_constant_row(const Json& statement, double most) const {
     });
 }
 
-std::string_view GuardBounds::length(const std::string& function, const Json& arguments) {
+std::string_view GuardBounds::length(const Json& arguments) {
     if (arguments.size() < 2 || !within(arguments[1], limits::sql_text_length_max)) {
         return "dos_memory";
     }
-    const auto constant = constants::magnitude(sql_, arguments[1]);
-    sized_by_columns_ = sized_by_columns_ || !constant;
-    if (function == "repeat") {
-        longest_ = std::max(longest_, constant.value_or(1));
-    }
-    return function == "repeat" && makers(arguments[0]) > 0 ? "dos_memory" : "";
+    sized_by_columns_ = sized_by_columns_ || !constants::magnitude(sql_, arguments[1]);
+    return {};
 }
 
 std::string_view GuardBounds::series(const Json& arguments) {
@@ -381,12 +258,18 @@ std::string_view GuardBounds::call(const std::string& function, const Json& call
         return series(*arguments);
     }
     if (function == "repeat" || function == "lpad" || function == "rpad") {
-        return length(function, *arguments);
+        return length(*arguments);
     }
-    if (guard_data::multiplies_text(function) &&
-        (makers(*arguments) >= 2 ||
-         constants::text_bound(sql_, Json{{"FuncCall", call}}) > limits::sql_made_bytes_max)) {
-        return "dos_memory";
+    if (function == "array_fill") {
+        const bool known = arguments->size() > 1 && !has_column((*arguments)[1]);
+        return known && filled(sql_, (*arguments)[1]) <= limits::sql_collected_rows_max
+                   ? ""
+                   : "dos_memory";
+    }
+    if (function == "factorial") {
+        constexpr double most = 400; // some thousand digits
+        return evaluate(sql_, &(*arguments)[0]).value_or(constants::endless) <= most ? ""
+                                                                                     : "dos_cpu";
     }
     if (function == "format") {
         const auto text = constants::text((*arguments)[0]);

@@ -29,12 +29,11 @@ public:
 
 private:
     std::string_view series(const base::Json& arguments);
-    std::string_view length(const std::string& function, const base::Json& arguments);
+    std::string_view length(const base::Json& arguments);
     bool within(const base::Json& node, double most) const;
     bool has_constant_row(const base::Json& statement, double most) const;
 
     std::string_view sql_;
-    double longest_ = 1; // text that one repeat makes
     // Columns that say a length, a count of rows, an exponent.
     bool sized_by_columns_ = false;
     bool counted_by_columns_ = false;

@@ -329,47 +329,6 @@ std::optional<double> magnitude(std::string_view sql, const Json& value, int dep
     return std::nullopt;
 }
 
-double text_bound(std::string_view sql, const Json& value, int depth) {
-    constexpr double column_length = 100;
-    constexpr int levels_max = 160; // of the tree: some forty calls in calls
-    if (depth > levels_max) {
-        return endless;
-    }
-    if (value.is_object() && value.contains("A_Const")) {
-        return static_cast<double>(texts_in(value).size());
-    }
-    if (value.is_object() && value.contains("ColumnRef")) {
-        return column_length;
-    }
-    const auto of = [&](const Json& call, std::size_t place) {
-        const auto* each = argument(call, place);
-        return each ? text_bound(sql, *each, depth + 1) : 1.0;
-    };
-    if (const auto* call = node(&value, "FuncCall")) {
-        const auto name = called(value);
-        if (name == "repeat") {
-            const auto* times = argument(*call, 1);
-            return of(*call, 0) * (times ? magnitude(sql, *times).value_or(1) : 1);
-        }
-        if (name == "replace" || name == "regexp_replace" || name == "array_to_string") {
-            const double put = of(*call, name == "array_to_string" ? 1 : 2);
-            return of(*call, 0) * std::max(1.0, put);
-        }
-        if (name == "lpad" || name == "rpad") {
-            const auto* length = argument(*call, 1);
-            return length ? magnitude(sql, *length).value_or(column_length) : 1;
-        }
-    }
-    double all = 0;
-    if (value.is_structured()) {
-        for (const auto& item : value) {
-            const auto each = item.is_structured() ? text_bound(sql, item, depth + 1) : 0;
-            all += each;
-        }
-    }
-    return all;
-}
-
 namespace {
 
 struct Unit {

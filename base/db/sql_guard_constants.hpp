@@ -38,9 +38,6 @@ std::optional<double> evaluate(std::string_view sql, const base::Json* value, in
 /// What the absolute value of an expression cannot exceed, though nobody knows it here.
 std::optional<double> magnitude(std::string_view sql, const base::Json& value, int depth = 0);
 
-/// How long a text can be that constants are put together to; a column counts as a short one.
-double text_bound(std::string_view sql, const base::Json& value, int depth = 0);
-
 /// Seconds of an interval, and seconds since the epoch of a moment. Now is some fixed day: only
 /// differences are of use, and a few years more or less decide nothing.
 std::optional<double> span(std::string_view sql, const base::Json& value, int depth = 0);

@@ -1423,6 +1423,18 @@ select pg_size_pretty(pg_relation_size(oid) / (1024 * 1024) * power(1024, 2)::bi
 
 select repeat(' ', 2 * level) || name from (values (0, 'a'), (1, 'b')) t(level, name)
 
+select array_fill(0, array[3]), factorial(5), factorial(20);
+
+select id from app.logs where message ~ (select '(' || string_agg(name, '|') || ')' from app.categories);
+
+select upper(x), repeat(x, 3) from (select repeat('ab', 20) x) q;
+
+select json_agg(t) from (select g.m, count(e.id) from generate_series(now() - interval '24 hours', now(), '1 hour') g(m) left join app.events e on date_trunc('hour', e.occurred_at) = g.m group by g.m) t;
+
+select jsonb_pretty(jsonb_agg(to_jsonb(s))) from (select relname, relpages from pg_class limit 20) s;
+
+select datname from pg_database where datname ~ ('^' || lower(current_user) || '.{2}');
+
 select lpad('', 4 * depth, ' ') || node from app.tree
 
 select rpad(name, (select max(length(name)) from pg_settings)) || setting from pg_settings
