@@ -72,7 +72,12 @@ base::Status check_one(const db::TargetAddress& address) {
         not_checked(checks.error());
         return base::done;
     }
-    INTERLOCK_CHECK(tools::require_narrow(address.name, checks.value()));
+    const auto narrow = tools::require_narrow(address.name, checks.value());
+    if (!narrow && narrow.error().code != base::Errc::permission_denied) {
+        not_checked(narrow.error()); // the target is too busy, or went away
+        return base::done;
+    }
+    INTERLOCK_CHECK(narrow);
     base::log_info("target.checked", {{"target", address.name}});
     return base::done;
 }

@@ -116,16 +116,27 @@ constexpr std::array questions{
         "REVOKE CREATE ON SCHEMA ... FROM the role, or FROM PUBLIC (the default of schema "
         "public up to version 14)."},
     // pg_settings alone is writable by everybody: an UPDATE of it is a SET of one's own session.
+    // Who asks for rights pays for each table and column, 6 s for 100,000 tables: where nothing was
+    // granted, only the owner has any. (So has who may do all; other questions find that.)
     Question{
         "cannot_write_tables",
         true,
         0,
-        R"sql(select c.oid::pg_catalog.regclass::text,
-                          exists (select 1 from judged j
-                                  where pg_catalog.has_table_privilege(j.oid, c.oid,
-                                            'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES')
-                                     or pg_catalog.has_any_column_privilege(j.oid, c.oid,
-                                            'INSERT, UPDATE, REFERENCES'))
+        R"sql(with by_column as materialized (
+                       select a.attrelid from pg_catalog.pg_attribute a where a.attacl is not null)
+                   select c.oid::pg_catalog.regclass::text,
+                          case when c.relacl is null
+                                    and c.relowner not in (select r.oid from reachable r)
+                                    and c.oid not in (select b.attrelid from by_column b)
+                               then false
+                               else exists (
+                                   select from judged j
+                                   where pg_catalog.has_table_privilege(j.oid, c.oid,
+                                             'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES')
+                                      or c.oid in (select b.attrelid from by_column b)
+                                         and pg_catalog.has_any_column_privilege(j.oid, c.oid,
+                                                 'INSERT, UPDATE, REFERENCES'))
+                          end
                    from pg_catalog.pg_class c
                    where c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relpersistence <> 't'
                      and c.oid <> 'pg_catalog.pg_settings'::regclass)sql",
@@ -237,8 +248,15 @@ constexpr std::array questions{
         false,
         0,
         R"sql(select c.oid::pg_catalog.regclass::text,
-                          exists (select 1 from judged j
-                                  where pg_catalog.has_table_privilege(j.oid, c.oid, 'SELECT'))
+                          case when c.relacl is null
+                                    and c.relowner not in (select r.oid from reachable r)
+                                    and not exists (select from reachable r
+                                                    where r.rolname = 'pg_read_all_data')
+                               then false
+                               else exists (
+                                   select from judged j
+                                   where pg_catalog.has_table_privilege(j.oid, c.oid, 'SELECT'))
+                          end
                    from pg_catalog.pg_class c
                    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
                    where c.relkind in ('r', 'p', 'm', 'f') and c.relpersistence <> 't'
@@ -268,6 +286,8 @@ LaneCheck answer(const Question& question, const base::Result<db::Rows>& result)
     check.remedy = question.remedy;
     if (!result) {
         check.proof = "could not be asked: " + result.error().what;
+        check.remedy = result.error().remedy;
+        check.unanswered = result.error();
         return check;
     }
     const db::Table& table = result->table;
@@ -311,14 +331,28 @@ base::Result<std::vector<LaneCheck>> check_lane(db::ReaderConnection& connection
 }
 
 base::Status require_narrow(const std::string& target, const std::vector<LaneCheck>& checks) {
+    const LaneCheck* unanswered = nullptr;
     for (const LaneCheck& check : checks) {
-        if (check.required && !check.passed) {
-            return base::Error{
-                base::Errc::permission_denied,
-                "The credential of target " + target + " is not narrow (" + check.name +
-                    "): " + check.proof + ".",
-                check.remedy + " interlock doctor prints every check."};
+        if (!check.required || check.passed) {
+            continue;
         }
+        if (check.unanswered) {
+            unanswered = &check;
+            continue;
+        }
+        return base::Error{
+            base::Errc::permission_denied,
+            "The credential of target " + target + " is not narrow (" + check.name +
+                "): " + check.proof + ".",
+            check.remedy + " interlock doctor prints every check."};
+    }
+    if (unanswered != nullptr) {
+        return base::Error{
+            unanswered->unanswered->code,
+            "Whether the credential of target " + target + " is narrow (" + unanswered->name +
+                ") " + unanswered->proof,
+            "It is not used before that is known, and asked again with the next call. " +
+                unanswered->remedy};
     }
     return base::done;
 }

@@ -5,6 +5,7 @@
 #include "base/db/reader_connection.hpp"
 #include "base/result.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,13 +17,16 @@ struct LaneCheck {
     bool required = true; // a failing required check stops the server
     std::string proof;    // what was asked and what came back
     std::string remedy;   // SQL or step that mends it
+    /// Why it could not be asked; then it has not passed, and nothing is known.
+    std::optional<base::Error> unanswered = {};
 };
 
 /// Catalog checks only; used at every server start and on reconnect.
 base::Result<std::vector<LaneCheck>> check_lane(db::ReaderConnection& connection);
 /// check_lane plus tried writes that must be refused (`interlock doctor`).
 base::Result<std::vector<LaneCheck>> check_lane_by_trying(const db::TargetAddress& address);
-/// The first failing required check as an Error, or done.
+/// The first failing required check as permission_denied; else the error of one that could not be
+/// asked; else done.
 base::Status require_narrow(const std::string& target, const std::vector<LaneCheck>& checks);
 
 struct InitOptions {

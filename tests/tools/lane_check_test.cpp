@@ -57,6 +57,30 @@ TEST_CASE("the first required check that fails is the reason to refuse", "[tools
     CHECK_THAT(refused.error().remedy, Catch::Contains("Give them away."));
 }
 
+TEST_CASE("a check that could not be asked refuses without blaming the credential", "[tools]") {
+    std::vector<tools::LaneCheck> checks{
+        {.name = "cannot_write_tables",
+         .passed = false,
+         .required = true,
+         .proof = "could not be asked: the statement took too long.",
+         .remedy = "Try again.",
+         .unanswered = base::Error{base::Errc::timeout, "The statement took too long.", ""}}};
+    const auto refused = tools::require_narrow("main", checks);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == base::Errc::timeout);
+    CHECK_THAT(refused.error().what, Catch::Contains("cannot_write_tables) could not be asked"));
+    CHECK_THAT(refused.error().what, !Catch::Contains(".."));
+    // What is known to be wrong comes first.
+    checks.push_back(
+        {.name = "owns_nothing",
+         .passed = false,
+         .required = true,
+         .proof = "2 objects owned",
+         .remedy = "Give them away."}
+    );
+    CHECK(tools::require_narrow("main", checks).error().code == base::Errc::permission_denied);
+}
+
 TEST_CASE("a superuser is refused", "[tools][live]") {
     lab::Database database;
     const auto checks = checks_of(database, "postgres");
@@ -108,6 +132,10 @@ TEST_CASE("each right that widens the lane is found", "[tools][live]") {
     );
     CHECK(
         widened("grant delete on t to public", "revoke delete on t from public") ==
+        Strings{"cannot_write_tables"}
+    );
+    CHECK(
+        widened("grant insert (a) on t to public", "revoke insert (a) on t from public") ==
         Strings{"cannot_write_tables"}
     );
     CHECK(
