@@ -16,6 +16,11 @@ export class Lines {
         });
         this.waiting = new Map();
         this.last = 0;
+        this.ended = new Promise((resolve) => this.child.once('exit', resolve));
+        this.ended.then((code) => {
+            const error = { message: `the server ended with ${code}` };
+            this.waiting.forEach((_, id) => this.#take(JSON.stringify({ id, error })));
+        });
         createInterface({ input: this.child.stdout }).on('line', (line) => this.#take(line));
     }
 
@@ -56,10 +61,9 @@ export class Lines {
     }
 
     async stop() {
-        const ended = new Promise((resolve) => this.child.once('exit', resolve));
         this.child.kill('SIGTERM');
         const late = setTimeout(() => this.child.kill('SIGKILL'), 10_000);
-        await ended;
+        await this.ended;
         clearTimeout(late);
     }
 }
