@@ -46,7 +46,7 @@ constexpr std::string_view texts =
     "rtrim set_bit set_byte sha224 sha256 sha384 sha512 similar_escape similar_to_escape "
     "split_part starts_with string_to_array string_to_table strpos substr substring text textcat "
     "textlen to_ascii translate unicode_assigned unistr upper char name varchar hashtext "
-    "hashtextextended";
+    "hashtextextended hashint2 hashint4 hashint8 hash_numeric uuid_hash";
 
 constexpr std::string_view times =
     "age clock_timestamp date date_add date_bin date_part date_subtract date_trunc extract "
@@ -75,16 +75,18 @@ constexpr std::string_view json =
     "array_to_json json json_array json_array_elements json_array_elements_text "
     "json_array_length json_arrayagg json_exists json_query json_value json_build_array "
     "json_build_object json_each json_each_text "
-    "json_extract_path json_extract_path_text json_object json_object_keys json_populate_record "
-    "json_populate_recordset json_scalar json_serialize json_strip_nulls json_to_record "
+    "json_extract_path json_extract_path_text json_object json_object_keys "
+    "json_array_element json_array_element_text json_object_field json_object_field_text "
+    "jsonb_array_element jsonb_array_element_text jsonb_object_field jsonb_object_field_text "
+    "json_scalar json_serialize json_strip_nulls json_to_record "
     "json_to_recordset json_typeof jsonb_array_elements jsonb_array_elements_text "
     "jsonb_array_length jsonb_build_array jsonb_build_object jsonb_concat jsonb_contained "
     "jsonb_contains jsonb_delete jsonb_delete_path jsonb_each jsonb_each_text jsonb_exists "
     "jsonb_exists_all jsonb_exists_any jsonb_extract_path jsonb_extract_path_text jsonb_insert "
     "jsonb_object jsonb_object_keys jsonb_path_exists jsonb_path_exists_tz jsonb_path_match "
     "jsonb_path_match_tz jsonb_path_query jsonb_path_query_array jsonb_path_query_array_tz "
-    "jsonb_path_query_first jsonb_path_query_first_tz jsonb_path_query_tz jsonb_populate_record "
-    "jsonb_populate_recordset jsonb_pretty jsonb_set jsonb_set_lax jsonb_strip_nulls "
+    "jsonb_path_query_first jsonb_path_query_first_tz jsonb_path_query_tz "
+    "jsonb_pretty jsonb_set jsonb_set_lax jsonb_strip_nulls "
     "jsonb_to_record jsonb_to_recordset jsonb_typeof row_to_json to_json to_jsonb";
 
 constexpr std::string_view other_types =
@@ -143,7 +145,7 @@ constexpr std::string_view catalog =
     "pg_tablespace_size pg_timezone_abbrevs pg_timezone_abbrevs_abbrevs "
     "pg_timezone_abbrevs_zone pg_timezone_names pg_total_relation_size "
     "pg_ts_config_is_visible pg_ts_dict_is_visible pg_ts_parser_is_visible "
-    "pg_ts_template_is_visible pg_type_is_visible pg_typeof regclass satisfies_hash_partition "
+    "pg_ts_template_is_visible pg_type_is_visible pg_typeof regclass "
     "shobj_description to_regclass to_regcollation to_regnamespace to_regoper to_regoperator "
     "to_regproc to_regprocedure to_regrole to_regtype to_regtypemod";
 
@@ -163,7 +165,8 @@ constexpr std::string_view wal =
     "pg_backup_start_time pg_is_in_backup pg_get_wal_summarizer_state pg_is_in_recovery "
     "pg_is_wal_replay_paused "
     "pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_replay_timestamp "
-    "pg_ls_archive_statusdir pg_ls_logdir pg_ls_waldir pg_replication_origin_oid "
+    "pg_ls_archive_statusdir pg_ls_logdir pg_ls_waldir pg_ls_replslotdir pg_ls_logicalsnapdir "
+    "pg_ls_logicalmapdir pg_config pg_replication_origin_oid "
     "pg_show_replication_origin_status pg_split_walfile_name pg_wal_lsn_diff "
     "pg_wal_summary_contents pg_walfile_name pg_walfile_name_offset";
 
@@ -196,7 +199,8 @@ constexpr std::string_view types =
     "abstime aclitem bit bool box bpchar bytea char cid cidr circle date datemultirange daterange "
     "float4 float8 inet int2 int2vector int4 int4multirange int4range int8 int8multirange "
     "int8range interval json jsonb jsonpath line lseg macaddr macaddr8 money name numeric "
-    "nummultirange numrange oid oidvector oid8 pg_lsn pg_node_tree pg_snapshot point regtypemod "
+    "nummultirange numrange oid oidvector oid8 pg_lsn pg_node_tree pg_snapshot point polygon "
+    "record regtypemod "
     "regclass regcollation regconfig regdatabase regdictionary regnamespace regoper regoperator "
     "regproc regprocedure regrole regtype text tid time timestamp timestamptz timetz "
     "tsmultirange tsquery tsrange tstzmultirange tstzrange tsvector txid_snapshot uuid varbit "
@@ -398,7 +402,8 @@ bool many_rows(std::string_view name) {
                "pg_show_all_settings pg_stat_get_activity pg_get_shmem_allocations "
                "pg_get_backend_memory_contexts pg_available_extensions "
                "pg_available_extension_versions pg_get_catalog_foreign_keys pg_get_wait_events "
-               "pg_ls_waldir pg_ls_logdir pg_stat_statements pg_buffercache_pages ts_token_type"});
+               "pg_ls_waldir pg_ls_logdir pg_ls_replslotdir pg_stat_statements "
+               "pg_buffercache_pages ts_token_type"});
     return names.contains(name);
 }
 
@@ -419,8 +424,11 @@ bool secret_setting(std::string_view name) {
          "apikey",
          "password",
          "passwd",
-         "private_key",
-         "credential"}
+         "credential",
+         "_key",
+         "_pass",
+         "_pwd",
+         "_dsn"}
     );
     const bool own = name.find('.') != std::string_view::npos &&
                      !name.starts_with("passwordcheck.") && !name.starts_with("credcheck.");

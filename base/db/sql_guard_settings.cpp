@@ -2,6 +2,7 @@
 
 #include "base/db/sql_guard_constants.hpp"
 #include "base/db/sql_guard_data.hpp"
+#include "base/db/sql_shield.hpp"
 #include "base/db/sql_tree.hpp"
 #include "base/text.hpp"
 
@@ -36,12 +37,7 @@ std::string last_name(const Json* column) {
 
 bool is_settings(const Json* item) {
     const auto* relation = node(item, "RangeVar");
-    const auto* functions = node(item, "RangeFunction");
-    return (relation != nullptr && base::string_member(*relation, "relname") == "pg_settings") ||
-           (functions != nullptr &&
-            any_node(*functions, [](const std::string& type, const Json& call) {
-                return type == "FuncCall" && function_of(call) == "pg_show_all_settings";
-            }));
+    return relation != nullptr && base::string_member(*relation, "relname") == "pg_settings";
 }
 
 /// current_setting() of something that is no constant.
@@ -51,6 +47,105 @@ bool asks_any(const std::string& type, const Json& call) {
     }
     const auto* name = argument(call, 0);
     return name != nullptr && !constants::text(*name);
+}
+
+/// Whether something of the statement gets the name `name`, but for the column of pg_settings.
+bool calls_something_name(const std::string& type, const Json& members) {
+    const auto* columns = base::member(members, type == "alias" ? "colnames" : "aliascolnames");
+    const auto names = names_in(columns);
+    if (std::find(names.begin(), names.end(), "name") != names.end()) {
+        return true;
+    }
+    if (type == "TypeCast") { // a column without a name is called after its type or function
+        const auto* target = base::member(members, "typeName");
+        return target != nullptr && dotted(base::member(*target, "names")).last == "name";
+    }
+    return (type == "ResTarget" && base::string_member(members, "name") == "name") ||
+           (type == "FuncCall" && function_of(members) == "name");
+}
+
+/// Whether the statement reads pg_settings, once and nothing else, and what it calls `name` is the
+/// name of the row's setting.
+bool names_are_its_own(const Json& statement, bool with_sub_selects) {
+    std::size_t relations = 0;
+    const bool other = any_node(statement, [&](const std::string& type, const Json& members) {
+        if (type == "RangeVar") {
+            ++relations;
+            return base::string_member(members, "relname") != "pg_settings";
+        }
+        return calls_something_name(type, members) || type == "RangeFunction" ||
+               type == "SubLink" || type == "CommonTableExpr" ||
+               (type == "RangeSubselect" && !with_sub_selects);
+    });
+    return !other && relations == 1;
+}
+
+bool asks_for_column(const std::string& type, const Json& call) {
+    const auto* name = asks_any(type, call) ? argument(call, 0) : nullptr;
+    return name != nullptr && node(name, "ColumnRef") != nullptr;
+}
+
+/// Nothing but constants is read, none of them holds the name of a secret setting, and nothing
+/// makes other names of them: beside unnest() there is only what the guard puts around a statement
+/// (cut_by_server), which can shorten a text at its end.
+bool asks_for_constants(const Json& statement) {
+    return !any_node(statement, [](const std::string& type, const Json& members) {
+        if (type == "FuncCall") {
+            const auto name = function_of(members);
+            const auto* first = argument(members, 0);
+            const bool around = name == "num_nulls" ||
+                                (name == "format" && constants::text(*first) == "%s") ||
+                                (name == "left" && constants::called(*first) == "format");
+            return !around && name != "current_setting" && name != "unnest";
+        }
+        if (type == "A_Const") {
+            const auto text =
+                base::lower_ascii(constants::text(Json{{type, members}}).value_or(""));
+            return guard_data::secret_setting(text) || text.find("conninfo") != std::string::npos ||
+                   text.find("passphrase") != std::string::npos;
+        }
+        const bool joins = type == "A_Expr" && dotted(base::member(members, "name")).last != "=";
+        return type == "RangeVar" || joins;
+    });
+}
+
+/// `range`.name, where one range of the statement is called so, and is pg_settings with its own
+/// columns.
+bool is_name_of_settings(const Json* column, const Json& statement) {
+    const auto* found = node(column, "ColumnRef");
+    const auto names =
+        found ? names_in(base::member(*found, "fields")) : std::vector<std::string>{};
+    if (names.size() != 2 || names[1] != "name") {
+        return false;
+    }
+    std::size_t settings = 0;
+    const bool other = any_node(statement, [&](const std::string& type, const Json& members) {
+        if (type == "CommonTableExpr") {
+            const auto name = base::string_member(members, "ctename");
+            return name == "pg_settings" || name == names[0];
+        }
+        const auto* alias = base::member(members, "alias");
+        const auto relation = base::string_member(members, "relname");
+        const auto called = alias ? base::string_member(*alias, "aliasname") : relation;
+        if (!type.starts_with("Range") || called != names[0]) {
+            return type == "JoinExpr" && called == names[0];
+        }
+        ++settings;
+        return relation != "pg_settings" ||
+               (alias != nullptr && base::member(*alias, "colnames") != nullptr);
+    });
+    return !other && settings == 1;
+}
+
+/// current_setting() of names that are not made up: those of pg_settings, or constants.
+bool asks_for_what_it_names(const Json& statement) {
+    const bool by_name = names_are_its_own(statement, /*with_sub_selects=*/true);
+    return !any_node(statement, [&](const std::string& type, const Json& call) {
+        return asks_any(type, call) && !(asks_for_column(type, call) &&
+                                         ((by_name && last_name(argument(call, 0)) == "name") ||
+                                          is_name_of_settings(argument(call, 0), statement) ||
+                                          asks_for_constants(statement)));
+    });
 }
 
 /// Constants that name a secret setting, but for those that are compared in order to leave it out.
@@ -150,8 +245,7 @@ class Values {
 public:
     explicit Values(const Json& statement) {
         any_node(statement, [&](const std::string& type, const Json& members) {
-            const bool item = type == "RangeVar" || type == "RangeFunction";
-            if (item && is_settings_members(type, members)) {
+            if (type == "RangeVar" && base::string_member(members, "relname") == "pg_settings") {
                 const auto* alias = base::member(members, "alias");
                 names_.insert(
                     alias ? base::string_member(*alias, "aliasname").value_or("") : "pg_settings"
@@ -194,11 +288,6 @@ public:
     }
 
 private:
-    static bool is_settings_members(const std::string& type, const Json& members) {
-        const Json wrapped{{type, members}};
-        return is_settings(&wrapped);
-    }
-
     bool everything_ = false;
     std::set<std::string> names_{"setting", "boot_val", "reset_val"};
 };
@@ -215,11 +304,16 @@ bool keeps_beginning(const std::string& name, const Json& call) {
 
 } // namespace
 
-std::string reads_secret_settings(const Json& statement) {
+std::string reads_secret_settings(const Json& whole) {
+    const Json statement = without_shields(whole);
+    if (any_node(statement, [](const std::string& type, const Json& members) {
+            return type == "FuncCall" && function_of(members) == "pg_show_all_settings";
+        })) {
+        return "pg_show_all_settings() tells secrets that pg_settings, read here, leaves out.";
+    }
     const bool reads = any_node(statement, [](const std::string& type, const Json& members) {
         return asks_any(type, members) ||
-               (type == "RangeVar" && base::string_member(members, "relname") == "pg_settings") ||
-               (type == "FuncCall" && function_of(members) == "pg_show_all_settings");
+               (type == "RangeVar" && base::string_member(members, "relname") == "pg_settings");
     });
     if (!reads) {
         return "";
@@ -228,6 +322,10 @@ std::string reads_secret_settings(const Json& statement) {
         return "The statement names a setting that may hold a password.";
     }
     const bool any = any_node(statement, asks_any);
+    if (any && !asks_for_what_it_names(statement)) {
+        return "current_setting() is asked for a name that is made up; a constant, or `name` of "
+               "pg_settings, can be judged.";
+    }
     if (!any && all_named(statement)) {
         return "";
     }
@@ -244,6 +342,11 @@ std::string reads_secret_settings(const Json& statement) {
                values.holds(members);
     });
     return reshapes ? "Values of settings are reshaped, and one of them may hold a password." : "";
+}
+
+bool names_settings_itself(std::string_view select) {
+    const auto tree = parse_sql_tree(select);
+    return tree && names_are_its_own(*tree, /*with_sub_selects=*/false);
 }
 
 } // namespace interlock::db

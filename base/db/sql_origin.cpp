@@ -784,13 +784,37 @@ column_origins(std::string_view select, const std::vector<std::string>& columns)
 bool is_secret_setting(std::string_view name) {
     const std::string lower = base::lower_ascii(name);
     constexpr auto parts = std::to_array<std::string_view>(
-        {"_command", "conninfo", "passphrase", "password", "secret", "token"}
+        {"_command",
+         "conninfo",
+         "passphrase",
+         "password",
+         "passwd",
+         "secret",
+         "token",
+         "jwt",
+         "credential",
+         "api_key",
+         "apikey",
+         "_dsn"}
     );
+    constexpr auto ends = std::to_array<std::string_view>({"_key", "_pass", "_pwd"});
     return lower != "password_encryption" &&
-           (lower.ends_with("_key") || lower.find("_key=") != std::string::npos ||
+           (std::any_of(
+                ends.begin(),
+                ends.end(),
+                [&](std::string_view end) {
+                    return lower.ends_with(end) ||
+                           lower.find(std::string{end} + "=") != std::string::npos;
+                }
+            ) ||
             std::any_of(parts.begin(), parts.end(), [&](std::string_view part) {
                 return lower.find(part) != std::string::npos;
             }));
+}
+
+std::string_view secret_setting_pattern() {
+    return "_command|conninfo|passphrase|password|passwd|secret|token|jwt|credential|api_?key|_dsn|"
+           "(_key|_pass|_pwd)$";
 }
 
 bool is_plain_setting_value(std::string_view value) {

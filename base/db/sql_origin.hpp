@@ -26,6 +26,9 @@ column_origins(std::string_view select, const std::vector<std::string>& columns)
 
 /// Whether a setting of this name may hold a secret, or a command that does.
 bool is_secret_setting(std::string_view name);
+/// The same of a name in lower case as a regular expression of PostgreSQL, but for
+/// password_encryption.
+std::string_view secret_setting_pattern();
 
 /// Whether a setting's value may be seen where its name is not known: one word or a list of them,
 /// or assignments, none of which names a setting that may hold a secret.

@@ -1,7 +1,9 @@
 // run_query: SQL that a caller wrote, through the guard, past what the catalog tells about its
 // names, planned before it is run, and cut by the target itself.
 #include "base/db/sql_guard.hpp"
+#include "base/db/sql_guard_settings.hpp"
 #include "base/db/sql_origin.hpp"
+#include "base/db/sql_shield.hpp"
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
@@ -206,7 +208,8 @@ GuardedStatement Run::cut(const GuardedStatement& statement, std::size_t rows) {
 base::Result<db::Rows>
 Run::fetch(const GuardedStatement& asked, const GuardedStatement& statement) {
     const auto rows = static_cast<std::size_t>(call_.arguments.integer("limit"));
-    const auto sent = cut(statement, rows);
+    INTERLOCK_TRY(const auto shielded, db::shielded(statement));
+    const auto sent = cut(shielded, rows);
     INTERLOCK_TRY(
         auto answer,
         read(
@@ -266,11 +269,22 @@ bool is_number_or_truth(const std::string& cell) {
             cell.find_first_not_of("0123456789.-") == std::string::npos);
 }
 
-/// Whether a setting's value may be seen; its name stands beside it, or is the column's own.
-bool may_show_setting(const db::Table& table, std::size_t row, std::size_t column, bool is_show) {
-    const auto named = std::find(table.columns.begin(), table.columns.end(), "name");
+/// How an answer tells which settings its values are of.
+enum class SettingNames {
+    none,    // or somebody else's: whoever asks can call anything `name`
+    in_rows, // in the column `name`
+    show,    // as SHOW does it: the column's own, or in the column `name`
+};
+
+/// Whether a setting's value may be seen.
+bool may_show_setting(
+    const db::Table& table, std::size_t row, std::size_t column, SettingNames names
+) {
+    const auto named = names == SettingNames::none
+                           ? table.columns.end()
+                           : std::find(table.columns.begin(), table.columns.end(), "name");
     const std::string& cell = *table.rows[row][column];
-    if (is_show && table.columns.size() == 1) {
+    if (names == SettingNames::show && table.columns.size() == 1) {
         return !db::is_secret_setting(table.columns[0]);
     }
     if (named == table.columns.end()) {
@@ -283,7 +297,7 @@ bool may_show_setting(const db::Table& table, std::size_t row, std::size_t colum
 /// Takes out what the rules for secrets cannot see through. Literals of statements are masked
 /// later, by the lexer.
 void hide_cells(
-    const std::vector<db::Origin>& origins, bool is_show, db::Table& table, Evidence& evidence
+    const std::vector<db::Origin>& origins, SettingNames names, db::Table& table, Evidence& evidence
 ) {
     std::set<std::string> hidden;
     for (std::size_t row = 0; row < table.rows.size(); ++row) {
@@ -295,7 +309,7 @@ void hide_cells(
             }
             const bool shown = origins[i] == db::Origin::computed
                                    ? is_number_or_truth(*cell)
-                                   : may_show_setting(table, row, i, is_show);
+                                   : may_show_setting(table, row, i, names);
             if (!shown) {
                 hidden.insert(table.columns[i]);
                 cell = not_shown;
@@ -400,7 +414,10 @@ base::Result<Evidence> Run::answer(const GuardedStatement& asked) {
     Evidence evidence;
     evidence.tool = tool_name;
     INTERLOCK_TRY(const auto origins, origins_of(statement, rows.table.columns));
-    hide_cells(origins, statement.kind() == StatementKind::show, rows.table, evidence);
+    const auto names = statement.kind() == StatementKind::show       ? SettingNames::show
+                       : db::names_settings_itself(statement.text()) ? SettingNames::in_rows
+                                                                     : SettingNames::none;
+    hide_cells(origins, names, rows.table, evidence);
     tell_own_settings(
         origins, statement.kind() == StatementKind::show, rows.table.columns, evidence
     );

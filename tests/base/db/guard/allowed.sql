@@ -1502,3 +1502,11 @@ with q as (select queryid, sum(calls) c, sum(total_exec_time) t from pg_stat_sta
 select a.*, b.*, c.* from (select count(*) as n from pg_stat_activity group by state order by 1 limit 5) a, (select * from pg_locks limit 5) b, (select * from pg_prepared_xacts limit 3) c
 
 select x.a, y.b, z.c from (values (1)) x(a), (values (2), (3)) y(b), (values (4)) z(c), pg_stat_database d, pg_roles r where r.rolname = current_user
+
+select hashint8(id) % 8, count(*) from app.orders group by 1
+
+select null::record
+
+select * from pg_ls_replslotdir('slot1')
+
+select name, setting from pg_config()

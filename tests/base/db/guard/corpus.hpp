@@ -46,6 +46,7 @@ inline bool changes_nothing(const std::string& function) {
         " pg_is_wal_replay_paused pg_jit_available pg_last_committed_xact pg_last_wal_receive_lsn"
         " pg_last_wal_replay_lsn pg_last_xact_replay_timestamp pg_lock_status"
         " pg_ls_archive_statusdir pg_ls_logdir pg_ls_waldir pg_notification_queue_usage"
+        " pg_ls_logicalmapdir pg_ls_logicalsnapdir pg_ls_replslotdir"
         " pg_partition_ancestors pg_partition_tree pg_prepared_xact pg_relation_size"
         " pg_safe_snapshot_blocking_pids pg_sequence_last_value pg_show_replication_origin_status"
         " pg_stat_have_stats pg_table_size pg_tablespace_size pg_total_relation_size"
