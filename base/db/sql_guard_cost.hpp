@@ -78,6 +78,8 @@ private:
     Columns outputs(const base::Json& select, const Scope& scope);
     double made_rows(const base::Json& targets) const;
 
+    /// One of them, nobody knows which.
+    static Bound largest(const std::vector<Bound>& all);
     /// All expressions of a piece of the tree, from the leaves up.
     void evaluate(const base::Json& value, const Scope& scope, const With* with, int depth);
     Bound of(const base::Json* value) const;

@@ -31,8 +31,9 @@ Names words(std::initializer_list<std::string_view> texts) {
 
 constexpr std::string_view numbers =
     "abs acos acosd acosh asin asind asinh atan atan2 atan2d atand atanh bit_count cbrt ceil "
-    "ceiling cos cosd cosh cot cotd degrees div erf erfc exp factorial floor gamma gcd lcm lgamma ln log "
-    "log10 min_scale mod pi pow power radians random random_normal round scale sign sin sind sinh "
+    "ceiling cos cosd cosh cot cotd degrees div erf erfc exp factorial floor gamma gcd lcm lgamma "
+    "ln log log10 min_scale mod pi pow power radians random random_normal round scale sign "
+    "sin sind sinh "
     "sqrt tan tand tanh trim_scale trunc width_bucket float4 float8 int2 int4 int8 numeric "
     "money bool to_bin to_oct to_hex";
 
@@ -66,8 +67,9 @@ constexpr std::string_view aggregates =
     "stddev_pop stddev_samp string_agg sum var_pop var_samp variance";
 
 constexpr std::string_view arrays =
-    "array_append array_cat array_dims array_fill array_length array_lower array_ndims array_position "
-    "array_positions array_prepend array_remove array_replace array_reverse array_sample "
+    "array_append array_cat array_dims array_fill array_length array_lower array_ndims "
+    "array_position array_positions array_prepend array_remove "
+    "array_replace array_reverse array_sample "
     "array_shuffle array_sort array_to_string array_upper cardinality generate_series "
     "generate_subscripts num_nonnulls num_nulls trim_array unnest enum_first enum_last enum_range";
 
