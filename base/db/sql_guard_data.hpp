@@ -55,8 +55,6 @@ bool joins_text(std::string_view name);  // or lists, or documents
 bool splits(std::string_view name);      // one value into rows
 bool asks_target(std::string_view name); // a number or moment that the target tells
 bool many_rows(std::string_view name);   // hundreds, whatever it is called with
-/// Functions whose price or result is that of two texts multiplied.
-bool multiplies_text(std::string_view name);
 /// Whether a setting holds a password, or a command that prints one.
 bool secret_setting(std::string_view name);
 bool begins_secret_setting(std::string_view prefix);

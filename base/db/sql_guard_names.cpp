@@ -409,13 +409,6 @@ bool many_rows(std::string_view name) {
     return names.contains(name);
 }
 
-bool multiplies_text(std::string_view name) {
-    static const Names names =
-        words({"replace regexp_replace array_to_string translate strpos position btrim ltrim "
-               "rtrim split_part string_to_array"});
-    return names.contains(name);
-}
-
 bool secret_setting(std::string_view name) {
     // Settings of no module are made by an application, to hand its functions what they need.
     constexpr auto words_of_secrets = std::to_array<std::string_view>(
