@@ -115,7 +115,10 @@ inline constexpr std::size_t sql_tokens_max = 4'000;
 // of the squares of the runs' lengths. 8 M are some 10 ms; a banner of 200 asterisks is 40 k.
 inline constexpr std::size_t sql_operator_steps_max = 8'000'000;
 inline constexpr int sql_tree_depth_max =
-    4'000; // of a parse tree in JSON; real ones stay below 200
+    2'000; // of a parse tree in JSON: a chain of 1,000 operators; real ones stay below 200
+// Visits to nodes of the tree in all questions that the guard asks about a statement, some 100 ns
+// each. What people write takes below 13 for a byte; what takes more is made to stall the guard.
+inline constexpr std::size_t sql_guard_steps_max = 250'000;
 inline constexpr std::size_t sql_tree_bytes_max = std::size_t{16}
                                                   << 20; // 16 KiB of SQL make about 2 MiB
 inline constexpr std::size_t sql_parse_stack_bytes = std::size_t{64} << 20; // the parser recurses
@@ -127,6 +130,9 @@ inline constexpr double sql_collected_rows_max = 10'000;  // of a series, kept b
 inline constexpr double sql_made_bytes_max = 10'000'000;  // of repeated texts that one keeps
 inline constexpr double sql_pattern_repeats_max = 10'000; // nested {n}, multiplied: states compiled
 inline constexpr double sql_exponent_max = 1'000;         // numerics grow to 131,072 digits
+// Columns of relations that one column of a query is made of, each as often as it is written in it:
+// the planner writes sub-selects out, 2 to the power of their depth where each doubles.
+inline constexpr double sql_column_weight_max = 10'000;
 inline constexpr double sql_plan_rows_max = 1'000'000;    // of the root, as the planner guesses
 inline constexpr double sql_plan_cost_max = 250'000;      // some seconds of one process
 inline constexpr std::size_t sql_columns_max = 200;       // of a caller's result

@@ -2,8 +2,11 @@
 
 #include "base/db/sql_guard_bounds.hpp"
 #include "base/db/sql_guard_data.hpp"
+#include "base/db/sql_guard_recursion.hpp"
 #include "base/db/sql_guard_settings.hpp"
 #include "base/db/sql_guard_spelling.hpp"
+#include "base/db/sql_guard_steps.hpp"
+#include "base/db/sql_guard_weights.hpp"
 #include "base/db/sql_text.hpp"
 #include "base/db/sql_tree.hpp"
 #include "base/json.hpp"
@@ -11,6 +14,7 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -49,27 +53,56 @@ bool of_standard(const DottedName& name) {
     return name.parts == 2 && name.first == "information_schema" && data::standard_name(name.last);
 }
 
-std::string bounds_reason(std::string_view family) {
-    if (family == "dos_rows") {
-        return "The statement makes more rows out of nothing than a diagnosis needs.";
+/// A limit as people write it.
+std::string written(double number) {
+    auto digits = std::to_string(static_cast<long long>(number));
+    for (auto at = digits.size(); at > 3; at -= 3) {
+        digits.insert(at - 3, ",");
     }
-    if (family == "dos_memory") {
-        return "The statement makes text of a length that is constant and large, or unbounded.";
-    }
-    if (family == "dos_recursion") {
-        return "The recursion has no condition that ends it.";
-    }
-    if (family == "dos_regex") {
-        return "The regular expression repeats repetitions of a hundred and more.";
-    }
-    if (family == "dos_parser") {
-        return "The statement has more queries in queries than can be looked at.";
-    }
-    return "The statement computes with numbers larger than a diagnosis needs.";
+    return digits;
 }
 
-constexpr std::string_view smaller =
-    "Use smaller constants, a WHERE that joins the relations, or a condition that ends it.";
+/// Why, and what to do.
+std::pair<std::string, std::string_view> bounds_reason(std::string_view family) {
+    if (family == "dos_rows") {
+        return {
+            "The statement multiplies more rows than a diagnosis needs: over " +
+                written(limits::sql_series_rows_max) + " of series and lists, over " +
+                written(limits::sql_collected_rows_max) +
+                " of them in one value, or relations that no condition joins.",
+            "Write the condition that joins the relations, take a coarser step or a shorter range, "
+            "or add a LIMIT."};
+    }
+    if (family == "dos_memory") {
+        return {
+            "The statement makes text of a length over " + written(limits::sql_text_length_max) +
+                ", or one value of over " + written(limits::sql_made_bytes_max / 1e6) +
+                " MB out of what it makes or multiplies.",
+            "Use smaller lengths, write the condition that joins the relations, take a coarser "
+            "step, or put a LIMIT on the rows that one value holds."};
+    }
+    if (family == "dos_recursion") {
+        return {
+            "Each step of the recursion may make more rows than it was given.",
+            "Write the condition that joins what a step reads with what it has."};
+    }
+    if (family == "dos_regex") {
+        return {
+            "The regular expression repeats repetitions of a hundred and more.",
+            "Write smaller numbers of repetitions, or * and +."};
+    }
+    if (family == "dos_parser") {
+        return {"The statement has more queries in queries than can be looked at.", "Simplify it."};
+    }
+    return {
+        "The statement computes with numbers larger than a diagnosis needs.",
+        "Use smaller constants."};
+}
+
+constexpr std::string_view endless =
+    "The recursion has no condition that the guard can see end it.";
+constexpr std::string_view counted =
+    "Count its steps in a column and write WHERE n < 1000 behind them.";
 
 /// Names that are qualified with another schema than pg_catalog.
 enum class Elsewhere { denied, no_matter };
@@ -77,11 +110,12 @@ enum class Elsewhere { denied, no_matter };
 /// What a walk over an allowed tree gathers, or the first reason why it is not allowed.
 class Walk {
 public:
-    Walk(std::string_view sql, Elsewhere elsewhere) : bounds_(sql), elsewhere_(elsewhere) {}
+    Walk(std::string_view sql, Elsewhere elsewhere)
+        : sql_(sql), bounds_(sql), elsewhere_(elsewhere) {}
 
     void run(const Json& statement) {
         node(statement, nullptr, false);
-        while (!stack_.empty() && !denied) {
+        while (!stack_.empty() && !denied && GuardSteps::take()) {
             const auto piece = stack_.back();
             stack_.pop_back();
             visit(piece);
@@ -90,9 +124,18 @@ public:
             check_scalars();
             check_subscription();
             refuse_bounds(bounds_.whole(statement));
+            refuse_weight(GuardWeights{sql_}.judge(statement));
             if (const auto why = reads_secret_settings(statement); !why.empty()) {
                 refuse("secret_catalog", why, "Name the settings that you need: name IN (...).");
             }
+        }
+        if (GuardSteps::spent()) { // what was found until then is no answer
+            denied = deny(
+                "dos_parser",
+                "The statement takes more than " + written(limits::sql_guard_steps_max) +
+                    " steps to examine.",
+                "Shorten its chains of operators, and nest fewer calls and queries."
+            );
         }
     }
 
@@ -118,7 +161,22 @@ private:
     }
     void refuse_bounds(std::string_view family) {
         if (!family.empty()) {
-            refuse(family, bounds_reason(family), smaller);
+            auto [reason, remedy] = bounds_reason(family);
+            refuse(family, std::move(reason), remedy);
+        }
+    }
+    void refuse_weight(std::string_view family) {
+        if (family == "dos_memory") {
+            refuse(
+                family,
+                "A column is made of over " + written(limits::sql_column_weight_max) +
+                    " columns or longer with each step, because queries in queries, or the steps "
+                    "of a "
+                    "recursion, multiply it.",
+                "Name a column of a sub-select once, or compute it in one query."
+            );
+        } else {
+            refuse_bounds(family);
         }
     }
 
@@ -188,7 +246,9 @@ private:
             const auto* found = base::member(*query.value, "CommonTableExpr");
             if (found != nullptr && base::boolean_member(*with, "recursive").value_or(false)) {
                 const auto name = base::string_member(*found, "ctename").value_or("");
-                refuse_bounds(bounds_.recursion(*found, name));
+                if (!recursion_ends(sql_, *found, name)) {
+                    refuse("dos_recursion", std::string{endless}, counted);
+                }
             }
         }
         return inner;
@@ -456,6 +516,7 @@ private:
         return elsewhere_ == Elsewhere::no_matter && name.parts > 1 && name.first != "pg_catalog";
     }
 
+    std::string_view sql_;
     GuardBounds bounds_;
     Elsewhere elsewhere_;
     std::vector<Piece> stack_;
@@ -542,6 +603,36 @@ GuardVerdict judge_error(const base::Error& error, std::string_view family) {
     return deny(found, error.what, error.remedy);
 }
 
+/// Words that servers since 16 read and the parser here does not.
+bool newer_syntax(std::string_view sql) {
+    constexpr auto phrases = std::to_array<std::string_view>(
+        {" is json ",
+         " is not json ",
+         " json_table(",
+         " json_value(",
+         " json_query(",
+         " json_exists(",
+         " json_scalar(",
+         " json_serialize(",
+         " json_array(",
+         " json_arrayagg(",
+         " json_objectagg("}
+    );
+    std::string plain = " "; // words apart by one space, a bracket close to its word
+    for (const char c : base::lower_ascii(std::string{sql}) + " ") {
+        const bool letter = (c >= 'a' && c <= 'z') || c == '_' || (c >= '0' && c <= '9');
+        if (c == '(') {
+            plain.resize(plain.find_last_not_of(' ') + 1);
+            plain += "( ";
+        } else if (letter || plain.back() != ' ') {
+            plain += letter ? c : ' ';
+        }
+    }
+    return std::any_of(phrases.begin(), phrases.end(), [&](std::string_view phrase) {
+        return plain.find(phrase) != std::string::npos;
+    });
+}
+
 /// Text that is no statement may still be meant to stand behind the word EXPLAIN.
 GuardVerdict judge_syntax(std::string_view sql, const base::Error& error) {
     if (error.code == base::Errc::invalid_input) {
@@ -550,7 +641,13 @@ GuardVerdict judge_syntax(std::string_view sql, const base::Error& error) {
             return deny("explain_prefix_break", "The statement is the end of an EXPLAIN.");
         }
     }
-    return judge_error(error, "malformed");
+    auto verdict = judge_error(error, "malformed");
+    if (verdict.family == "malformed" && newer_syntax(sql)) {
+        verdict.reason += " The guard reads the syntax of PostgreSQL 15, and this seems newer.";
+        verdict.remedy = "Write it with functions: jsonb_typeof, jsonb_path_query, "
+                         "jsonb_to_recordset.";
+    }
+    return verdict;
 }
 
 } // namespace
@@ -561,6 +658,7 @@ public:
     /// What is judged, and later sent, has no comments: libpg_query takes them for tokens, so that
     /// one between WITH and ORDINALITY is an error to it and none to the server.
     static GuardAnswer judge(std::string_view sql, Elsewhere elsewhere) {
+        GuardSteps::begin();
         for (const auto check : {check_sql_caps, check_sql_shape}) {
             if (const auto checked = check(sql); !checked) {
                 return {judge_error(checked.error(), "malformed"), std::nullopt};

@@ -5,6 +5,7 @@
 #include "base/db/sql_guard_data.hpp"
 #include "base/db/sql_guard_patterns.hpp"
 #include "base/db/sql_guard_rows.hpp"
+#include "base/db/sql_guard_steps.hpp"
 #include "base/db/sql_tree.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
@@ -39,7 +40,7 @@ bool has_number_above(std::string_view sql, const Json& value, double most) {
 double product(std::string_view sql, const Json& value) {
     double all = 1;
     std::vector<const Json*> rest{&value};
-    while (!rest.empty()) {
+    while (!rest.empty() && GuardSteps::take()) {
         const auto* next = rest.back();
         rest.pop_back();
         if (const auto* constant = node(next, "A_Const")) {
@@ -127,26 +128,6 @@ bool asks_target(const Json& value) {
                return type == "RangeVar" || type == "SQLValueFunction" ||
                       guard_data::asks_target(name);
            });
-}
-
-/// A join, a sub-select or a function that finds nothing more when the data end.
-bool joins_data(const std::string& type, const Json& found) {
-    if (type == "JoinExpr") {
-        const auto* condition = base::member(found, "quals");
-        return found.contains("usingClause") || found.contains("isNatural") ||
-               (condition != nullptr && has_column(*condition));
-    }
-    if (type == "RangeFunction") {
-        const bool series = any_node(found, [](const std::string& inner, const Json& call) {
-            return inner == "FuncCall" &&
-                   dotted(base::member(call, "funcname")).last == "generate_series";
-        });
-        return !series && has_column(found);
-    }
-    const auto* query = type == "RangeSubselect" ? base::member(found, "subquery") : nullptr;
-    const auto* select = query ? node(query, "SelectStmt") : nullptr;
-    const auto* where = select ? base::member(*select, "whereClause") : nullptr;
-    return where != nullptr && has_column(*where);
 }
 
 } // namespace
@@ -324,40 +305,6 @@ bool GuardBounds::takes_all(const Json& select, std::string_view relation) {
                return type == "ColumnRef" && fields != nullptr && fields->size() == 1 &&
                       (*fields)[0].contains("A_Star");
            });
-}
-
-/// A recursion ends because a condition fails or because a join finds nothing more.
-std::string_view GuardBounds::recursion(const Json& query, std::string_view name) const {
-    const auto* select = node(base::member(query, "ctequery"), "SelectStmt");
-    const auto* step = select ? base::member(*select, "rarg") : nullptr;
-    const auto itself = [&](const std::string& type, const Json& found) {
-        return type == "RangeVar" && base::string_member(found, "relname") == name &&
-               !found.contains("schemaname");
-    };
-    if (step == nullptr || !any_node(*step, itself)) {
-        return {};
-    }
-    const auto* where = base::member(*step, "whereClause");
-    const bool filtered = where != nullptr && has_column(*where);
-    const bool joined = any_node(*step, joins_data);
-    if (!filtered && !joined && !step->contains("limitCount")) {
-        return "dos_recursion";
-    }
-    // What counts by itself needs an end that it comes to.
-    const bool others = any_node(*step, [&](const std::string& type, const Json& found) {
-        return (type == "RangeVar" && !itself(type, found)) || joins_data(type, found);
-    });
-    // Upwards to something, or downwards to what is no bare number: nothing is counted down to 0.
-    const auto end = [&](const std::string& type, const Json& found) {
-        const auto written = dotted(base::member(found, "name")).last;
-        return type == "A_Expr" && (written == "<" || written == "<=" ||
-                                    ((written == ">" || written == ">=") &&
-                                     !evaluate(sql_, base::member(found, "rexpr"))));
-    };
-    const bool ends = where != nullptr && any_node(*where, end);
-    const bool counts = filtered && has_number_above(sql_, *where, limits::sql_series_rows_max);
-    const bool endless_count = !others && !step->contains("limitCount") && (!ends || counts);
-    return endless_count ? "dos_recursion" : "";
 }
 
 std::string_view GuardBounds::type(const std::string& name, const Json& type) const {

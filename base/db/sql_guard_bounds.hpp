@@ -20,8 +20,6 @@ public:
     static std::string first_text(const base::Json& call);
     /// What only all calls together tell; after them.
     std::string_view whole(const base::Json& statement) const;
-    /// For a query of WITH RECURSIVE that names itself.
-    std::string_view recursion(const base::Json& query, std::string_view name) const;
     /// Whether a SELECT from `relation` itself takes all of its columns by a bare star.
     static bool takes_all(const base::Json& select, std::string_view relation);
     /// For the length that a type is given.

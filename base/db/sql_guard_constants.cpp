@@ -1,5 +1,6 @@
 #include "base/db/sql_guard_constants.hpp"
 
+#include "base/db/sql_guard_steps.hpp"
 #include "base/db/sql_tree.hpp"
 #include "base/text.hpp"
 
@@ -140,7 +141,7 @@ bool any_node(
     const std::function<bool(const std::string& type, const Json& members)>& asked
 ) {
     std::vector<const Json*> rest{&value};
-    while (!rest.empty()) {
+    while (!rest.empty() && GuardSteps::take()) {
         const auto* next = rest.back();
         rest.pop_back();
         if (next->is_object()) {
@@ -236,7 +237,7 @@ std::optional<double> constant_number(std::string_view sql, const Json& constant
 }
 
 std::optional<double> evaluate(std::string_view sql, const Json* value, int depth) {
-    if (value == nullptr || depth > depth_max) {
+    if (value == nullptr || depth > depth_max || !GuardSteps::take()) {
         return depth > depth_max ? std::optional{endless} : std::nullopt;
     }
     if (const auto* constant = node(value, "A_Const")) {
@@ -264,7 +265,7 @@ std::optional<double> evaluate(std::string_view sql, const Json* value, int dept
 
 // Only for what stands in for a size: too large is safe, too small is not.
 std::optional<double> magnitude(std::string_view sql, const Json& value, int depth) {
-    if (depth > depth_max) {
+    if (depth > depth_max || !GuardSteps::take()) {
         return std::nullopt;
     }
     if (const auto exact = evaluate(sql, &value)) {

@@ -2,6 +2,7 @@
 
 #include "base/db/sql_guard_constants.hpp"
 #include "base/db/sql_guard_data.hpp"
+#include "base/db/sql_guard_steps.hpp"
 #include "base/db/sql_tree.hpp"
 #include "base/limits.hpp"
 
@@ -28,13 +29,15 @@ constexpr int unjoined_max = 2;           // relations that a FROM may hold with
 constexpr double beside_one_max = 50'000; // made rows that a relation may be multiplied with
 constexpr double beside_two_max = 1'000;  // and two of them
 constexpr double relation_rows = 10'000;  // what a catalog is taken for where text is kept of it
+constexpr double short_text = 100;        // a value that is written nowhere
+constexpr double small_rows = 30;         // and one of databases, roles or standbys
 
 /// Asks the nodes of an expression, but for those of the queries in it.
 void own_nodes(
     const Json& value, const std::function<void(const std::string& type, const Json& node)>& asked
 ) {
     std::vector<const Json*> rest{&value};
-    while (!rest.empty()) {
+    while (!rest.empty() && GuardSteps::take()) {
         const auto* next = rest.back();
         rest.pop_back();
         if (next->is_object()) {
@@ -81,6 +84,26 @@ double pieces(std::string_view sql, const Json& value) {
         }
     });
     return elements + static_cast<double>(constants::texts_in(value).size()) * times;
+}
+
+/// Of one row for each database, role, standby and the like: tens, where others have thousands.
+bool is_small(const Json& relation, const std::string& name) {
+    static const std::set<std::string> names{
+        "pg_database",
+        "pg_stat_database",
+        "pg_roles",
+        "pg_tablespace",
+        "pg_extension",
+        "pg_language",
+        "pg_am",
+        "pg_replication_slots",
+        "pg_stat_replication",
+        "pg_stat_replication_slots",
+        "pg_stat_subscription",
+        "pg_publication",
+        "pg_prepared_xacts"};
+    const auto schema = base::string_member(relation, "schemaname");
+    return names.contains(name) && (!schema || *schema == "pg_catalog");
 }
 
 bool is_column(const Json* value, const Json* other) {
@@ -143,63 +166,6 @@ bool ends_early(std::string_view sql, const Json& select) {
     return !gathers && limit_of(sql, select).value_or(constants::endless) <= limits::tool_rows_max;
 }
 
-/// Columns that a query of WITH gives, by the names that its own step may write.
-std::set<std::string> own_columns(const Json& query, const Json& first) {
-    std::set<std::string> names;
-    for (const auto& name : names_in(base::member(query, "aliascolnames"))) {
-        names.insert(name);
-    }
-    const auto* targets = base::member(first, "targetList");
-    for (std::size_t i = 0; targets != nullptr && i < targets->size(); ++i) {
-        const auto* target = node(&(*targets)[i], "ResTarget");
-        const auto* column = target ? node(base::member(*target, "val"), "ColumnRef") : nullptr;
-        const auto parts =
-            column ? names_in(base::member(*column, "fields")) : std::vector<std::string>{};
-        const auto name = target ? base::string_member(*target, "name") : std::nullopt;
-        names.insert(name ? *name : parts.empty() ? "" : parts.back());
-    }
-    return names;
-}
-
-/// Whether a value is made of itself more than once: its length grows as 2 to the power of steps.
-bool grows(const Json& value, const std::function<bool(const Json& column)>& is_own) {
-    const auto own_columns_in = [&](const Json& piece) {
-        std::multiset<std::string> names;
-        own_nodes(piece, [&](const std::string& type, const Json& column) {
-            if (type == "ColumnRef" && is_own(column)) {
-                names.insert(names_in(base::member(column, "fields")).back());
-            }
-        });
-        return names;
-    };
-    bool found = false;
-    own_nodes(value, [&](const std::string& type, const Json& piece) {
-        const auto name = type == "A_Expr"     ? dotted(base::member(piece, "name")).last
-                          : type == "FuncCall" ? name_of(piece)
-                                               : std::string{};
-        if (name == "||" || guard_data::joins_text(name)) {
-            const auto names = own_columns_in(piece);
-            found = found || std::any_of(names.begin(), names.end(), [&](const auto& each) {
-                        return names.count(each) > 1;
-                    });
-        }
-        const auto* arguments = base::member(piece, "args");
-        if (arguments == nullptr || !arguments->is_array() || arguments->empty() ||
-            own_columns_in((*arguments)[0]).empty()) {
-            return;
-        }
-        const auto part = [&](std::size_t i) {
-            return i < arguments->size() ? constants::text((*arguments)[i]) : std::nullopt;
-        };
-        const bool longer = (name == "replace" || name == "regexp_replace") &&
-                            (!part(1) || !part(2) || part(2)->size() > part(1)->size());
-        const bool padded = (name == "lpad" || name == "rpad") && arguments->size() > 1 &&
-                            has_column((*arguments)[1]);
-        found = found || name == "repeat" || longer || padded;
-    });
-    return found;
-}
-
 } // namespace
 
 std::string_view GuardRows::judge(const Json& statement) {
@@ -228,7 +194,9 @@ GuardRows::Size GuardRows::chain(const Json& select, const Named& named, int dep
     const auto add = [&](const Size& size) {
         all.rows += size.rows;
         all.work = std::max(all.work, size.work);
+        all.small = size.relations > all.relations ? size.small : std::min(all.small, size.small);
         all.relations = std::max(all.relations, size.relations);
+        all.kept = std::max(all.kept, size.kept);
     };
     const auto* next = &select;
     while (next->contains("larg") && next->contains("rarg")) {
@@ -239,7 +207,10 @@ GuardRows::Size GuardRows::chain(const Json& select, const Named& named, int dep
             return all;
         }
     }
-    add(single(*next, named, depth));
+    const auto first = single(*next, named, depth);
+    all.small = first.small;
+    add(first);
+    all.series = first.series && next == &select;
     const auto limit = limit_of(sql_, select);
     all.rows = std::min(all.rows, std::max(limit.value_or(constants::endless), 0.0));
     all.relations = limit && *limit <= limits::tool_rows_max ? 0 : all.relations;
@@ -294,8 +265,7 @@ GuardRows::Size GuardRows::recursive_size(const Json& select) const {
 void GuardRows::step(const Json& cte, const std::string& name, const Named& named, int depth) {
     const auto* select = node(base::member(cte, "ctequery"), "SelectStmt");
     const auto* next = base::member(*select, "rarg");
-    const auto* first = base::member(*select, "larg");
-    if (next == nullptr || first == nullptr || next->contains("limitCount")) {
+    if (next == nullptr || !select->contains("larg") || next->contains("limitCount")) {
         return;
     }
     auto from = gather(*next, named, depth);
@@ -321,16 +291,7 @@ void GuardRows::step(const Json& cte, const std::string& name, const Named& name
         });
     }
     if (others.relations > 0 || made > 1) {
-        return refuse("dos_recursion");
-    }
-    const auto columns = own_columns(cte, *first);
-    const auto is_own = [&](const Json& column) {
-        const auto parts = names_in(base::member(column, "fields"));
-        return !parts.empty() && (parts.size() > 1 ? parts[parts.size() - 2] == itself->alias
-                                                   : columns.contains(parts.back()));
-    };
-    if (targets != nullptr && grows(*targets, is_own)) {
-        refuse("dos_memory");
+        refuse("dos_recursion");
     }
 }
 
@@ -352,6 +313,7 @@ void GuardRows::gather_item(const Json& item, From& from, const Named& named, in
         Leaf leaf;
         leaf.alias = alias ? base::string_member(*alias, "aliasname").value_or("") : name;
         leaf.relation = std::move(name);
+        leaf.names = alias ? names_in(base::member(*alias, "colnames")) : leaf.names;
         leaf.size = size;
         leaf.group = from.leaves.size();
         from.leaves.push_back(std::move(leaf));
@@ -368,7 +330,9 @@ void GuardRows::gather_item(const Json& item, From& from, const Named& named, in
     };
     if (const auto* relation = node(&item, "RangeVar")) {
         const auto name = base::string_member(*relation, "relname").value_or("");
-        Size size{.rows = 1, .relations = guard_data::one_row_view(name) ? 0 : 1, .work = 1};
+        Size size;
+        size.relations = guard_data::one_row_view(name) ? 0 : 1;
+        size.small = is_small(*relation, name) ? 1 : 0;
         for (const auto& [known, its] : named) { // the last one hides those before it
             size = known == name && !relation->contains("schemaname") ? its : size;
         }
@@ -400,6 +364,8 @@ void GuardRows::gather_item(const Json& item, From& from, const Named& named, in
                 size.rows = std::max(size.rows, from.leaves[leaf].size.rows);
             }
         }
+        const auto* list = base::member(*functions, "functions");
+        size.series = name == "generate_series" && list != nullptr && list->size() == 1;
         return size.rows > 1 ? add(*functions, name, size) : add_lateral(*functions, name, size);
     }
     const auto* join = node(&item, "JoinExpr");
@@ -415,6 +381,9 @@ void GuardRows::gather_item(const Json& item, From& from, const Named& named, in
     }
     if (join->contains("usingClause") || join->contains("isNatural")) {
         merge(from, left, right);
+        for (const auto leaf : {left, right}) {
+            from.leaves[leaf].matched = from.leaves[leaf].size.series;
+        }
     }
     if (const auto* condition = base::member(*join, "quals")) {
         from.conditions.push_back(condition);
@@ -446,7 +415,8 @@ GuardRows::Columns GuardRows::columns(const From& from, const Json* value) {
         const auto of = parts.empty() ? "" : parts[parts.size() > 1 ? parts.size() - 2 : 0];
         const auto leaf =
             std::find_if(from.leaves.begin(), from.leaves.end(), [&](const Leaf& each) {
-                return each.alias == of;
+                return each.alias == of ||
+                       (parts.size() == 1 && std::count(each.names.begin(), each.names.end(), of));
             });
         if (leaf != from.leaves.end()) {
             found.leaves.insert(static_cast<std::size_t>(leaf - from.leaves.begin()));
@@ -488,10 +458,28 @@ void GuardRows::connect(From& from, const Json& condition) {
         if (is_column(left, right)) {
             continue;
         }
+        if (narrow && expression != nullptr &&
+            base::string_member(*expression, "kind") == "AEXPR_OP" &&
+            dotted(base::member(*expression, "name")).last == "=") {
+            match(from, left, right);
+            match(from, right, left);
+        }
         const auto first = columns(from, left);
         const auto second = columns(from, right);
         join(from, first, second, narrow, expression != nullptr);
     }
+}
+
+/// A row of the others has one value, and a series has each value once.
+void GuardRows::match(From& from, const Json* one, const Json* other) {
+    const auto mine = columns(from, one);
+    const auto others = columns(from, other);
+    if (node(one, "ColumnRef") == nullptr || mine.leaves.size() != 1 ||
+        others.leaves.contains(*mine.leaves.begin()) || others.none()) {
+        return;
+    }
+    auto& leaf = from.leaves[*mine.leaves.begin()];
+    leaf.matched = leaf.matched || leaf.size.series;
 }
 
 void GuardRows::join(
@@ -524,19 +512,30 @@ void GuardRows::join(
 /// What groups of leaves multiply to; without the group of `but`.
 GuardRows::Size GuardRows::together(const From& from, const Leaf* but) {
     std::vector<Size> groups(from.leaves.size(), Size{});
+    std::vector<double> matched(from.leaves.size(), 1);
+    Size all;
     for (const auto& leaf : from.leaves) {
         auto& group = groups[leaf.group];
-        group.rows = std::max(group.rows, leaf.size.rows);
+        // The rows are those of the series, or of what has one value of it in each row.
+        auto& rows = leaf.matched ? matched[leaf.group] : group.rows;
+        rows = std::max(rows, leaf.size.rows);
+        group.small = group.relations == 0       ? leaf.size.small
+                      : leaf.size.relations == 0 ? group.small
+                                                 : std::min(group.small, leaf.size.small);
         group.relations = std::max(group.relations, leaf.size.relations);
+        all.kept = std::max(all.kept, leaf.size.kept);
     }
-    Size all;
     for (std::size_t i = 0; i < groups.size(); ++i) {
         if (but == nullptr || but->group != i) {
-            all.rows *= groups[i].rows;
-            all.relations += groups[i].relations;
+            auto& group = groups[i];
+            const bool more = matched[i] > (group.relations > 0 ? relation_rows : group.rows);
+            all.rows *= more ? matched[i] : group.rows;
+            all.relations += more ? 0 : group.relations;
+            all.small += more || group.relations == 0 ? 0 : group.small;
         }
     }
     all.relations = std::max(0, all.relations - static_cast<int>(from.credit));
+    all.small = std::min(all.small, all.relations);
     return all;
 }
 
@@ -595,27 +594,77 @@ GuardRows::Size GuardRows::single(const Json& select, const Named& named, int de
         refuse("dos_rows");
     }
     if (collects) {
-        keep(size);
+        size.kept = keep(size);
     }
     const auto limit = limit_of(sql_, select);
     if (aggregates && !select.contains("groupClause")) {
-        return {.rows = 1, .relations = 0, .work = size.work};
+        Size one;
+        one.work = size.work;
+        one.kept = size.kept;
+        return one;
     }
+    size.series = is_series(from, select);
+    size = select.contains("groupClause") ? grouped(from, select, size) : size;
     size.rows = std::min(size.rows, std::max(limit.value_or(constants::endless), 0.0));
-    size.relations = limit && *limit <= limits::tool_rows_max ? 0
-                     : select.contains("groupClause")         ? std::min(size.relations, 1)
-                                                              : size.relations;
+    size.relations = limit && *limit <= limits::tool_rows_max ? 0 : size.relations;
     return size;
 }
 
-/// All rows of a query at once, in one value.
-void GuardRows::keep(const Size& size) {
-    const double kept = size.rows * (size.relations > 0 ? relation_rows : 1);
+/// As many as there are values to group by: those of a series, or of a relation.
+GuardRows::Size GuardRows::grouped(const From& from, const Json& select, Size size) const {
+    const auto* targets = base::member(select, "targetList");
+    double rows = 1;
+    bool only_series = true;
+    std::set<std::size_t> seen;
+    for (const auto& each : select["groupClause"]) {
+        const Json* value = &each;
+        const auto* constant = node(value, "A_Const");
+        const auto place = constant ? constants::constant_number(sql_, *constant) : std::nullopt;
+        if (place && targets != nullptr && *place >= 1 &&
+            *place <= static_cast<double>(targets->size())) {
+            const auto* target =
+                node(&(*targets)[static_cast<std::size_t>(*place) - 1], "ResTarget");
+            value = target ? base::member(*target, "val") : value;
+        }
+        const auto of = value ? columns(from, value) : Columns{};
+        only_series = only_series && of.vague + of.outer == 0 && !of.leaves.empty();
+        for (const auto leaf : of.leaves) {
+            const auto& its = from.leaves[leaf].size;
+            only_series = only_series && its.relations == 0 && its.rows > 1;
+            rows *= seen.insert(leaf).second ? its.rows : 1;
+        }
+    }
+    size.relations = only_series ? 0 : std::min(size.relations, 1);
+    size.small = std::min(size.small, size.relations);
+    size.rows = only_series ? std::min(size.rows, rows) : size.rows;
+    return size;
+}
+
+/// SELECT of one series alone, as it is: no value comes twice.
+bool GuardRows::is_series(const From& from, const Json& select) {
+    const auto* targets = base::member(select, "targetList");
+    const auto* target =
+        targets != nullptr && targets->size() == 1 ? node(&(*targets)[0], "ResTarget") : nullptr;
+    const auto* value = target ? base::member(*target, "val") : nullptr;
+    if (value == nullptr || from.leaves.size() > 1) {
+        return false;
+    }
+    return from.leaves.empty() ? constants::called(*value) == "generate_series"
+                               : from.leaves[0].size.series && value->contains("ColumnRef");
+}
+
+/// All rows of a query at once, in one value: how often that holds a text.
+double GuardRows::keep(const Size& size) {
+    const int large = size.relations - size.small;
+    const double rows =
+        size.rows * std::pow(small_rows, size.small) * (large > 0 ? relation_rows : 1);
+    const double kept = size.kept * size.rows;
     if (size.rows > limits::sql_collected_rows_max) {
         refuse("dos_rows");
-    } else if (size.relations >= unjoined_max || kept * longest_ > limits::sql_made_bytes_max) {
+    } else if (large >= unjoined_max || rows * longest_ > limits::sql_made_bytes_max || kept * std::max(longest_, short_text) > limits::sql_made_bytes_max) {
         refuse("dos_memory");
     }
+    return kept;
 }
 
 /// The queries within an expression: how many rows the largest makes.

@@ -27,15 +27,20 @@ public:
 private:
     /// What a query or an item of FROM gives.
     struct Size {
-        double rows = 1;   // made out of nothing
-        int relations = 0; // multiplied with each other
-        double work = 1;   // rows made on the way, also those that an aggregate took in
+        double rows = 1;     // made out of nothing
+        int relations = 0;   // multiplied with each other
+        double work = 1;     // rows made on the way, also those that an aggregate took in
+        int small = 0;       // of the relations, those that hold some ten rows
+        double kept = 1;     // how often its longest text holds what aggregates gathered
+        bool series = false; // the only column tells the rows apart
     };
     struct Leaf {
         std::string alias;
         std::string relation; // or function
         Size size;
-        std::size_t group = 0; // leaves that conditions join are of one
+        std::size_t group = 0;          // leaves that conditions join are of one
+        std::vector<std::string> names; // of its columns, where its alias says them
+        bool matched = false;           // a series whose value each row of the others equals
     };
     struct From {
         std::vector<Leaf> leaves;
@@ -62,13 +67,16 @@ private:
     void gather_item(const base::Json& item, From& from, const Named& named, int depth);
     Size inner_queries(const base::Json& value, const Named& named, int depth);
     Size function(const base::Json& call) const;
+    Size grouped(const From& from, const base::Json& select, Size size) const;
+    static bool is_series(const From& from, const base::Json& select);
     Size recursive_size(const base::Json& select) const;
-    void keep(const Size& size);
+    double keep(const Size& size);
     void refuse(std::string_view family) { found_ = found_.empty() ? family : found_; }
 
     static void merge(From& from, std::size_t first, std::size_t second);
     static Columns columns(const From& from, const base::Json* value);
     static void connect(From& from, const base::Json& condition);
+    static void match(From& from, const base::Json* one, const base::Json* other);
     static void
     join(From& from, const Columns& first, const Columns& second, bool narrow, bool compared);
     static Size together(const From& from, const Leaf* but = nullptr);

@@ -397,22 +397,42 @@ bool looks_like_ascii(char32_t c) {
            (c >= 0xff00 && c <= 0xffef) || (c >= 0xfe00 && c <= 0xfe0f);
 }
 
+struct Character {
+    char32_t code = 0;
+    std::size_t length = 1;
+};
+
+/// The one at a byte of well-formed UTF-8.
+Character character_at(std::string_view text, std::size_t at) {
+    const auto lead = static_cast<unsigned char>(text[at]);
+    const std::size_t length = std::max<std::size_t>(base::character_length(text.substr(at)), 1);
+    char32_t code = length == 1 ? lead : lead & (0xffU >> (length + 1));
+    for (std::size_t i = 1; i < length; ++i) {
+        code = (code << 6U) | (static_cast<unsigned char>(text[at + i]) & 0x3fU);
+    }
+    return {code, length};
+}
+
 /// Where in well-formed UTF-8 the first character of a kind begins; its size if there is none.
 std::size_t first_character(std::string_view text, bool (*kind)(char32_t)) {
     for (std::size_t at = 0; at < text.size();) {
-        const auto lead = static_cast<unsigned char>(text[at]);
-        const std::size_t length =
-            std::max<std::size_t>(base::character_length(text.substr(at)), 1);
-        char32_t code = length == 1 ? lead : lead & (0xffU >> (length + 1));
-        for (std::size_t i = 1; i < length; ++i) {
-            code = (code << 6U) | (static_cast<unsigned char>(text[at + i]) & 0x3fU);
-        }
-        if (kind(code)) {
+        const auto found = character_at(text, at);
+        if (kind(found.code)) {
             return at;
         }
-        at += length;
+        at += found.length;
     }
     return text.size();
+}
+
+/// As people look it up: U+00A0.
+std::string code_point(char32_t code) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string text;
+    for (; code > 0 || text.size() < 4; code >>= 4U) {
+        text.insert(text.begin(), digits[code & 0xfU]);
+    }
+    return "U+" + text;
 }
 
 } // namespace
@@ -457,11 +477,11 @@ base::Status check_sql_caps(std::string_view sql) {
 }
 
 base::Status check_sql_shape(std::string_view sql) {
-    const auto refused = [](std::size_t at) {
+    const auto refused = [&](std::size_t at) {
         return Error{
             Errc::invalid_input,
-            "The statement holds a character that deceives its reader, at byte " +
-                std::to_string(at + 1) + ".",
+            "The statement holds a character that deceives its reader: " +
+                code_point(character_at(sql, at).code) + " at byte " + std::to_string(at + 1) + ".",
             "Write it in plain letters, digits, spaces and line ends."};
     };
     if (const auto at = first_character(sql, hides_text); at < sql.size()) {

@@ -88,5 +88,68 @@ TEST_CASE("a recursion neither multiplies nor doubles", "[db][guard]") {
     CHECK(family(step("c.relname", "r join pg_class c on c.relpages = r.n")) == "read");
 }
 
+TEST_CASE("a series that a relation equals is not multiplied with it", "[db][guard]") {
+    const std::string agg = "select json_agg(x) from generate_series(1, 1440) x ";
+    CHECK(family(agg + "left join app.orders o on o.id = x") == "read");
+    CHECK(family(agg + "left join app.orders o on date_trunc('day', o.at) = x") == "read");
+    CHECK(family(agg + "(x) left join app.orders o using (x)") == "read");
+    CHECK(family(agg + ", app.orders") == "dos_memory");
+    CHECK(family(agg + "join app.orders o on o.id % 2 = x % 2") == "dos_memory");
+    CHECK(family(agg + "join app.orders o on o.id > x") == "dos_memory");
+    const std::string seconds = "select s, count(e.id) from generate_series(1, 90000) s ";
+    CHECK(family(seconds + "left join app.events e on e.id = s group by s") == "read");
+    CHECK(family(seconds + "left join app.events e on e.id > s group by s") == "dos_rows");
+    CHECK(
+        family("select json_agg(t) from (select g.m, count(e.id) from generate_series(1, 1440) "
+               "g(m) left join app.events e on e.at >= m and e.at < m + 1 group by m) t") == "read"
+    );
+    CHECK(
+        family("select json_agg(t) from (select e.id, g.m from generate_series(1, 1440) g(m), "
+               "app.events e group by e.id, g.m) t") == "dos_memory"
+    );
+    CHECK(
+        family("with g as (select generate_series(1, 1440) m) select json_agg(g.m) from g left "
+               "join app.events e on e.id = g.m") == "read"
+    );
+    CHECK(
+        family("with g as (select 1 m from generate_series(1, 1440)) select json_agg(g.m) from g "
+               "join app.events e on e.id = g.m") == "dos_memory"
+    );
+}
+
+TEST_CASE("relations of tens of rows may be kept multiplied", "[db][guard]") {
+    CHECK(family("select json_agg(d.datname) from pg_database d, pg_roles r") == "read");
+    CHECK(family("select json_agg(d.datname) from pg_database d, app.orders") == "read");
+    CHECK(
+        family("select json_agg(d.datname) from app.pg_database d, app.pg_roles r") == "dos_memory"
+    );
+    CHECK(family("select json_agg(1) from pg_database, pg_roles, pg_tablespace") == "dos_rows");
+}
+
+TEST_CASE("reasons name limits and remedies", "[db][guard]") {
+    const auto rows = guard_sql("select 1 from pg_class, pg_proc, pg_attribute").verdict;
+    CHECK(rows.reason.find("100,000") != std::string::npos);
+    CHECK(rows.remedy.find("LIMIT") != std::string::npos);
+    const auto memory = guard_sql("select repeat('x', 20000)").verdict;
+    CHECK(memory.reason.find("10,000") != std::string::npos);
+    CHECK_FALSE(memory.remedy.empty());
+    for (const auto* newer :
+         {"select '{}' is json",
+          "select * from json_table('[]', '$[*]' columns (a int path '$'))",
+          "select json_value ( '1', '$' returning int )"}) {
+        const auto verdict = guard_sql(newer).verdict;
+        INFO(verdict.reason);
+        CHECK(verdict.family == "malformed");
+        CHECK(verdict.reason.find("PostgreSQL 15") != std::string::npos);
+    }
+    CHECK(guard_sql("select from where").verdict.reason.find("15") == std::string::npos);
+    CHECK(
+        guard_sql("select\xc2\xa0"
+                  "1")
+            .verdict.reason ==
+        "The statement holds a character that deceives its reader: U+00A0 at byte 7."
+    );
+}
+
 } // namespace
 } // namespace interlock::db

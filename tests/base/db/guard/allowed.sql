@@ -1510,3 +1510,49 @@ select null::record
 select * from pg_ls_replslotdir('slot1')
 
 select name, setting from pg_config()
+
+with recursive s as (select message rest, 0 n from app.logs where id=1 union all select substr(rest, position(' ' in rest)+1), n+1 from s where position(' ' in rest) > 0) select count(*) from s
+
+select json_agg(t order by t.m) from (select g.m, count(e.id) from generate_series(date_trunc('hour', now()) - interval '60 days', now(), '1 hour') g(m) left join app.events e on date_trunc('hour', e.occurred_at) = g.m group by 1) t
+
+select array_agg(n) from (select count(o.*) n from generate_series(1, 2000) i left join app.orders o on o.customer_id = i group by i) s
+
+select string_agg(i::text, ',') from generate_series(1, 5000) i left join app.orders o on o.id = i where o.id is null
+
+select array_agg(i) from generate_series(1, 2000) i left join app.users u using (id)
+
+select i from generate_series(1, 60000) i left join app.orders o on o.id = i where o.id is null
+
+with recursive x(pid) as (select 123 union select unnest(pg_blocking_pids(x.pid)) from x) select * from x
+
+with recursive x(pid) as (select 123 union select b.pid from x cross join lateral (select unnest(pg_blocking_pids(x.pid)) pid) b) select * from x
+
+with recursive parts as (select id, split_part(path, '/', 1) p, 1 i, path from app.categories union all select id, split_part(path, '/', i+1), i+1, path from parts where split_part(path, '/', i+1) <> '') select * from parts
+
+with recursive t(rest) as (select 'a,b,c' union all select substring(rest from position(',' in rest)+1) from t where rest like '%,%') select * from t
+
+with recursive s(rest, word) as (select 'a,b,c'::text || ',', '' union all select substr(rest, strpos(rest, ',')+1), substr(rest,1,strpos(rest, ',')-1) from s where rest <> '') select word from s where word<>''
+
+with recursive s as (select message rest, 0 n from app.logs where id=1 union all select substr(rest, 10), n+1 from s where length(rest) > 10) select count(*) from s
+
+with recursive x(a) as (select 1 union select (a*7) % 11 from x) select * from x
+
+with recursive cte(pid) as (select 123 union select unnest(pg_blocking_pids(pid)) from cte) select a.* from cte join pg_stat_activity a using (pid)
+
+select json_agg(t) from (select g.m, count(e.id) from generate_series(now() - interval '24 hours', now(), '1 minute') g(m) left join app.events e on e.occurred_at >= g.m and e.occurred_at < g.m + interval '1 minute' group by g.m) t
+
+select array_agg(c order by m) from (select g.m, count(e.id) c from generate_series(now() - interval '24 hours', now(), '1 minute') g(m) left join app.events e on date_trunc('minute', e.occurred_at) = g.m group by g.m) t
+
+select string_agg(c::text, ',' order by m) from (select g.m, count(e.id) c from generate_series(now() - interval '24 hours', now(), '1 minute') g(m) left join app.events e on date_trunc('minute', e.occurred_at) = g.m group by g.m) t
+
+select json_agg(x) from generate_series(1,1440) x left join app.orders o on o.id=x
+
+select json_agg(t) from (select d.datname, t.spcname from pg_database d cross join pg_tablespace t) t
+
+select string_agg(d.datname||t.spcname, ',') from pg_database d cross join pg_tablespace t
+
+select jsonb_object_agg(d, n) from (select d::date::text d, count(o.id) n from generate_series(date '2026-01-01', date '2026-12-31', interval '1 hour') d left join app.orders o on o.created_at::date=d group by 1) s
+
+select array_to_string(array(select count(*) from generate_series(now() - interval '2 days', now(), '1 minute') m left join app.orders o on date_trunc('minute', o.created_at)=m group by m), ' ')
+
+select json_agg(t) from (select slot, count(s.id) from generate_series(now() - interval '6 hours', now(), interval '15 seconds') slot left join app.sessions s on slot between s.started_at and s.ended_at group by slot order by slot) t
