@@ -304,6 +304,17 @@ GuardRows::From GuardRows::gather(const Json& select, const Named& named, int de
     return from;
 }
 
+/// What a range of one function calls, outermost: its arguments may call others.
+const Json* only_call(const Json& functions) {
+    const auto* list = base::member(functions, "functions");
+    if (list == nullptr || list->size() != 1) {
+        return nullptr;
+    }
+    const auto* pair = node(&(*list)[0], "List");
+    const auto* items = pair != nullptr ? base::member(*pair, "items") : nullptr;
+    return items != nullptr && !items->empty() ? node(&(*items)[0], "FuncCall") : nullptr;
+}
+
 void GuardRows::gather_item(const Json& item, From& from, const Named& named, int depth) {
     if (depth > depth_max) {
         return refuse("dos_rows");
@@ -349,23 +360,22 @@ void GuardRows::gather_item(const Json& item, From& from, const Named& named, in
     }
     if (const auto* functions = node(&item, "RangeFunction")) {
         Size size;
-        std::string name;
         own_nodes(*functions, [&](const std::string& type, const Json& call) {
             if (type == "FuncCall") {
                 const auto each = function(call);
                 size.rows = std::max(size.rows, each.rows);
                 size.relations = std::max(size.relations, each.relations);
-                name = name_of(call);
             }
         });
+        const auto* call = only_call(*functions);
+        const std::string name = call != nullptr ? name_of(*call) : "";
         size.rows *= inner_queries(*functions, named, depth).rows;
         if (name == "generate_series") { // up to what another one made
             for (const auto leaf : columns(from, functions).leaves) {
                 size.rows = std::max(size.rows, from.leaves[leaf].size.rows);
             }
         }
-        const auto* list = base::member(*functions, "functions");
-        size.series = name == "generate_series" && list != nullptr && list->size() == 1;
+        size.series = name == "generate_series"; // each of its rows is another
         return size.rows > 1 ? add(*functions, name, size) : add_lateral(*functions, name, size);
     }
     const auto* join = node(&item, "JoinExpr");
@@ -659,9 +669,10 @@ double GuardRows::keep(const Size& size) {
     const double rows =
         size.rows * std::pow(small_rows, size.small) * (large > 0 ? relation_rows : 1);
     const double kept = size.kept * size.rows;
+    const double made = std::max(rows * longest_, kept * std::max(longest_, short_text));
     if (size.rows > limits::sql_collected_rows_max) {
         refuse("dos_rows");
-    } else if (large >= unjoined_max || rows * longest_ > limits::sql_made_bytes_max || kept * std::max(longest_, short_text) > limits::sql_made_bytes_max) {
+    } else if (large >= unjoined_max || made > limits::sql_made_bytes_max) {
         refuse("dos_memory");
     }
     return kept;

@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <vector>
 
@@ -146,6 +147,31 @@ bool asks_for_what_it_names(const Json& statement) {
                                           is_name_of_settings(argument(call, 0), statement) ||
                                           asks_for_constants(statement)));
     });
+}
+
+/// A comparison or a function of a setting's value and a text that speaks of a secret.
+bool asks_for_secret(const std::string& type, const Json& members) {
+    if (type != "A_Expr" && type != "FuncCall") {
+        return false;
+    }
+    const bool has_value = any_node(members, [](const std::string& inner, const Json& column) {
+        constexpr std::string_view values =
+            " setting boot_val reset_val setconfig rolconfig useconfig ";
+        const auto names = inner == "ColumnRef" ? names_in(base::member(column, "fields"))
+                                                : std::vector<std::string>{};
+        return !names.empty() && values.find(" " + names.back() + " ") != std::string_view::npos;
+    });
+    return has_value && any_node(members, [](const std::string& inner, const Json& constant) {
+               const auto text =
+                   inner == "A_Const" ? constants::text(Json{{inner, constant}}) : std::nullopt;
+               const auto lower = base::lower_ascii(text.value_or(""));
+               constexpr auto words = std::to_array<std::string_view>(
+                   {"password", "passwd", "secret", "token", "credential", "word="}
+               );
+               return std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+                   return lower.find(word) != std::string::npos;
+               });
+           });
 }
 
 /// Constants that name a secret setting, but for those that are compared in order to leave it out.
@@ -310,6 +336,15 @@ std::string reads_secret_settings(const Json& whole) {
             return type == "FuncCall" && function_of(members) == "pg_show_all_settings";
         })) {
         return "pg_show_all_settings() tells secrets that pg_settings, read here, leaves out.";
+    }
+    const bool reads_some = any_node(statement, [](const std::string& type, const Json& members) {
+        const auto name = type == "RangeVar" ? base::string_member(members, "relname").value_or("")
+                                             : std::string{};
+        return name == "pg_settings" || name == "pg_db_role_setting" || name == "pg_roles" ||
+               name == "pg_user";
+    });
+    if (reads_some && any_node(statement, asks_for_secret)) {
+        return "The statement asks whether a setting holds a secret.";
     }
     const bool reads = any_node(statement, [](const std::string& type, const Json& members) {
         return asks_any(type, members) ||

@@ -530,7 +530,7 @@ namespace {
 
 Masked mask(std::string_view sql) {
     constexpr int attempts_max = 8; // each attempt ends before the error of the one before
-    const Masked nothing{std::string{unreadable}, 0};
+    Masked nothing{std::string{unreadable}, 0};
     bool whole = sql.size() <= limits::sql_bytes_max;
     std::string text{base::cut_bytes(sql, limits::sql_bytes_max)};
     if (text.find('\0') != std::string::npos ||

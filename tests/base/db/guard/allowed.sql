@@ -1556,3 +1556,7 @@ select jsonb_object_agg(d, n) from (select d::date::text d, count(o.id) n from g
 select array_to_string(array(select count(*) from generate_series(now() - interval '2 days', now(), '1 minute') m left join app.orders o on date_trunc('minute', o.created_at)=m group by m), ' ')
 
 select json_agg(t) from (select slot, count(s.id) from generate_series(now() - interval '6 hours', now(), interval '15 seconds') slot left join app.sessions s on slot between s.started_at and s.ended_at group by slot order by slot) t
+
+select s, count(e.id) from generate_series(now() - interval '1 day', now(), '1 second') s left join app.events e on date_trunc('second', e.occurred_at) = s group by s order by 2 desc limit 10
+
+select array_agg(x.c) from (select g.m, count(e.id) c from generate_series(now() - interval '7 days', now(), '5 minutes') g(m) left join app.events e on date_trunc('minute', e.occurred_at) = g.m group by g.m) x
