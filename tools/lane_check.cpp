@@ -132,7 +132,8 @@ constexpr std::array questions{
                                else exists (
                                    select from judged j
                                    where pg_catalog.has_table_privilege(j.oid, c.oid,
-                                             'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES')
+                                             'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER, '
+                                             'REFERENCES')
                                       or c.oid in (select b.attrelid from by_column b)
                                          and pg_catalog.has_any_column_privilege(j.oid, c.oid,
                                                  'INSERT, UPDATE, REFERENCES'))

@@ -206,7 +206,11 @@ let postgres, server, prometheus;
 try {
     postgres = await Postgres.start();
     const targets = { shop: postgres.target(program('interlock'), 'shop') };
-    server = await Listening.start(program('interlock-server'), serverArguments(targets, scratch), scratch);
+    // The work below is the same again and again: a loop, if it were an agent's.
+    const config = join(scratch, 'server.yaml');
+    writeFileSync(config, 'supervisor: {identical_calls: 1000}\n');
+    const options = [...serverArguments(targets, scratch), '--config', config];
+    server = await Listening.start(program('interlock-server'), options, scratch);
     await work(server.url);
     await workOfOld(server.url);
     prometheus = await Prometheus.start(scratch, `127.0.0.1:${server.port}`);

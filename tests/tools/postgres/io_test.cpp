@@ -84,7 +84,7 @@ TEST_CASE("what went wrong in the window is found", "[tools][postgres][live]") {
     const std::string object = "database " + shop.database().name();
     REQUIRE(lab::wait_until([&] {
         packet = shop.bench().ask("get_io", R"({"window_seconds":30})");
-        return finding(packet, object, "deadlocks in the window") != nullptr &&
+        return finding(packet, object, "1 deadlock in the window") != nullptr &&
                finding(packet, object, "rolled back") != nullptr &&
                finding(packet, "checkpoints", "requested in the window") != nullptr;
     }));
@@ -135,7 +135,9 @@ TEST_CASE("I/O by kind of process is shown from version 16 on", "[tools][postgre
             packet = bench.ask("get_io", R"({"window_seconds":30})");
             return !packet["rows"]["io"].empty();
         }));
-        CHECK_FALSE(not_examined(packet, "io"));
+        for (const json& gap : packet["not_examined"]) {
+            CHECK(gap["what"] != "io");
+        }
         CHECK(packet["rows"]["checkpoints"][0]["timed_in_all"].is_number());
     }
 }

@@ -302,8 +302,10 @@ TEST_CASE(
     }
     const json star = ask(shop, "select *" + from);
     CHECK(star["rows"]["result"][0]["application_name"] == "the other");
-    CHECK(star["rows"]["result"][0]["query"] ==
-          "select $1, $2 as secret_number /* literals masked from $1 on */");
+    CHECK(
+        star["rows"]["result"][0]["query"] ==
+        "select $1, $2 as secret_number /* literals masked from $1 on */"
+    );
     CHECK(star["not_examined"].empty());
     const json counted = ask(shop, "select length(query) as n, state" + from);
     CHECK(counted["rows"]["result"][0]["n"] == "45");
